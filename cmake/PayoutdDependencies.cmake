@@ -1,0 +1,11 @@
+# Debian 12's packages. Boost is 1.81 exactly: plugins carry its version in their ABI tag.
+find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url filesystem)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PQXX REQUIRED IMPORTED_TARGET libpqxx)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)

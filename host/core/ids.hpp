@@ -1,0 +1,36 @@
+#pragma once
+#include <payoutd/contract.hpp>
+#include <payoutd/settings.hpp>
+#include <string>
+#include <string_view>
+
+namespace payoutd::core {
+
+/// A random UUID of version 4, lower case with dashes.
+std::string random_uuid();
+
+/// True for the text form that random_uuid() makes, of any version.
+bool is_uuid(std::string_view text) noexcept;
+
+std::string sha256_hex(std::string_view data);
+
+/// What a reference is derived from. `n` counts the references that the payout has used up, from 1.
+struct ReferenceSeed {
+  std::string client_id;
+  std::string idempotency_key;
+  std::string provider;
+  int n = 1;
+};
+
+/// Our name for a payment, derived and not drawn: the same payout posted again after the database forgot it gets
+/// the same references, so that what was sent under them is found. HMAC-SHA256 under the instance key, which is
+/// kept outside the database, over the length-prefixed parts of the seed; longer formats take more blocks.
+std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed, const ReferenceFormat& format);
+
+/// The proof that a callback URL was minted by this instance, for one provider and reference: 32 hex characters.
+std::string sign_callback(const Secret& instance_key, std::string_view provider, std::string_view reference);
+
+/// Compares without telling by its duration where the texts differ.
+bool equal_constant_time(std::string_view a, std::string_view b) noexcept;
+
+}  // namespace payoutd::core

@@ -1,0 +1,248 @@
+#include "engine/dispatcher.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "core/fault.hpp"
+
+namespace payoutd::engine {
+namespace {
+
+using core::State;
+using std::chrono::milliseconds;
+
+constexpr int kQuestionsAtLeast = 8;
+constexpr int kForgottenAfterMs = 15'000;
+
+}  // namespace
+
+Dispatcher::Dispatcher(Parts parts, DispatcherOptions options)
+    : parts_(std::move(parts)), options_(options), idle_(parts_.executor) {}
+
+void Dispatcher::trouble(const std::string& name, const std::string& what) {
+  parts_.observer.log(LogLevel::error, "engine.task_failed", "A task of the engine ended with an error.",
+                      {{"task", name}, {"error", what}});
+}
+
+void Dispatcher::spawn(Awaitable<void> task, std::string name) {
+  boost::asio::co_spawn(parts_.executor, std::move(task), [this, name = std::move(name)](std::exception_ptr error) {
+    if (!error) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& failure) {
+      trouble(name, failure.what());
+    }
+  });
+}
+
+Awaitable<void> Dispatcher::start(std::vector<std::string> predecessors) {
+  predecessors_.insert(predecessors.begin(), predecessors.end());
+  if (!predecessors.empty()) {
+    store::TakeOverRequest request;
+    request.host = parts_.heart.host().incarnation;
+    request.predecessors = std::move(predecessors);
+    co_await take_over(std::move(request));
+  }
+  for (providers::ProviderHandle* handle : parts_.providers()) {
+    auto& desk = desks_[handle->name()];
+    desk = std::make_unique<Desk>(parts_.executor);
+    spawn(pay_loop(handle, desk.get()), "payments of " + handle->name());
+    spawn(question_loop(handle, desk.get()), "questions of " + handle->name());
+  }
+  spawn(recovery_loop(), "recovery");
+}
+
+bool Dispatcher::may_pay(const providers::ProviderHandle& handle) const {
+  return !stopping_ && handle.ready() && parts_.heart.fresh() && parts_.heart.history_trusted() &&
+         !parts_.heart.submissions_stopped() && !parts_.heart.paused(handle.name());
+}
+
+Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* desk) {
+  while (!stopping_) {
+    std::size_t claimed = 0;
+    std::string failure;
+    try {
+      if (may_pay(*handle)) claimed = co_await claim_payments(handle, desk);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty()) trouble("payments of " + handle->name(), failure);
+    if (claimed == 0) co_await desk->payments.wait(options_.tick);
+  }
+}
+
+Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* handle, Desk* desk) {
+  const int limit = std::min(handle->contract().concurrency, options_.max_in_hand);
+  const int room = limit - desk->paying;
+  // A quarter of the room at least, so that claims stay batches under load.
+  if (room < 1 || (desk->paying > 0 && room < limit / 4)) co_return 0;
+  store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), State::pending, room};
+  desk->paying += room;  // reserved, so that nobody claims it twice while the statement runs
+  std::vector<store::Claimed> claimed;
+  try {
+    claimed = co_await parts_.pool.transact(
+        [request](pqxx::transaction_base& work) { return store::claim(work, request); });
+  } catch (...) {
+    desk->paying -= room;
+    throw;
+  }
+  desk->paying -= room - static_cast<int>(claimed.size());
+  fault::point("engine.after_claim");
+  std::vector<store::Payout> payouts;
+  payouts.reserve(claimed.size());
+  for (const auto& one : claimed) payouts.push_back(one.payout);
+  const std::vector<policy::Screening> screenings = parts_.policy.screen(payouts);
+  for (std::size_t i = 0; i < claimed.size(); ++i) begin(Task::pay, std::move(claimed[i]), desk, screenings[i]);
+  co_return payouts.size();
+}
+
+Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Desk* desk) {
+  while (!stopping_) {
+    std::size_t claimed = 0;
+    std::string failure;
+    try {
+      if (handle->ready() && parts_.heart.fresh() && !parts_.heart.writes_stopped()) {
+        claimed = co_await claim_questions(handle, desk);
+      }
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty()) trouble("questions of " + handle->name(), failure);
+    if (claimed == 0) co_await desk->questions.wait(options_.tick);
+  }
+}
+
+Awaitable<std::size_t> Dispatcher::claim_questions(providers::ProviderHandle* handle, Desk* desk) {
+  const Contract& contract = handle->contract();
+  int limit = std::clamp(contract.concurrency, kQuestionsAtLeast, options_.max_in_hand);
+  if (contract.query_rate_per_s > 0) limit = std::min(limit, contract.query_rate_per_s);
+  std::size_t count = 0;
+  // What is unknown comes before what is merely under way, and that before what is only watched.
+  for (const State state : {State::unknown, State::sent, State::confirmed}) {
+    const int room = limit - desk->asking;
+    if (room < 1 || (desk->asking > 0 && room < limit / 4)) break;
+    store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), state, room};
+    desk->asking += room;
+    std::vector<store::Claimed> claimed;
+    try {
+      claimed = co_await parts_.pool.transact(
+          [request](pqxx::transaction_base& work) { return store::claim(work, request); });
+    } catch (...) {
+      desk->asking -= room;
+      throw;
+    }
+    desk->asking -= room - static_cast<int>(claimed.size());
+    count += claimed.size();
+    for (auto& one : claimed) begin(Task::resolve, std::move(one), desk);
+  }
+  co_return count;
+}
+
+void Dispatcher::begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening) {
+  in_hand_.insert(claimed.payout.id);
+  std::string name = "payout " + claimed.payout.id;
+  spawn(work(task, std::move(claimed), desk, std::move(screening)), std::move(name));
+}
+
+Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening) {
+  const std::string id = claimed.payout.id;
+  std::string failure;
+  try {
+    switch (task) {
+      case Task::pay: {
+        const bool allowed =
+            screening.verdict == policy::Verdict::allow || screening.verdict == policy::Verdict::flag;
+        if (allowed) {
+          co_await parts_.life.pay(std::move(claimed));
+        } else {
+          co_await parts_.life.screened_out(std::move(claimed), std::move(screening));
+        }
+        break;
+      }
+      case Task::resolve: co_await parts_.life.resolve(std::move(claimed)); break;
+      case Task::recover: {
+        const bool here = claimed.attempt && predecessors_.contains(claimed.attempt->host);
+        co_await parts_.life.recover(std::move(claimed), here);
+        break;
+      }
+    }
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  // Whatever went wrong, the lease is still in the database: find_forgotten() picks the payout up again.
+  if (!failure.empty()) trouble("payout " + id, failure);
+  in_hand_.erase(id);
+  if (desk != nullptr && task == Task::pay) {
+    --desk->paying;
+    desk->payments.notify();
+  } else if (desk != nullptr && task == Task::resolve) {
+    --desk->asking;
+    desk->questions.notify();
+  }
+  if (in_hand_.empty()) idle_.notify();
+}
+
+Awaitable<void> Dispatcher::take_over(store::TakeOverRequest request) {
+  for (;;) {
+    auto claimed = co_await parts_.pool.transact(
+        [request](pqxx::transaction_base& work) { return store::take_over(work, request); });
+    if (!claimed.empty()) {
+      parts_.observer.log(LogLevel::warning, "engine.leases_taken_over", "Payouts of a host that is gone are taken over.",
+                          {{"count", claimed.size()}});
+    }
+    for (auto& one : claimed) begin(Task::recover, std::move(one), nullptr);
+    if (static_cast<int>(claimed.size()) < request.limit) co_return;
+  }
+}
+
+Awaitable<void> Dispatcher::find_forgotten() {
+  auto mine = co_await parts_.pool.transact([host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
+    return store::own_leases(work, host, kForgottenAfterMs);
+  });
+  for (auto& one : mine) {
+    if (in_hand_.contains(one.payout.id)) continue;
+    parts_.observer.log(LogLevel::warning, "engine.lease_forgotten", "A lease of this host that nobody works on is picked up.",
+                        {{"payout", one.payout.id}, {"state", core::to_string(one.payout.state)}});
+    begin(Task::recover, std::move(one), nullptr);
+  }
+}
+
+Awaitable<void> Dispatcher::recovery_loop() {
+  core::Signal never(parts_.executor);
+  for (int round = 0; !stopping_; ++round) {
+    co_await never.wait(milliseconds{1'000});
+    std::string failure;
+    try {
+      if (parts_.heart.writes_stopped() || !parts_.heart.fresh()) continue;
+      if (parts_.heart.may_reap()) {
+        store::TakeOverRequest request;
+        request.host = parts_.heart.host().incarnation;
+        request.reap = true;
+        co_await take_over(std::move(request));
+      }
+      if (round % 5 == 4) co_await find_forgotten();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty()) trouble("recovery", failure);
+  }
+}
+
+Awaitable<bool> Dispatcher::drain(milliseconds limit) {
+  stopping_ = true;
+  parts_.life.stop_submitting();
+  wake_payments();
+  wake_questions();
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (!in_hand_.empty() && std::chrono::steady_clock::now() < until) co_await idle_.wait(milliseconds{100});
+  co_return in_hand_.empty();
+}
+
+void Dispatcher::wake_payments() {
+  for (auto& [name, desk] : desks_) desk->payments.notify();
+}
+
+void Dispatcher::wake_questions() {
+  for (auto& [name, desk] : desks_) desk->questions.notify();
+}
+
+}  // namespace payoutd::engine

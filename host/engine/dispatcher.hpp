@@ -1,0 +1,77 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <payoutd/awaitable.hpp>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "core/signal.hpp"
+#include "engine/life.hpp"
+
+namespace payoutd::engine {
+
+struct DispatcherOptions {
+  std::chrono::milliseconds tick{200};     ///< how often the database is asked for what other hosts admitted
+  int max_in_hand = 1024;                  ///< payouts of one provider worked on at once, whatever its contract says
+};
+
+/// Claims what is due and sets `Life` to work on it, never more at once than a provider's contract allows; looks
+/// after leases of hosts that died, and after its own that it forgot.
+class Dispatcher {
+ public:
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    store::Pool& pool;
+    Life& life;
+    Heart& heart;
+    policy::Policy& policy;
+    Observer& observer;
+    std::function<std::vector<providers::ProviderHandle*>()> providers;
+  };
+  Dispatcher(Parts parts, DispatcherOptions options);
+
+  /// Takes over what dead predecessors on this machine left, then starts the loops.
+  Awaitable<void> start(std::vector<std::string> predecessors);
+  /// No more claims; returns when nothing is in hand, or false after `limit`.
+  Awaitable<bool> drain(std::chrono::milliseconds limit);
+
+  void wake_payments();   ///< something was admitted or freed
+  void wake_questions();  ///< a webhook gave a hint
+
+  std::size_t in_hand() const { return in_hand_.size(); }
+
+ private:
+  struct Desk {
+    explicit Desk(boost::asio::any_io_executor executor) : payments(executor), questions(executor) {}
+    core::Signal payments;
+    core::Signal questions;
+    int paying = 0;
+    int asking = 0;
+  };
+  enum class Task { pay, resolve, recover };
+
+  Awaitable<void> pay_loop(providers::ProviderHandle* handle, Desk* desk);
+  Awaitable<void> question_loop(providers::ProviderHandle* handle, Desk* desk);
+  Awaitable<void> recovery_loop();
+  Awaitable<std::size_t> claim_payments(providers::ProviderHandle* handle, Desk* desk);
+  Awaitable<std::size_t> claim_questions(providers::ProviderHandle* handle, Desk* desk);
+  Awaitable<void> take_over(store::TakeOverRequest request);
+  Awaitable<void> find_forgotten();
+  Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening);
+  void begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening = {});
+  bool may_pay(const providers::ProviderHandle& handle) const;
+  void spawn(Awaitable<void> task, std::string name);
+  void trouble(const std::string& name, const std::string& what);
+
+  Parts parts_;
+  DispatcherOptions options_;
+  std::map<std::string, std::unique_ptr<Desk>> desks_;
+  std::unordered_set<std::string> in_hand_;
+  std::unordered_set<std::string> predecessors_;
+  core::Signal idle_;
+  bool stopping_ = false;
+};
+
+}  // namespace payoutd::engine

@@ -1,0 +1,192 @@
+#include "engine/engine.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/json.hpp>
+
+#include "core/ids.hpp"
+
+namespace payoutd::engine {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::function<providers::ProviderHandle*(const std::string&)> finder(
+    std::function<std::vector<providers::ProviderHandle*>()> all) {
+  return [all = std::move(all)](const std::string& name) -> providers::ProviderHandle* {
+    for (providers::ProviderHandle* handle : all()) {
+      if (handle->name() == name) return handle;
+    }
+    return nullptr;
+  };
+}
+
+}  // namespace
+
+Engine::Engine(Parts parts, EngineOptions options)
+    : parts_(std::move(parts)),
+      options_(std::move(options)),
+      contracts_(parts_.pool),
+      heart_(parts_.heart_pool, options_.host, parts_.observer, options_.high_water_file),
+      recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers)},
+                options_.group_commit_window),
+      life_({parts_.pool, contracts_, recorder_, heart_, parts_.observer, finder(parts_.providers)}, options_.life),
+      dispatcher_({parts_.executor, parts_.pool, life_, heart_, parts_.policy, parts_.observer, parts_.providers},
+                  options_.dispatcher),
+      admission_({parts_.pool, parts_.observer, options_.host.incarnation, parts_.providers,
+                  [this] { dispatcher_.wake_payments(); }},
+                 options_.group_commit_window) {
+  heart_.on_history_changed = [this](const std::string&) { spawn(guard_history(), "history guard"); };
+}
+
+Engine::~Engine() = default;
+
+providers::ProviderHandle* Engine::provider(const std::string& name) const { return finder(parts_.providers)(name); }
+
+void Engine::spawn(Awaitable<void> task, std::string name) {
+  boost::asio::co_spawn(parts_.executor, std::move(task), [this, name = std::move(name)](std::exception_ptr error) {
+    if (!error) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& failure) {
+      parts_.observer.log(LogLevel::error, "engine.task_failed", "A task of the engine ended with an error.",
+                          {{"task", name}, {"error", failure.what()}});
+    }
+  });
+}
+
+Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
+  co_await heart_.beat_now();
+  spawn(heart_.run(), "heart");
+  co_await dispatcher_.start(std::move(predecessors));
+}
+
+Awaitable<bool> Engine::drain(milliseconds limit) {
+  const bool clean = co_await dispatcher_.drain(limit);
+  co_await recorder_.drain();
+  heart_.stop();
+  if (clean) {
+    co_await parts_.heart_pool.transact(
+        [host = options_.host.incarnation](pqxx::transaction_base& work) { store::say_stopped(work, host); });
+  }
+  co_return clean;
+}
+
+// The database lost, or may have lost, what it had acknowledged. Whatever is not finished may have been sent without
+// it knowing: nothing is submitted before what is open is resolved, and what seems untouched is looked up first
+// where a second submit would not be harmless.
+Awaitable<void> Engine::guard_history() {
+  core::Signal never(parts_.executor);
+  bool marked = false;
+  for (;;) {
+    std::int64_t open = -1;
+    try {
+      if (!marked) {
+        co_await parts_.pool.transact([](pqxx::transaction_base& work) { return store::mark_verify_first(work); });
+        marked = true;
+      }
+      open = co_await parts_.pool.transact([](pqxx::transaction_base& work) {
+        return std::stoll(
+            work.exec1("select count(*) from app.payouts where state in ('SUBMITTING', 'UNKNOWN')")[0].c_str());
+      });
+    } catch (const store::StoreError& failure) {
+      parts_.observer.log(LogLevel::warning, "engine.history_guard_waits", "The history guard cannot reach the database.",
+                          {{"error", failure.what()}});
+    }
+    if (open == 0) break;
+    co_await never.wait(milliseconds{500});
+  }
+  heart_.accept_history();
+  dispatcher_.wake_payments();
+}
+
+Awaitable<OperatorReply> Engine::decide(OperatorRequest request) {
+  const OperatorDecision decision = request.decision;
+  const OperatorReply reply = co_await decide_as_operator(recorder_, std::move(request));
+  if (reply.done && decision == OperatorDecision::ask_again) dispatcher_.wake_questions();
+  if (reply.done) dispatcher_.wake_payments();
+  co_return reply;
+}
+
+Awaitable<std::optional<store::Payout>> Engine::find(std::string payout_id) {
+  co_return co_await parts_.pool.transact(
+      [payout_id](pqxx::transaction_base& work) { return store::find_payout(work, payout_id); });
+}
+
+Awaitable<store::Page> Engine::list(store::ListFilter filter) {
+  co_return co_await parts_.pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::list_payouts(work, filter); });
+}
+
+Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout_id) {
+  const auto dossier = co_await parts_.pool.transact([payout_id](pqxx::transaction_base& work) {
+    std::optional<Dossier> found;
+    if (auto payout = store::find_payout(work, payout_id)) {
+      found = Dossier{std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id)};
+    }
+    return found;
+  });
+  if (!dossier) co_return std::nullopt;
+  co_return engine::explain(*dossier);
+}
+
+Awaitable<std::vector<store::Event>> Engine::events(std::string payout_id) {
+  co_return co_await parts_.pool.transact(
+      [payout_id](pqxx::transaction_base& work) { return store::events_of(work, payout_id); });
+}
+
+Awaitable<std::vector<store::Tally>> Engine::tally(store::TallyFilter filter) {
+  co_return co_await parts_.pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::tally(work, filter); });
+}
+
+Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::string signature, Webhook webhook) {
+  const std::string expected = core::sign_callback(options_.life.instance_key, provider, webhook.reference);
+  if (!core::equal_constant_time(expected, signature)) co_return WebhookReply::bad_signature;
+  providers::ProviderHandle* handle = this->provider(provider);
+  if (handle == nullptr) co_return WebhookReply::unknown_provider;
+  WebhookReading reading;
+  reading.kind = WebhookReading::Kind::hint;  // while the process is away, a callback is a reason to ask
+  const std::string reference = webhook.reference;
+  if (handle->ready()) {
+    try {
+      reading = co_await handle->read_webhook(std::move(webhook));
+    } catch (const providers::CallFailed&) {
+    }
+  }
+  if (reading.kind == WebhookReading::Kind::rejected) co_return WebhookReply::rejected;
+  if (reading.kind == WebhookReading::Kind::verified && handle->contract().webhook == WebhookKind::signed_) {
+    auto found = co_await parts_.pool.transact([provider, reference, ref = reading.provider_ref](
+                                                   pqxx::transaction_base& work) {
+      return store::find_by_reference(work, provider, reference, ref);
+    });
+    if (found.empty()) co_return WebhookReply::unknown_payout;
+    auto current = co_await recorder_.reload(found.front().payout.id);
+    if (current) {
+      News base;
+      base.actor = "webhook:" + provider;
+      co_await life_.take_status(std::move(*current), found.front().attempt, reading.status, std::move(base));
+    }
+    co_return WebhookReply::taken;
+  }
+  const bool known = co_await parts_.pool.transact(
+      [provider, reference](pqxx::transaction_base& work) { return store::hint(work, provider, reference); });
+  if (!known) co_return WebhookReply::unknown_payout;
+  dispatcher_.wake_questions();
+  co_return WebhookReply::taken;
+}
+
+Awaitable<void> Engine::pause(std::string provider, bool paused, std::string actor, std::string note) {
+  co_await parts_.pool.transact([provider, paused, actor, note](pqxx::transaction_base& work) {
+    store::set_paused(work, provider, paused, actor, note);
+  });
+  co_await heart_.beat_now();
+  dispatcher_.wake_payments();
+}
+
+Awaitable<void> Engine::set_switch(store::SwitchChange change) {
+  co_await parts_.pool.transact([change](pqxx::transaction_base& work) { store::set_switch(work, change); });
+  co_await heart_.beat_now();
+  dispatcher_.wake_payments();
+}
+
+}  // namespace payoutd::engine

@@ -1,0 +1,87 @@
+#pragma once
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+#include <payoutd/awaitable.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/admission.hpp"
+#include "engine/dispatcher.hpp"
+#include "engine/explanation.hpp"
+#include "engine/operator_actions.hpp"
+#include "policy/policy.hpp"
+#include "store/lookup.hpp"
+
+namespace payoutd::engine {
+
+struct EngineOptions {
+  store::HostIdentity host;
+  LifeOptions life;
+  DispatcherOptions dispatcher;
+  std::chrono::microseconds group_commit_window{2'000};
+  std::chrono::milliseconds admission_deadline{5'000};  ///< how long a request waits for the database
+  std::string high_water_file;                          ///< in the state directory; empty: none is kept
+  bool recover_others = true;
+};
+
+/// The engine of one host: everything that a payout goes through. Owned and used by the host's one thread; its
+/// loops run on the given executor from start() until drain().
+class Engine {
+ public:
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    store::Pool& pool;        ///< for the work
+    store::Pool& heart_pool;  ///< one connection of its own, so that a beat never waits for work
+    policy::Policy& policy;
+    Observer& observer;
+    std::function<std::vector<providers::ProviderHandle*>()> providers;
+  };
+  Engine(Parts parts, EngineOptions options);
+  ~Engine();
+
+  /// First beat, take-over of what `predecessors` (dead incarnations of this state directory) left, then the loops.
+  /// Throws when the database does not answer.
+  Awaitable<void> start(std::vector<std::string> predecessors);
+  /// Claims nothing more, waits for what is in hand at most `limit`; true if all of it came to its record. No
+  /// attempt is burnt: what was not handed to a provider goes back unsubmitted.
+  Awaitable<bool> drain(std::chrono::milliseconds limit);
+
+  Awaitable<AdmissionReply> admit(PayoutRequest request) { return admission_.admit(std::move(request)); }
+  Awaitable<OperatorReply> decide(OperatorRequest request);
+  Awaitable<std::optional<store::Payout>> find(std::string payout_id);
+  Awaitable<store::Page> list(store::ListFilter filter);
+  Awaitable<std::optional<boost::json::object>> explain(std::string payout_id);
+  Awaitable<std::vector<store::Event>> events(std::string payout_id);
+  Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter);
+
+  /// A callback arrived at a URL that this host minted (`signature` as in the URL). The plugin reads it; a hint
+  /// makes the payout be asked about now. False: the signature is not ours.
+  enum class WebhookReply { taken, unknown_payout, bad_signature, rejected, unknown_provider };
+  Awaitable<WebhookReply> webhook(std::string provider, std::string signature, Webhook webhook);
+
+  /// Switches of this or all hosts; `provider` empty means all.
+  Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note);
+  Awaitable<void> set_switch(store::SwitchChange change);
+
+  Heart& heart() { return heart_; }
+  Recorder& recorder() { return recorder_; }
+  Dispatcher& dispatcher() { return dispatcher_; }
+  const Admission& admission() const { return admission_; }
+  providers::ProviderHandle* provider(const std::string& name) const;
+
+ private:
+  Awaitable<void> guard_history();
+  void spawn(Awaitable<void> task, std::string name);
+
+  Parts parts_;
+  EngineOptions options_;
+  ContractBook contracts_;
+  Heart heart_;
+  Recorder recorder_;
+  Life life_;
+  Dispatcher dispatcher_;
+  Admission admission_;
+};
+
+}  // namespace payoutd::engine

@@ -1,0 +1,135 @@
+#include "engine/heart.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+namespace payoutd::engine {
+namespace {
+
+namespace asio = boost::asio;
+using providers::BootTime;
+
+std::chrono::milliseconds between(BootTime from, BootTime to) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds{to.ns - from.ns});
+}
+
+}  // namespace
+
+Heart::Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, std::string high_water_file)
+    : pool_(pool), host_(std::move(host)), observer_(observer), high_water_file_(std::move(high_water_file)) {
+  std::ifstream in(high_water_file_);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  boost::system::error_code broken;
+  const boost::json::value value = boost::json::parse(text, broken);
+  if (broken || !value.is_object()) return;
+  const auto& o = value.as_object();
+  if (const auto* v = o.if_contains("timeline"); v && v->is_string()) last_.timeline = v->as_string();
+  if (const auto* v = o.if_contains("system_identifier"); v && v->is_string()) last_.system_identifier = v->as_string();
+  if (const auto* v = o.if_contains("last_event"); v && v->is_int64()) last_.last_event = v->as_int64();
+}
+
+Awaitable<void> Heart::beat_now() {
+  const BootTime begun = BootTime::now();
+  store::Beat beat = co_await pool_.transact([host = host_](pqxx::transaction_base& work) { return store::beat(work, host); });
+  if (!last_good_ || between(*last_good_, BootTime::now()) > kSubmitLimit) unbroken_since_ = begun;
+  last_good_ = begun;
+  check_history(beat);
+  last_ = std::move(beat);
+  keep_high_water();
+}
+
+void Heart::check_history(const store::Beat& beat) {
+  if (last_.system_identifier.empty()) return;
+  if (beat.system_identifier != last_.system_identifier) {
+    suspect_history("the database is another cluster than the one this host last used");
+  } else if (beat.timeline != last_.timeline) {
+    suspect_history("the database failed over: its timeline went from " + last_.timeline + " to " + beat.timeline);
+  } else if (beat.last_event < last_.last_event) {
+    suspect_history("the database went back in time: it knows events up to " + std::to_string(beat.last_event) +
+                    ", this host saw " + std::to_string(last_.last_event));
+  }
+}
+
+void Heart::suspect_history(const std::string& why) {
+  if (!history_trusted_) return;
+  history_trusted_ = false;
+  observer_.log(LogLevel::error, "engine.history_changed",
+                "Submissions stop until everything that may have been sent was looked up: " + why, {});
+  if (on_history_changed) on_history_changed(why);
+}
+
+void Heart::accept_history() {
+  history_trusted_ = true;
+  observer_.log(LogLevel::info, "engine.history_accepted", "Submissions go on.", {});
+}
+
+// Kept outside the database, so that a database that went back in time is noticed. While the history is not
+// trusted the old mark stays: a restart must notice it again.
+void Heart::keep_high_water() const {
+  if (!history_trusted_ || high_water_file_.empty()) return;
+  const boost::json::object mark{{"timeline", last_.timeline},
+                                 {"system_identifier", last_.system_identifier},
+                                 {"last_event", last_.last_event}};
+  const std::string aside = high_water_file_ + ".new";
+  {
+    std::ofstream out(aside, std::ios::trunc);
+    out << boost::json::serialize(mark) << '\n';
+    if (!out.flush()) return;
+  }
+  std::error_code ignored;
+  std::filesystem::rename(aside, high_water_file_, ignored);
+}
+
+Awaitable<void> Heart::run() {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  bool failing = false;
+  while (!stopping_) {
+    std::string trouble;
+    try {
+      co_await beat_now();
+    } catch (const std::exception& error) {
+      trouble = error.what();
+    }
+    if (!trouble.empty() && !failing) {
+      observer_.log(LogLevel::warning, "engine.heart_failing", "The database does not take this host's heartbeat.",
+                    {{"error", trouble}});
+    } else if (trouble.empty() && failing) {
+      observer_.log(LogLevel::info, "engine.heart_beating", "The database takes this host's heartbeat again.", {});
+    }
+    failing = !trouble.empty();
+    timer.expires_after(failing ? std::chrono::milliseconds{250} : kInterval);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+bool Heart::fresh() const { return last_good_ && between(*last_good_, BootTime::now()) < kSubmitLimit; }
+
+bool Heart::may_reap() const {
+  return fresh() && unbroken_since_ && between(*unbroken_since_, BootTime::now()) >= kReapAfter;
+}
+
+std::chrono::milliseconds Heart::silence() const {
+  return last_good_ ? between(*last_good_, BootTime::now()) : std::chrono::milliseconds::max();
+}
+
+bool Heart::paused(const std::string& provider) const {
+  for (const auto& p : last_.providers) {
+    if (p.name == provider) return p.paused || !p.quarantined_at.empty();
+  }
+  return false;
+}
+
+bool Heart::dry_run(const std::string& provider) const {
+  for (const auto& p : last_.providers) {
+    if (p.name == provider && p.dry_run) return true;
+  }
+  return last_.dry_run;
+}
+
+}  // namespace payoutd::engine

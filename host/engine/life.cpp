@@ -1,0 +1,351 @@
+#include "engine/life.hpp"
+
+#include <boost/json.hpp>
+
+#include "core/fault.hpp"
+#include "core/ids.hpp"
+
+namespace payoutd::engine {
+namespace {
+
+using core::State;
+using providers::BootTime;
+using std::chrono::milliseconds;
+
+Prepared prepared_of(const store::Attempt& attempt) {
+  Prepared prepared;
+  prepared.artefact = attempt.artefact;
+  prepared.format = attempt.artefact_format;
+  prepared.lookup = boost::json::parse(attempt.lookup).as_object();
+  return prepared;
+}
+
+// Why what was found is not what is owed; empty if it matches.
+std::string mismatch(const store::Payout& payout, const std::string& reference, const Found& found) {
+  if (found.amount && *found.amount != payout.money.amount) {
+    return "the amount is " + found.amount->to_string() + " instead of " + payout.money.amount.to_string();
+  }
+  if (found.currency && *found.currency != payout.money.currency) {
+    return "the currency is " + *found.currency + " instead of " + payout.money.currency;
+  }
+  if (found.destination && *found.destination != payout.destination) return "the destination is another one";
+  if (found.reference && *found.reference != reference) return "the reference is another one";
+  return {};
+}
+
+News news_of_status(const store::Payout& payout, const std::string& reference, const Status& status, News base) {
+  base.saw = saw_of(status.kind);
+  base.reference = reference;
+  base.code = status.code;
+  base.message = status.message;
+  base.provider_ref = status.provider_ref;
+  const bool found = status.kind != Status::Kind::absent && status.kind != Status::Kind::cannot_tell;
+  if (!found) return base;
+  base.acceptance_sign = true;
+  if (const std::string why = mismatch(payout, reference, status.found); !why.empty()) {
+    base.evidence["status"] = to_string(status.kind);
+    base.saw = Saw::query_mismatch;
+    base.message = "The provider's record does not match: " + why;
+  }
+  return base;
+}
+
+}  // namespace
+
+std::string Life::reference_of(const store::Payout& payout, const Contract& contract) const {
+  return core::derive_reference(options_.instance_key,
+                                {payout.client_id, payout.idempotency_key, payout.provider, payout.reference_n},
+                                contract.reference);
+}
+
+std::string Life::callback_url(const std::string& provider, const std::string& reference) const {
+  if (options_.public_url.empty()) return {};
+  return options_.public_url + "/v1/webhooks/" + provider + "/" + reference + "/" +
+         core::sign_callback(options_.instance_key, provider, reference);
+}
+
+Order Life::order_of(const store::Payout& payout, std::string reference) const {
+  Order order;
+  order.payout_id = payout.id;
+  order.callback_url = callback_url(payout.provider, reference);
+  order.reference = std::move(reference);
+  order.money = payout.money;
+  order.destination = payout.destination;
+  order.note = payout.note;
+  order.lane = payout.lane;
+  return order;
+}
+
+bool Life::may_submit(const providers::ProviderHandle& handle) const {
+  return !stopping_ && handle.ready() && parts_.heart.fresh() && parts_.heart.history_trusted() &&
+         !parts_.heart.submissions_stopped() && !parts_.heart.paused(handle.name());
+}
+
+Awaitable<void> Life::release(std::string payout_id) {
+  co_await parts_.pool.transact([payout_id, host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
+    store::release(work, host, {payout_id});
+  });
+}
+
+Awaitable<void> Life::pay(store::Claimed claimed) {
+  providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
+  if (handle == nullptr || !may_submit(*handle)) {
+    co_await release(claimed.payout.id);
+    co_return;
+  }
+  Order order = order_of(claimed.payout, reference_of(claimed.payout, handle->contract()));
+  if (claimed.payout.verify_first && handle->contract().repeat == Repeat::unknown) {
+    co_await look_up_first(std::move(claimed), std::move(order), handle);
+    co_return;
+  }
+  News news;
+  std::optional<Prepared> prepared;
+  try {
+    prepared = co_await handle->prepare(order, options_.prepare_timeout);
+  } catch (const std::exception& failure) {
+    news.saw = Saw::prepare_failed;
+    news.message = failure.what();
+  }
+  fault::point("engine.after_prepare");
+  if (prepared && prepared->reference_spent) {
+    news.saw = Saw::reference_spent;
+    prepared.reset();
+  } else if (prepared && prepared->impossible) {
+    news.saw = Saw::prepare_impossible;
+    news.code = prepared->impossible->field;
+    news.message = prepared->impossible->reason;
+    prepared.reset();
+  }
+  if (!prepared) {
+    news.reference = order.reference;
+    co_await parts_.recorder.record(std::move(claimed), std::move(news));
+    co_return;
+  }
+  if (parts_.heart.dry_run(handle->name())) {
+    store::Transition t = Recorder::keep(claimed.payout, State::simulated);
+    t.needs_lease = true;
+    t.reason = "dry_run";
+    t.reason_text = "Dry run: prepared and journaled nowhere, sent nowhere.";
+    t.event = {"simulated", "engine", {}, "{}"};
+    const auto applied = co_await parts_.recorder.apply(std::move(t));
+    if (applied.applied()) parts_.observer.state_changed(claimed.payout, State::pending, State::simulated);
+    co_return;
+  }
+  co_await journal_and_submit(std::move(claimed), std::move(order), std::move(*prepared), handle, std::nullopt);
+}
+
+Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle) {
+  const Contract contract = handle->contract();
+  News news;
+  // The forgotten submit, if there was one, began before the payout was marked.
+  news.since_answer_deadline_ms =
+      claimed.payout.in_state_ms - (contract.submit_window + contract.response_timeout).count();
+  Status status;
+  std::optional<Prepared> prepared;
+  try {
+    prepared = co_await handle->prepare(order, options_.prepare_timeout);
+    if (contract.can_look_up()) status = co_await handle->query(order, *prepared, {});
+  } catch (const std::exception& failure) {
+    status.message = failure.what();
+  }
+  news = news_of_status(claimed.payout, order.reference, status, std::move(news));
+  if (prepared) {
+    store::NewAttempt adopted;
+    adopted.id = core::random_uuid();
+    adopted.contract_id = co_await parts_.contracts.keep(handle->name(), handle->account_scope(), contract);
+    adopted.plugin_version = handle->plugin_version();
+    adopted.reference = order.reference;
+    adopted.reference_n = claimed.payout.reference_n;
+    adopted.artefact = prepared->artefact;
+    adopted.artefact_format = prepared->format;
+    adopted.lookup = boost::json::serialize(prepared->lookup);
+    adopted.outcome = "adopted";
+    news.adopt = std::move(adopted);
+  }
+  co_await parts_.recorder.record(std::move(claimed), std::move(news));
+}
+
+Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Prepared prepared,
+                                         providers::ProviderHandle* handle,
+                                         std::optional<store::AttemptUpdate> superseded) {
+  const std::string contract_id =
+      co_await parts_.contracts.keep(handle->name(), handle->account_scope(), handle->contract());
+  const std::string attempt_id = core::random_uuid();
+  if (!may_submit(*handle) || !handle->announce(attempt_id)) {
+    co_await release(claimed.payout.id);
+    co_return;
+  }
+  const Contract& contract = handle->contract();
+  store::Transition t = Recorder::keep(claimed.payout, State::submitting);
+  t.needs_lease = true;
+  t.submits = true;
+  t.keep_lease = true;
+  t.attempts_added = 1;
+  t.attempt = std::move(superseded);
+  t.new_attempt = store::NewAttempt{attempt_id,
+                                    contract_id,
+                                    handle->plugin_version(),
+                                    order.reference,
+                                    claimed.payout.reference_n,
+                                    order.lane,
+                                    prepared.artefact,
+                                    prepared.format,
+                                    boost::json::serialize(prepared.lookup),
+                                    contract.submit_window,
+                                    contract.response_timeout,
+                                    {}};
+  t.event = {"journaled", "engine", attempt_id,
+             boost::json::serialize(boost::json::object{{"reference", order.reference},
+                                                        {"plugin_version", handle->plugin_version()},
+                                                        {"submit_window_ms", contract.submit_window.count()}})};
+  fault::point("engine.before_journal");
+  // From before BEGIN: the database's own deadline, counted from its clock, can only be later.
+  const BootTime deadline = BootTime::now() + contract.submit_window;
+  store::Applied journaled;
+  std::optional<std::string> unjournaled;
+  try {
+    journaled = co_await parts_.recorder.apply(std::move(t));
+  } catch (const store::DataError& refused) {
+    unjournaled = refused.what();  // rolled back: nothing was journaled, nothing is sent
+  }
+  fault::point("engine.after_journal");
+  if (unjournaled) {
+    handle->retire(attempt_id);
+    News news;
+    news.saw = Saw::prepare_failed;
+    news.message = "The attempt cannot be journaled: " + *unjournaled;
+    co_await parts_.recorder.record(std::move(claimed), std::move(news));
+    co_return;
+  }
+  if (!journaled.applied()) {
+    handle->retire(attempt_id);
+    if (journaled.refusal == store::Applied::Refusal::switched_off) co_await release(claimed.payout.id);
+    co_return;
+  }
+  claimed.payout.version = journaled.version;
+  claimed.payout.state = State::submitting;
+  ++claimed.payout.attempt_count;
+  store::Attempt attempt;
+  attempt.id = attempt_id;
+  attempt.payout_id = claimed.payout.id;
+  attempt.contract_id = contract_id;
+  attempt.reference = order.reference;
+  attempt.reference_n = claimed.payout.reference_n;
+  claimed.attempt = std::move(attempt);
+  if (claimed.payout.attempt_count > 1) {
+    parts_.observer.retried(handle->name(), milliseconds{claimed.payout.age_ms});
+  }
+  if (journaled.timeline != parts_.heart.timeline()) {
+    parts_.heart.suspect_history("a journal was committed on timeline " + journaled.timeline);
+  }
+
+  News news;
+  news.attempt_id = attempt_id;
+  news.reference = order.reference;
+  if (!parts_.heart.fresh() || !parts_.heart.history_trusted()) {
+    news.saw = Saw::submit_not_accepted;
+    news.code = "not_sent";
+    news.message = "This host's heartbeat was too old, or the database's history in doubt: nothing was handed over.";
+  } else {
+    const providers::SubmitReply reply =
+        co_await handle->submit(std::move(order), std::move(prepared), attempt_id, deadline);
+    fault::point("engine.after_answer");
+    news.saw = saw_of(reply.submission.kind);
+    news.code = reply.submission.code;
+    news.message = reply.submission.message;
+    news.provider_ref = reply.submission.provider_ref;
+    news.acceptance_sign = reply.evidence.acceptance_sign;
+    news.evidence["bytes_left"] = reply.evidence.bytes_left;
+    if (reply.evidence.http_status != 0) news.evidence["http_status"] = reply.evidence.http_status;
+  }
+  parts_.observer.saw(handle->name(), to_string(news.saw));
+  fault::point("engine.before_record");
+  co_await parts_.recorder.record(std::move(claimed), std::move(news));
+  fault::point("engine.after_record");
+  handle->retire(attempt_id);
+}
+
+Awaitable<void> Life::resolve(store::Claimed claimed) {
+  providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
+  if (handle == nullptr || !handle->ready() || !claimed.attempt) {
+    co_await release(claimed.payout.id);
+    co_return;
+  }
+  const store::Attempt attempt = *claimed.attempt;
+  News base;
+  base.attempt_id = attempt.id;
+  base.since_answer_deadline_ms = attempt.since_answer_deadline_ms;
+  Status status;
+  if (handle->contract().can_look_up()) {
+    try {
+      status = co_await handle->query(order_of(claimed.payout, attempt.reference), prepared_of(attempt),
+                                      attempt.provider_ref.empty() ? claimed.payout.provider_ref : attempt.provider_ref);
+    } catch (const std::exception& failure) {
+      status = Status{};
+      status.message = failure.what();
+    }
+  }
+  fault::point("engine.after_query");
+  Recorded recorded = co_await take_status(claimed, attempt, std::move(status), std::move(base));
+  if (recorded.submit_again) {
+    store::AttemptUpdate superseded;
+    superseded.id = attempt.id;
+    superseded.live = false;
+    superseded.outcome = "superseded";
+    superseded.acceptance_sign = false;
+    co_await journal_and_submit(recorded.now, order_of(recorded.now.payout, attempt.reference), prepared_of(attempt),
+                                handle, std::move(superseded));
+  } else if (recorded.now.payout.lease == parts_.heart.host().incarnation) {
+    co_await release(recorded.now.payout.id);
+  }
+}
+
+Awaitable<Recorded> Life::take_status(store::Claimed current, store::Attempt attempt, Status status, News base) {
+  News news = news_of_status(current.payout, attempt.reference, status, std::move(base));
+  news.attempt_id = attempt.id;
+  parts_.observer.saw(current.payout.provider, to_string(news.saw));
+  const bool mine = current.payout.lease == parts_.heart.host().incarnation;
+  co_return co_await parts_.recorder.record(std::move(current), std::move(news), mine && !stopping_);
+}
+
+Awaitable<void> Life::recover(store::Claimed claimed, bool from_this_machine) {
+  if (claimed.payout.state != State::submitting || !claimed.attempt) {
+    co_await release(claimed.payout.id);
+    co_return;
+  }
+  News news;
+  news.attempt_id = claimed.attempt->id;
+  news.reference = claimed.attempt->reference;
+  news.saw = Saw::submit_unknown;
+  news.message = "The host that submitted it is gone; whether the request left is not known.";
+  news.kind = "recovered";
+  providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
+  if (from_this_machine && handle != nullptr && handle->inherited_send_log()) {
+    for (const providers::SendLogEntry& entry : *handle->inherited_send_log()) {
+      if (entry.attempt_id != news.attempt_id) continue;
+      if (!entry.marked) {
+        news.saw = Saw::submit_not_accepted;
+        news.code = "not_sent";
+        news.message = "The send log proves that no byte of the request left.";
+      } else {
+        news.message = "The send log shows that the request may have left; its answer was lost.";
+      }
+    }
+  }
+  parts_.observer.recovered(claimed.payout.provider, to_string(news.saw));
+  co_await parts_.recorder.record(std::move(claimed), std::move(news));
+}
+
+Awaitable<void> Life::screened_out(store::Claimed claimed, policy::Screening screening) {
+  const bool held = screening.verdict == policy::Verdict::hold;
+  store::Transition t = Recorder::keep(claimed.payout, held ? State::held : State::failed);
+  t.needs_lease = true;
+  t.reason = screening.reason;
+  t.reason_text = screening.text;
+  t.event = {held ? "held" : "denied", "policy", {},
+             boost::json::serialize(boost::json::object{{"reason", screening.reason}, {"text", screening.text}})};
+  const auto applied = co_await parts_.recorder.apply(std::move(t));
+  if (applied.applied()) parts_.observer.state_changed(claimed.payout, State::pending, held ? State::held : State::failed);
+}
+
+}  // namespace payoutd::engine

@@ -1,0 +1,63 @@
+#pragma once
+#include <payoutd/awaitable.hpp>
+#include <string>
+#include <unordered_set>
+
+#include "engine/recorder.hpp"
+
+namespace payoutd::engine {
+
+struct LifeOptions {
+  Secret instance_key;                              ///< references and callback URLs are derived from it
+  std::string public_url;                           ///< base of callback URLs; empty: none are minted
+  std::chrono::milliseconds prepare_timeout{30'000};
+  std::chrono::milliseconds query_timeout{30'000};
+};
+
+/// What this host does with one payout that it has leased: prepare → journal → submit → record, or query → record.
+/// Each function ends with the lease given back or the outcome written.
+class Life {
+ public:
+  struct Parts {
+    store::Pool& pool;
+    ContractBook& contracts;
+    Recorder& recorder;
+    Heart& heart;
+    Observer& observer;
+    std::function<providers::ProviderHandle*(const std::string&)> provider;
+  };
+  Life(Parts parts, LifeOptions options) : parts_(std::move(parts)), options_(std::move(options)) {}
+
+  /// A PENDING payout that was screened and allowed.
+  Awaitable<void> pay(store::Claimed claimed);
+  /// A SENT, UNKNOWN or watched payout: ask the provider.
+  Awaitable<void> resolve(store::Claimed claimed);
+  /// A payout whose lease was taken over from a host that is dead, or that this host forgot.
+  Awaitable<void> recover(store::Claimed claimed, bool from_this_machine);
+
+  /// Carries out what a screening said other than allow.
+  Awaitable<void> screened_out(store::Claimed claimed, policy::Screening screening);
+  Awaitable<void> release(std::string payout_id);
+
+  /// What a verified webhook, or an operator's look, says about an attempt.
+  Awaitable<Recorded> take_status(store::Claimed current, store::Attempt attempt, Status status, News base);
+
+  /// After this no new payment is begun: payouts on their way to the journal are given back.
+  void stop_submitting() { stopping_ = true; }
+
+  std::string callback_url(const std::string& provider, const std::string& reference) const;
+  std::string reference_of(const store::Payout& payout, const Contract& contract) const;
+
+ private:
+  Order order_of(const store::Payout& payout, std::string reference) const;
+  Awaitable<void> journal_and_submit(store::Claimed claimed, Order order, Prepared prepared,
+                                     providers::ProviderHandle* handle, std::optional<store::AttemptUpdate> superseded);
+  Awaitable<void> look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle);
+  bool may_submit(const providers::ProviderHandle& handle) const;
+
+  Parts parts_;
+  LifeOptions options_;
+  bool stopping_ = false;
+};
+
+}  // namespace payoutd::engine

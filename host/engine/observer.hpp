@@ -1,0 +1,25 @@
+#pragma once
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <string_view>
+
+#include "store/rows.hpp"
+
+namespace payoutd::engine {
+
+enum class LogLevel { debug, info, warning, error };
+
+/// Where the engine tells what it does: the log and the metrics of the host. Called on the host's thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void log(LogLevel level, std::string_view event, std::string_view message, boost::json::object fields) = 0;
+  /// One submit or query came to an end; `result` is one of the engine's `Saw` names.
+  virtual void saw(const std::string& provider, std::string_view result) = 0;
+  virtual void state_changed(const store::Payout& payout, core::State from, core::State to) = 0;
+  /// A submit was repeated or retried so long after the payout was admitted.
+  virtual void retried(const std::string& provider, std::chrono::milliseconds after_admission) = 0;
+  virtual void recovered(const std::string& provider, std::string_view how) = 0;
+};
+
+}  // namespace payoutd::engine

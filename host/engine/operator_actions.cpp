@@ -1,0 +1,155 @@
+#include "engine/operator_actions.hpp"
+
+#include <boost/json.hpp>
+
+namespace payoutd::engine {
+namespace {
+
+using core::State;
+using std::chrono::milliseconds;
+
+constexpr std::pair<OperatorDecision, std::string_view> kNames[] = {
+    {OperatorDecision::cancel, "cancel"},     {OperatorDecision::release, "release"},
+    {OperatorDecision::hold, "hold"},         {OperatorDecision::paid, "paid"},
+    {OperatorDecision::not_paid, "not_paid"}, {OperatorDecision::ask_again, "ask_again"},
+};
+
+OperatorReply refuse(std::string code, std::string message, State state) {
+  return {false, std::move(code), std::move(message), state};
+}
+
+std::string why_not(OperatorDecision decision, const store::Payout& payout) {
+  const std::string state(core::to_string(payout.state));
+  switch (decision) {
+    case OperatorDecision::cancel:
+      switch (payout.state) {
+        case State::submitting:
+        case State::sent:
+        case State::unknown:
+          return "It is " + state + ": the provider may be paying it, and that cannot be called back. Wait for its outcome.";
+        case State::review:
+          return "It is in REVIEW: say first whether it was paid (--paid, --not-paid); then it can be cancelled.";
+        default: return "It is " + state + ", which is final.";
+      }
+    case OperatorDecision::release: return "It is " + state + ", not HELD.";
+    case OperatorDecision::hold: return "It is " + state + "; only a PENDING payout can be held.";
+    case OperatorDecision::paid:
+    case OperatorDecision::not_paid:
+      return "It is " + state + ", not in REVIEW: its outcome is not for a human to decide.";
+    case OperatorDecision::ask_again:
+      return "It is " + state + "; there is nothing to ask the provider about.";
+  }
+  return {};
+}
+
+// What the decision does to the payout, or nothing where its state does not allow it.
+std::optional<store::Transition> carry_out(const OperatorRequest& request, const store::Claimed& current) {
+  const store::Payout& p = current.payout;
+  const bool pending = p.state == State::pending || p.state == State::held;
+  const auto change = [&](State to, std::string reason, std::string text) {
+    store::Transition t = Recorder::keep(p, to);
+    t.reason = std::move(reason);
+    t.reason_text = std::move(text);
+    return t;
+  };
+  const auto update_attempt = [&](store::Transition& t, bool live, const char* outcome) {
+    if (!current.attempt) return;
+    store::AttemptUpdate a;
+    a.id = current.attempt->id;
+    a.live = live;
+    a.outcome = outcome;
+    t.attempt = a;
+    t.event.attempt_id = a.id;
+  };
+  switch (request.decision) {
+    case OperatorDecision::cancel:
+      if (!pending || current.attempt) return std::nullopt;
+      return change(State::cancelled, "cancelled", "Cancelled by " + request.actor + ".");
+    case OperatorDecision::release: {
+      if (p.state != State::held) return std::nullopt;
+      store::Transition t = change(State::pending, {}, {});
+      t.next_action_in = milliseconds{0};
+      return t;
+    }
+    case OperatorDecision::hold:
+      if (p.state != State::pending || current.attempt) return std::nullopt;
+      return change(State::held, "operator", "Held by " + request.actor + ".");
+    case OperatorDecision::paid: {
+      if (p.state != State::review) return std::nullopt;
+      store::Transition t = change(State::confirmed, "operator", "An operator found that it was paid.");
+      update_attempt(t, false, "confirmed_by_operator");
+      return t;
+    }
+    case OperatorDecision::not_paid: {
+      // The reference was not definitively spent, so it stays: if the operator is wrong, a provider that knows it
+      // refuses or finds the first payment.
+      if (p.state != State::review) return std::nullopt;
+      store::Transition t = change(State::pending, "operator", "An operator found that it was not paid; it is paid again.");
+      t.next_action_in = milliseconds{0};
+      update_attempt(t, false, "not_paid_by_operator");
+      return t;
+    }
+    case OperatorDecision::ask_again: {
+      const bool open = p.state == State::review || p.state == State::unknown || p.state == State::sent;
+      if (!open || !current.attempt) return std::nullopt;
+      store::Transition t = change(p.state == State::review ? State::unknown : p.state, p.reason, p.reason_text);
+      t.query_count = 0;
+      t.next_action_in = milliseconds{0};
+      t.keep_lease = !p.lease.empty();
+      return t;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string done_text(OperatorDecision decision) {
+  switch (decision) {
+    case OperatorDecision::cancel: return "Cancelled; nothing was sent, nothing will be.";
+    case OperatorDecision::release: return "Released; it is submitted as soon as its provider has room.";
+    case OperatorDecision::hold: return "Held; it stays until it is released.";
+    case OperatorDecision::paid: return "Recorded as paid.";
+    case OperatorDecision::not_paid: return "Recorded as not paid; it is submitted again under the same reference.";
+    case OperatorDecision::ask_again: return "The provider is asked now.";
+  }
+  return {};
+}
+
+}  // namespace
+
+Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest request) {
+  const bool judges = request.decision == OperatorDecision::paid || request.decision == OperatorDecision::not_paid;
+  if (judges && request.note.empty()) {
+    co_return refuse("note_required", "Say in the note what shows it: the provider's statement, a ticket, a person.",
+                     State::review);
+  }
+  constexpr int kTries = 5;  // a payout that changes under the operator's hands again and again is being worked on
+  for (int i = 0; i < kTries; ++i) {
+    auto current = co_await recorder.reload(request.payout_id);
+    if (!current) co_return refuse("not_found", "There is no payout with this id.", State::pending);
+    auto transition = carry_out(request, *current);
+    if (!transition) co_return refuse("wrong_state", why_not(request.decision, current->payout), current->payout.state);
+    transition->event.kind = "operator_" + std::string(to_string(request.decision));
+    transition->event.actor = request.actor;
+    transition->event.data = boost::json::serialize(boost::json::object{{"note", request.note}});
+    const State to = transition->to;
+    const store::Applied applied = co_await recorder.apply(std::move(*transition));
+    if (applied.applied()) co_return OperatorReply{true, {}, done_text(request.decision), to};
+  }
+  co_return refuse("changed_meanwhile", "The payout changed while this was decided; look at it and try again.", State::pending);
+}
+
+std::optional<OperatorDecision> operator_decision(std::string_view name) noexcept {
+  for (const auto& [decision, text] : kNames) {
+    if (text == name) return decision;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(OperatorDecision decision) noexcept {
+  for (const auto& [known, text] : kNames) {
+    if (known == decision) return text;
+  }
+  return "";
+}
+
+}  // namespace payoutd::engine

@@ -1,0 +1,144 @@
+#pragma once
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <payoutd/settings.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ops/log.hpp"
+#include "ops/secrets.hpp"
+
+namespace payoutd::ops {
+
+/// A place in a file, counted from 1; line 0: the whole file, or an environment variable.
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+struct ConfigProblem {
+  Place place;
+  std::string path;  ///< `providers.momo-ci.settings.base_url`; may be empty
+  std::string reason;
+
+  /// `config/payoutd.yaml:12:5: http.lisen: is not a setting, did you mean 'listen'?`
+  std::string text() const;
+};
+
+/// Every problem of the configuration at once; what() has one line for each.
+class ConfigError : public std::runtime_error {
+ public:
+  explicit ConfigError(std::vector<ConfigProblem> problems);
+  const std::vector<ConfigProblem>& problems() const noexcept { return problems_; }
+
+ private:
+  std::vector<ConfigProblem> problems_;
+};
+
+struct HttpConfig {
+  std::string listen_address;  ///< loopback only
+  std::uint16_t listen_port = 0;
+  std::int64_t max_body_bytes = 0;
+  int max_connections = 0;
+};
+
+struct DatabaseConfig {
+  bool embedded = false;
+  Secret dsn;  ///< empty if embedded; a DSN may carry a password, so it is treated as one
+};
+
+struct DatabasePoolConfig {
+  int engine_connections = 0;
+  int http_connections = 0;
+  int job_connections = 0;
+  std::chrono::milliseconds acquire_timeout{};
+};
+
+/// delay = min(base · factor^(n-1), max), spread by ± jitter of itself.
+struct BackoffConfig {
+  std::chrono::milliseconds base{};
+  double factor = 0;
+  std::chrono::milliseconds max{};
+  double jitter = 0;
+  int max_attempts = 0;  ///< 0: without limit
+};
+
+struct EngineConfig {
+  int claim_batch = 0;
+  std::chrono::milliseconds claim_interval{};
+  std::chrono::microseconds group_commit_window{};
+  BackoffConfig backoff;        ///< between attempts of a payout
+  BackoffConfig query_backoff;  ///< between queries of an UNKNOWN payout
+  std::chrono::milliseconds poll_interval{};
+  std::chrono::milliseconds unknown_review_after{};
+  std::chrono::milliseconds drain_timeout{};
+  bool dry_run = false;
+};
+
+struct ProviderConfig {
+  std::string name;
+  std::string plugin;             ///< as written
+  std::filesystem::path library;  ///< the file that `plugin` means
+  bool enabled = true;
+  boost::json::object settings;                        ///< strings and arrays of strings, as written
+  std::map<std::string, std::vector<Secret>> secrets;  ///< current first, then the previous one
+
+  /// As Settings::check wants them. Never log it.
+  boost::json::object secrets_json() const;
+};
+
+/// Sealed at start: a change takes effect at the next start.
+struct StaticConfig {
+  Environment environment = Environment::dev;
+  std::string name;  ///< of this host
+  std::string public_url;
+  std::filesystem::path state_dir;
+  std::filesystem::path control_socket;
+  std::filesystem::path plugins_dir;
+  std::optional<Secret> instance_key;  ///< unset: load_or_create_instance_key(state_dir)
+  HttpConfig http;
+  DatabaseConfig database;
+  log::Format log_format = log::Format::automatic;
+};
+
+/// Taken over by a reload.
+struct LiveConfig {
+  log::Level log_level = log::Level::info;
+  DatabasePoolConfig database_pool;
+  EngineConfig engine;
+  std::map<std::string, ProviderConfig> providers;
+};
+
+/// The whole configuration, checked. Immutable; a reload makes a new one.
+struct Config {
+  StaticConfig static_config;
+  LiveConfig live_config;
+
+  /// Where the value of a path (`providers.momo-ci.settings.base_url`, list items as `[2]`) was written; if
+  /// it is written nowhere, where the nearest section around it begins.
+  Place locate(std::string_view path) const;
+  /// A problem of a plugin's schema with its place: `field` is a setting or secret of the provider.
+  ConfigProblem provider_problem(const std::string& provider, const Problem& problem) const;
+
+  std::string file;                     ///< the main file, as given
+  std::map<std::string, Place> places;  ///< of every value that was written
+};
+
+/// Reads `file` and what it includes. ENV and DATABASE_URL of the environment go before the files. Throws
+/// ConfigError. Secrets are resolved and registered with the redactor; nothing is written.
+Config load_config(const std::filesystem::path& file,
+                   const ReadEnvironment& environment = process_environment);
+
+/// The reference of all settings, as Markdown, from the table that the parser goes by.
+std::string describe_config();
+
+}  // namespace payoutd::ops

@@ -1,0 +1,310 @@
+#include "ops/metrics.hpp"
+
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+
+namespace payoutd::ops {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using Buckets = Histogram::BucketBoundaries;
+
+// 0.75 s is the runbooks' alert threshold: a bucket's bound must stand there for the quantile to be exact.
+const Buckets kRequestSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                 0.25,  0.5,    0.75,  1,    2.5,   5,    10};
+const Buckets kRetrySeconds = {0.5, 1, 5, 15, 30, 60, 120, 300, 900, 3600, 14400, 86400};
+const Buckets kBatchSizes = {1, 2, 5, 10, 25, 50, 100, 200, 500, 1000, 2000, 5000};
+
+const std::vector<std::string> kMethods = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"};
+const std::vector<std::string> kStatuses = {"200", "201", "202", "204", "400", "401", "403",
+                                            "404", "405", "408", "409", "411", "413", "415",
+                                            "422", "429", "431", "500", "503", "504"};
+const std::vector<std::string> kResults = {"CONFIRMED",    "SENT",      "FAILED",  "REFUSED_FOR_NOW",
+                                           "NOT_ACCEPTED", "DUPLICATE", "UNKNOWN", "SIMULATED"};
+const std::vector<std::string> kProcessStates = {"starting", "ready",       "restarting",
+                                                 "draining", "quarantined", "stopped"};
+const std::vector<std::string> kWriters = {"admission", "claim", "journal", "outcome", "event", "webhook"};
+const std::vector<std::string> kBooleans = {"false", "true"};
+
+std::string_view bool_text(bool value) {
+  return value ? "true" : "false";
+}
+
+template <class Metric, class... Arguments>
+typename MetricFamily<Metric>::Make maker(prometheus::Family<Metric>& family, Arguments... arguments) {
+  return [&family, arguments...](const std::map<std::string, std::string>& labels) -> Metric& {
+    return family.Add(labels, arguments...);
+  };
+}
+
+template <class Metric>
+using Label = typename MetricFamily<Metric>::Label;
+
+MetricFamily<Counter> counters(prometheus::Registry& registry, const char* name, const char* help,
+                               std::vector<Label<Counter>> labels) {
+  return {std::move(labels), maker(prometheus::BuildCounter().Name(name).Help(help).Register(registry))};
+}
+
+MetricFamily<Gauge> gauges(prometheus::Registry& registry, const char* name, const char* help,
+                           std::vector<Label<Gauge>> labels) {
+  return {std::move(labels), maker(prometheus::BuildGauge().Name(name).Help(help).Register(registry))};
+}
+
+MetricFamily<Histogram> histograms(prometheus::Registry& registry, const char* name, const char* help,
+                                   std::vector<Label<Histogram>> labels, const Buckets& buckets) {
+  return {std::move(labels),
+          maker(prometheus::BuildHistogram().Name(name).Help(help).Register(registry), buckets)};
+}
+
+prometheus::MetricFamily pool_family(const char* name, const char* help, prometheus::MetricType type) {
+  prometheus::MetricFamily family;
+  family.name = name;
+  family.help = help;
+  family.type = type;
+  return family;
+}
+
+prometheus::ClientMetric pool_metric(const std::string& pool) {
+  prometheus::ClientMetric metric;
+  metric.label = {{"pool", pool}};
+  return metric;
+}
+
+prometheus::ClientMetric wait_histogram(const std::string& pool, const PoolSnapshot& snapshot) {
+  auto metric = pool_metric(pool);
+  auto& histogram = metric.histogram;
+  for (std::size_t i = 0; i < snapshot.wait_counts.size(); ++i) {
+    histogram.sample_count += snapshot.wait_counts[i];
+    const double bound = i < snapshot.wait_bounds_s.size() ? snapshot.wait_bounds_s[i]
+                                                           : std::numeric_limits<double>::infinity();
+    histogram.bucket.push_back({histogram.sample_count, bound});
+  }
+  histogram.sample_sum = snapshot.wait_sum_s;
+  return metric;
+}
+
+/// The pools keep their own counts, on their own threads; a scrape copies them out.
+std::vector<prometheus::MetricFamily> pool_families(const std::map<std::string, PoolSnapshot>& pools) {
+  using prometheus::MetricType;
+  auto connections =
+      pool_family("payoutd_database_connections", "Connections of a pool by state.", MetricType::Gauge);
+  auto queued =
+      pool_family("payoutd_database_queued", "Work that waits for a connection.", MetricType::Gauge);
+  auto acquired = pool_family("payoutd_database_acquired_total", "Work that was handed to a connection.",
+                              MetricType::Counter);
+  auto timeouts = pool_family("payoutd_database_acquire_timeouts_total", "Work that gave up waiting.",
+                              MetricType::Counter);
+  auto failures = pool_family("payoutd_database_connect_failures_total",
+                              "Connections that could not be made.", MetricType::Counter);
+  auto lost =
+      pool_family("payoutd_database_connections_lost_total", "Connections that broke.", MetricType::Counter);
+  auto waits = pool_family("payoutd_database_wait_seconds", "How long work waited for a connection.",
+                           MetricType::Histogram);
+  for (const auto& [name, snapshot] : pools) {
+    const auto add_connections = [&](const char* state, int count) {
+      auto metric = pool_metric(name);
+      metric.label.push_back({"state", state});
+      metric.gauge.value = count;
+      connections.metric.push_back(std::move(metric));
+    };
+    const auto add_count = [&](prometheus::MetricFamily& family, std::uint64_t count) {
+      auto metric = pool_metric(name);
+      metric.counter.value = static_cast<double>(count);
+      family.metric.push_back(std::move(metric));
+    };
+    add_connections("wanted", snapshot.size);
+    add_connections("connected", snapshot.connected);
+    add_connections("busy", snapshot.busy);
+    queued.metric.push_back(pool_metric(name));
+    queued.metric.back().gauge.value = static_cast<double>(snapshot.queued);
+    add_count(acquired, snapshot.acquired);
+    add_count(timeouts, snapshot.acquire_timeouts);
+    add_count(failures, snapshot.connect_failures);
+    add_count(lost, snapshot.connections_lost);
+    waits.metric.push_back(wait_histogram(name, snapshot));
+  }
+  return {connections, queued, acquired, timeouts, failures, lost, waits};
+}
+
+}  // namespace
+
+LabelSet::LabelSet(std::vector<std::string> values) : values_(std::move(values)) {
+  std::ranges::sort(values_);
+  const auto [first, last] = std::ranges::unique(values_);
+  values_.erase(first, last);
+  std::erase(values_, kOther);
+  values_.emplace_back(kOther);
+}
+
+std::size_t LabelSet::index(std::string_view value) const noexcept {
+  const auto last = values_.end() - 1;
+  const auto found = std::lower_bound(values_.begin(), last, value);
+  return static_cast<std::size_t>((found != last && *found == value ? found : last) - values_.begin());
+}
+
+template <class Metric>
+MetricFamily<Metric>::MetricFamily(std::vector<Label> labels, Make make)
+    : labels_(std::move(labels)), make_(std::move(make)) {
+  std::size_t combinations = 1;
+  for (const auto& label : labels_) combinations *= label.values.size();
+  series_ = std::vector<std::atomic<Metric*>>(combinations);
+}
+
+template <class Metric>
+Metric& MetricFamily<Metric>::with(std::initializer_list<std::string_view> values) {
+  std::size_t position = 0;
+  auto label = labels_.begin();
+  for (const auto value : values) {
+    position = position * label->values.size() + label->values.index(value);
+    ++label;
+  }
+  if (auto* known = series_[position].load(std::memory_order_acquire)) return *known;
+  std::map<std::string, std::string> texts;
+  label = labels_.begin();
+  for (const auto value : values) {
+    texts[label->name] = label->values.at(label->values.index(value));
+    ++label;
+  }
+  Metric& made = make_(texts);  // the same one if another thread was first
+  series_[position].store(&made, std::memory_order_release);
+  return made;
+}
+
+template class MetricFamily<Counter>;
+template class MetricFamily<Gauge>;
+template class MetricFamily<Histogram>;
+
+struct Metrics::Families {
+  Families(prometheus::Registry& r, const MetricsLabels& labels)
+      : provider(labels.providers),
+        route(labels.routes),
+        state(labels.states),
+        http_requests(
+            counters(r, "http_requests_total", "Requests to the API.",
+                     {{"route", route}, {"method", LabelSet(kMethods)}, {"status", LabelSet(kStatuses)}})),
+        http_seconds(histograms(r, "http_request_duration_seconds", "How long requests to the API took.",
+                                {{"route", route}, {"method", LabelSet(kMethods)}}, kRequestSeconds)),
+        attempts(counters(r, "payout_attempts_total", "Submits by what came of them.",
+                          {{"provider", provider}, {"result", LabelSet(kResults)}})),
+        replays(counters(r, "idempotency_replays_total", "Requests answered with a stored answer.",
+                         {{"route", route}})),
+        webhooks(counters(r, "webhook_events_total", "Callbacks from providers.",
+                          {{"provider", provider},
+                           {"signature_valid", LabelSet(kBooleans)},
+                           {"applied", LabelSet(kBooleans)}})),
+        retry_latency(histograms(r, "payout_retry_latency_seconds",
+                                 "From a payout's first attempt to its next ones.", {}, kRetrySeconds)),
+        regions(counters(r, "payouts_by_region_total", "Payouts admitted, by region.",
+                         {{"region", LabelSet(labels.regions)}})),
+        dry_run(gauges(r, "app_dry_run_mode", "1 while payouts are only simulated.", {})),
+        payouts(
+            gauges(r, "payoutd_payouts", "Payouts by state.", {{"provider", provider}, {"state", state}})),
+        oldest(gauges(r, "payoutd_oldest_payout_age_seconds",
+                      "How long the oldest payout has been in its state.",
+                      {{"provider", provider}, {"state", state}})),
+        batches(histograms(r, "payoutd_group_commit_batch_size", "Rows that were committed together.",
+                           {{"writer", LabelSet(kWriters)}}, kBatchSizes)),
+        process_state(gauges(r, "payoutd_provider_process_state",
+                             "1 for the state that the provider's process is in.",
+                             {{"provider", provider}, {"state", LabelSet(kProcessStates)}})),
+        restarts(counters(r, "payoutd_provider_restarts_total", "Restarts of provider processes.",
+                          {{"provider", provider}})) {
+    dry_run.with({}).Set(0);
+  }
+
+  LabelSet provider, route, state;
+  MetricFamily<Counter> http_requests;
+  MetricFamily<Histogram> http_seconds;
+  MetricFamily<Counter> attempts, replays, webhooks;
+  MetricFamily<Histogram> retry_latency;
+  MetricFamily<Counter> regions;
+  MetricFamily<Gauge> dry_run, payouts, oldest;
+  MetricFamily<Histogram> batches;
+  MetricFamily<Gauge> process_state;
+  MetricFamily<Counter> restarts;
+};
+
+Metrics::Metrics(MetricsLabels labels)
+    : registry_(std::make_shared<prometheus::Registry>()),
+      families_(std::make_unique<Families>(*registry_, labels)) {}
+Metrics::~Metrics() = default;
+
+void Metrics::http_request(std::string_view route, std::string_view method, int status, double seconds) {
+  families_->http_requests.with({route, method, std::to_string(status)}).Increment();
+  families_->http_seconds.with({route, method}).Observe(seconds);
+}
+
+void Metrics::payout_attempt(std::string_view provider, std::string_view result) {
+  families_->attempts.with({provider, result}).Increment();
+}
+
+void Metrics::idempotency_replay(std::string_view route) {
+  families_->replays.with({route}).Increment();
+}
+
+void Metrics::webhook_event(std::string_view provider, bool signature_valid, bool applied) {
+  families_->webhooks.with({provider, bool_text(signature_valid), bool_text(applied)}).Increment();
+}
+
+void Metrics::payout_retry_latency(double seconds) {
+  families_->retry_latency.with({}).Observe(seconds);
+}
+
+void Metrics::payout_in_region(std::string_view region) {
+  families_->regions.with({region}).Increment();
+}
+
+void Metrics::dry_run_mode(bool is_on) {
+  families_->dry_run.with({}).Set(is_on ? 1 : 0);
+}
+
+void Metrics::payouts(std::string_view provider, std::string_view state, std::int64_t count,
+                      std::chrono::milliseconds oldest) {
+  families_->payouts.with({provider, state}).Set(static_cast<double>(count));
+  families_->oldest.with({provider, state}).Set(count == 0 ? 0 : static_cast<double>(oldest.count()) / 1000);
+}
+
+void Metrics::group_commit(std::string_view writer, std::size_t batch_size) {
+  families_->batches.with({writer}).Observe(static_cast<double>(batch_size));
+}
+
+void Metrics::provider_process(std::string_view provider, std::string_view state) {
+  for (const auto& known : kProcessStates)
+    families_->process_state.with({provider, known}).Set(known == state ? 1 : 0);
+}
+
+void Metrics::provider_restart(std::string_view provider) {
+  families_->restarts.with({provider}).Increment();
+}
+
+void Metrics::pool(const std::string& name, PoolSnapshot snapshot) {
+  const std::lock_guard lock(pools_mutex_);
+  pools_[name] = std::move(snapshot);
+}
+
+void Metrics::build_info(const std::string& version, const std::string& build_id) {
+  prometheus::BuildGauge()
+      .Name("payoutd_build_info")
+      .Help("The version that runs; always 1.")
+      .Register(*registry_)
+      .Add({{"version", version}, {"build_id", build_id}})
+      .Set(1);
+}
+
+std::string Metrics::serialize() const {
+  auto families = registry_->Collect();
+  {
+    const std::lock_guard lock(pools_mutex_);
+    if (!pools_.empty())
+      for (auto& family : pool_families(pools_)) families.push_back(std::move(family));
+  }
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, families);
+  return text.str();
+}
+
+}  // namespace payoutd::ops

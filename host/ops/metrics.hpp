@@ -1,0 +1,118 @@
+#pragma once
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prometheus {
+class Registry;
+}
+
+namespace payoutd::ops {
+
+/// The values that a label may have. Anything else becomes `other`, so that no client, provider or payout can
+/// make new time series.
+class LabelSet {
+ public:
+  static constexpr std::string_view kOther = "other";
+  explicit LabelSet(std::vector<std::string> values);
+
+  std::size_t index(std::string_view value) const noexcept;  ///< the last index stands for `other`
+  const std::string& at(std::size_t index) const { return values_[index]; }
+  std::size_t size() const noexcept { return values_.size(); }
+
+ private:
+  std::vector<std::string> values_;  ///< sorted, then `other`
+};
+
+/// One metric with closed labels. A series exists from its first use on; its reference is kept, so that later
+/// uses cost two short searches and an addition. Thread-safe.
+template <class Metric>
+class MetricFamily {
+ public:
+  using Make = std::function<Metric&(const std::map<std::string, std::string>&)>;
+  struct Label {
+    std::string name;
+    LabelSet values;
+  };
+  MetricFamily(std::vector<Label> labels, Make make);
+
+  /// One value for each label, in their order. The reference stays valid as long as the Metrics.
+  Metric& with(std::initializer_list<std::string_view> values);
+
+ private:
+  std::vector<Label> labels_;
+  Make make_;
+  std::vector<std::atomic<Metric*>> series_;
+};
+
+/// What one pool of database connections looks like now. Counts never go backwards.
+struct PoolSnapshot {
+  int size = 0;
+  int connected = 0;
+  int busy = 0;
+  std::size_t queued = 0;
+  std::uint64_t acquired = 0;
+  std::uint64_t acquire_timeouts = 0;
+  std::uint64_t connect_failures = 0;
+  std::uint64_t connections_lost = 0;
+  std::vector<double> wait_bounds_s;       ///< upper bounds of the buckets below
+  std::vector<std::uint64_t> wait_counts;  ///< one more than bounds: the last is above every bound
+  double wait_sum_s = 0;
+};
+
+/// The closed sets that come from the configuration and the routes.
+struct MetricsLabels {
+  std::vector<std::string> providers;
+  std::vector<std::string> routes;   ///< patterns such as `/v1/payouts/{id}`
+  std::vector<std::string> regions;  ///< country codes
+  std::vector<std::string> states;   ///< payout states
+};
+
+/// All metrics of the host, by the names that the runbooks use. One per process; thread-safe.
+class Metrics {
+ public:
+  explicit Metrics(MetricsLabels labels);
+  ~Metrics();
+
+  // The runbooks' names.
+  void http_request(std::string_view route, std::string_view method, int status, double seconds);
+  void payout_attempt(std::string_view provider, std::string_view result);
+  void idempotency_replay(std::string_view route);
+  void webhook_event(std::string_view provider, bool signature_valid, bool applied);
+  void payout_retry_latency(double seconds);
+  void payout_in_region(std::string_view region);
+  void dry_run_mode(bool is_on);
+
+  // payoutd's own.
+  /// How many payouts of a provider are in a state, and how long the oldest has been there (0 if there are
+  /// none).
+  void payouts(std::string_view provider, std::string_view state, std::int64_t count,
+               std::chrono::milliseconds oldest);
+  void group_commit(std::string_view writer, std::size_t batch_size);
+  /// `state` is 1 for the process's present state and 0 for the others.
+  void provider_process(std::string_view provider, std::string_view state);
+  void provider_restart(std::string_view provider);
+  void pool(const std::string& name, PoolSnapshot snapshot);
+  void build_info(const std::string& version, const std::string& build_id);
+
+  /// The text format of Prometheus.
+  std::string serialize() const;
+
+ private:
+  struct Families;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<Families> families_;
+  mutable std::mutex pools_mutex_;
+  std::map<std::string, PoolSnapshot> pools_;
+};
+
+}  // namespace payoutd::ops

@@ -1,0 +1,37 @@
+#pragma once
+#include <random>
+
+#include "policy/policy.hpp"
+
+namespace payoutd::policy {
+
+/// One exponential schedule: first · 2^(n−1), at most `limit`, spread by ± `jitter_percent`.
+struct Schedule {
+  std::chrono::milliseconds first{1'000};
+  std::chrono::milliseconds limit{300'000};
+  int jitter_percent = 20;
+};
+
+struct BuiltInOptions {
+  Schedule retry{std::chrono::milliseconds{30'000}, std::chrono::milliseconds{3'600'000}, 20};
+  Schedule resend{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000}, 20};
+  Schedule poll{std::chrono::milliseconds{5'000}, std::chrono::milliseconds{60'000}, 20};
+  Schedule query{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000}, 20};
+  int max_attempts = 5;                                 ///< refusals that may pass before giving up
+  std::chrono::milliseconds review_after{86'400'000};   ///< UNKNOWN for longer: a human decides
+};
+
+/// The policy without scripts: screens nothing out, waits by exponential schedules.
+class BuiltInPolicy final : public Policy {
+ public:
+  explicit BuiltInPolicy(BuiltInOptions options, std::uint32_t seed = std::random_device{}());
+  BackoffAnswer backoff(const BackoffQuestion& question) override;
+  std::vector<Screening> screen(std::span<const store::Payout> payouts) override;
+
+ private:
+  std::chrono::milliseconds delay(const Schedule& schedule, int count);
+  BuiltInOptions options_;
+  std::minstd_rand random_;
+};
+
+}  // namespace payoutd::policy

@@ -1,0 +1,96 @@
+#include "store/admission.hpp"
+
+#include "core/assert.hpp"
+#include "store/column.hpp"
+#include "store/row_reader.hpp"
+
+namespace payoutd::store {
+namespace {
+
+// The key decides: only where it is new are the payout and its first event written.
+constexpr const char* kAdmit = R"sql(
+with input as (
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::numeric[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::text[], $15::text[],
+    $16::text[]) as i(
+    id, client_id, key, payload, payload_hash, provider, amount, currency, destination, user_ref, region, note,
+    metadata, batch, flow_id, actor)
+), fresh as (
+  insert into app.idempotency_keys (client_id, key, payout_id, payload_hash, payload)
+  select client_id, key, id, payload_hash, payload from input order by client_id, key
+  on conflict (client_id, key) do nothing
+  returning payout_id
+), admitted as (
+  insert into app.payouts (id, client_id, idempotency_key, provider, amount, currency, destination, user_ref, region,
+    note, metadata, batch, flow_id, next_action_at)
+  select id, client_id, key, provider, amount, currency, destination, user_ref, region, note, metadata, batch,
+    flow_id, now()
+  from input where id in (select payout_id from fresh)
+)
+insert into app.events (payout_id, kind, to_state, actor, host, data)
+select id, 'admitted', 'PENDING', actor, $17::uuid, jsonb_build_object('key', key, 'batch', batch)
+from input where id in (select payout_id from fresh)
+)sql";
+
+const std::string& standing_sql() {
+  static const std::string sql =
+      "select k.payout_id, k.payload_hash, k.payload, " + utc("k.created_at") +
+      " from unnest($1::text[], $2::text[]) with ordinality as i(client_id, key, ord)"
+      " join app.idempotency_keys k on k.client_id = i.client_id and k.key = i.key order by i.ord";
+  return sql;
+}
+
+}  // namespace
+
+std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
+                            const std::string& host) {
+  std::array<Column, 16> c;
+  for (const NewPayout& p : batch) {
+    c[0].add(p.id);
+    c[1].add(p.client_id);
+    c[2].add(p.idempotency_key);
+    c[3].add(p.payload);
+    c[4].add(p.payload_hash);
+    c[5].add(p.provider);
+    c[6].add(p.money.amount.to_string());
+    c[7].add(p.money.currency);
+    c[8].add(p.destination);
+    c[9].add_or_null(p.user_ref);
+    c[10].add_or_null(p.region);
+    c[11].add_or_null(p.note);
+    c[12].add_or_null(p.metadata);
+    c[13].add_or_null(p.batch);
+    c[14].add(p.flow_id);
+    c[15].add(p.actor);
+  }
+  const Column clients = c[1];
+  const Column keys = c[2];
+  std::vector<std::string> arguments;
+  for (Column& column : c) arguments.push_back(column.take());
+  arguments.push_back(host);
+  work.exec_params(kAdmit, pqxx::prepare::make_dynamic_params(arguments));
+
+  // A second statement, so that it sees the keys of whoever was first.
+  const auto rows = work.exec_params(standing_sql(), Column(clients).take(), Column(keys).take());
+  PAYOUTD_ASSERT(rows.size() == batch.size(), "every key stands after admission");
+  std::vector<Admitted> results;
+  results.reserve(batch.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto row = rows[static_cast<pqxx::result::size_type>(i)];
+    Admitted one;
+    one.payout_id = text_of(row, 0);
+    one.created_at = text_of(row, 3);
+    if (one.payout_id == batch[i].id) {
+      one.kind = Admitted::Kind::created;
+    } else if (text_of(row, 1) == batch[i].payload_hash) {
+      one.kind = Admitted::Kind::replayed;
+    } else {
+      one.kind = Admitted::Kind::conflict;
+      one.existing_payload = text_of(row, 2);
+    }
+    results.push_back(std::move(one));
+  }
+  return results;
+}
+
+}  // namespace payoutd::store

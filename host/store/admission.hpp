@@ -1,0 +1,47 @@
+#pragma once
+#include <pqxx/pqxx>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "store/rows.hpp"
+
+namespace payoutd::store {
+
+/// A payout that a client wants to have paid, already checked.
+struct NewPayout {
+  std::string id;  ///< UUID that it gets if its key is new
+  std::string client_id;
+  std::string idempotency_key;
+  std::string payload;       ///< canonical JSON of what the client sent
+  std::string payload_hash;  ///< SHA-256 of it, hex
+  std::string provider;
+  Money money;
+  std::string destination;
+  std::string user_ref;
+  std::string region;
+  std::string note;
+  std::string metadata;  ///< JSON text or empty
+  std::string batch;
+  std::string flow_id;
+  std::string actor;
+};
+
+struct Admitted {
+  enum class Kind {
+    created,   ///< a new payout
+    replayed,  ///< the key was used before with the same payload: this is the payout it made
+    conflict,  ///< the key was used before with another payload
+  };
+  Kind kind = Kind::created;
+  std::string payout_id;
+  std::string created_at;        ///< of the payout that stands
+  std::string existing_payload;  ///< canonical JSON, for a conflict
+};
+
+/// Writes keys, payouts and their first events in one statement; results in order. A (client, key) stands at
+/// most once in a batch. Rerunning it after a commit whose answer was lost gives the same results.
+std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
+                            const std::string& host);
+
+}  // namespace payoutd::store

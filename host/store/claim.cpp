@@ -1,0 +1,144 @@
+#include "store/claim.hpp"
+
+#include "store/column.hpp"
+#include "store/row_reader.hpp"
+
+namespace payoutd::store {
+namespace {
+
+// The claimed rows with their live attempts; `claimed` is a CTE that returns app.payouts rows.
+std::string with_attempts() {
+  return " select " + payout_columns("c") + ", " + attempt_columns("a") +
+         " from claimed c left join app.attempts a on a.payout_id = c.id and a.live";
+}
+
+std::vector<Claimed> read_claimed(const pqxx::result& rows) {
+  std::vector<Claimed> claimed;
+  claimed.reserve(rows.size());
+  for (const auto& row : rows) {
+    int column = 0;
+    Claimed one;
+    one.payout = read_payout(row, column);
+    one.attempt = read_attempt(row, column);
+    claimed.push_back(std::move(one));
+  }
+  return claimed;
+}
+
+std::string uuid_array(const std::vector<std::string>& ids) {
+  Column column;
+  for (const std::string& id : ids) column.add(id);
+  return column.take();
+}
+
+}  // namespace
+
+std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request) {
+  // Leases what is due. The lease is fenced by the incarnation; its age shows leases that nobody remembers.
+  static const std::string sql =
+      "with due as (select id from app.payouts where provider = $1 and state = $2::app.payout_state"
+      " and lease is null and next_action_at <= now() order by next_action_at limit $3 for update skip "
+      "locked),"
+      " claimed as (update app.payouts p set lease = $4::uuid, leased_at = now() from due where p.id = due.id"
+      " returning p.*)" +
+      with_attempts();
+  return read_claimed(work.exec_params(sql, request.provider, std::string(core::to_string(request.state)),
+                                       request.limit, request.host));
+}
+
+std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverRequest& request) {
+  // A host is dead when it said so, when its row is gone, when its successor on the same state directory says
+  // so, or when its heart has been silent for 5 s while ours was not (the caller sets `reap` only then).
+  static const std::string sql =
+      "with dead as (select p.id from app.payouts p left join app.hosts h on h.incarnation = p.lease"
+      " where p.lease is not null and p.lease <> $1::uuid and (p.lease = any($2::uuid[])"
+      " or ($3 and (h.incarnation is null or h.stopped_at is not null or h.beat_at < now() - interval '5 "
+      "seconds')))"
+      " order by p.id limit $4 for update of p skip locked),"
+      " claimed as (update app.payouts p set lease = $1::uuid, leased_at = now() from dead where p.id = "
+      "dead.id"
+      " returning p.*)" +
+      with_attempts();
+  return read_claimed(
+      work.exec_params(sql, request.host, uuid_array(request.predecessors), request.reap, request.limit));
+}
+
+std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string& host, int older_than_ms) {
+  static const std::string sql =
+      "with claimed as (select * from app.payouts where lease = $1::uuid"
+      " and leased_at < now() - $2 * interval '1 millisecond')" +
+      with_attempts();
+  return read_claimed(work.exec_params(sql, host, older_than_ms));
+}
+
+void release(pqxx::transaction_base& work, const std::string& host,
+             const std::vector<std::string>& payout_ids,
+             int pause_ms) {
+  // A submit in flight cannot be released: what became of it must be recorded.
+  work.exec_params(
+      "update app.payouts set lease = null, leased_at = null,"
+      " next_action_at = greatest(next_action_at, now() + $3 * interval '1 millisecond') where lease = $1::uuid and state <> 'SUBMITTING'"
+      " and id = any($2::uuid[])",
+      host, uuid_array(payout_ids), pause_ms);
+}
+
+std::vector<Claimed> load(pqxx::transaction_base& work, const std::vector<std::string>& payout_ids) {
+  static const std::string sql =
+      "with claimed as (select * from app.payouts where id = any($1::uuid[]))" + with_attempts();
+  return read_claimed(work.exec_params(sql, uuid_array(payout_ids)));
+}
+
+std::vector<ByReference> find_by_reference(pqxx::transaction_base& work, const std::string& provider,
+                                           const std::string& reference, const std::string& provider_ref) {
+  // The latest attempt first: a reference may have been submitted more than once.
+  const auto select = [](const std::string& payouts, const std::string& attempts) {
+    return "select " + payout_columns("p") + ", " + attempt_columns("a") + " from " + attempts + " a join " +
+           payouts +
+           " p on p.id = a.payout_id where a.provider = $1 and"
+           " (($2 <> '' and a.reference = $2) or ($2 = '' and $3 <> '' and a.provider_ref = $3))"
+           " order by a.live desc, a.n desc limit 5";
+  };
+  static const std::string live = select("app.payouts", "app.attempts");
+  static const std::string history = select("app.payouts_history", "app.attempts_history");
+  std::vector<ByReference> found;
+  for (const std::string& sql : {live, history}) {
+    for (const auto& row : work.exec_params(sql, provider, reference, provider_ref)) {
+      int column = 0;
+      ByReference one;
+      one.payout = read_payout(row, column);
+      one.payout.archived = sql == history;
+      one.attempt = *read_attempt(row, column);
+      found.push_back(std::move(one));
+    }
+    if (!found.empty()) break;
+  }
+  return found;
+}
+
+bool hint(pqxx::transaction_base& work, const std::string& provider, const std::string& reference) {
+  const auto rows = work.exec_params(
+      "update app.payouts p set hinted = p.hinted or p.lease is not null,"
+      " next_action_at = case when p.lease is null and p.state in ('SENT', 'UNKNOWN', 'CONFIRMED') then now()"
+      " else p.next_action_at end"
+      " from app.attempts a where a.provider = $1 and a.reference = $2 and p.id = a.payout_id"
+      " and (a.live or p.state = 'CONFIRMED') returning p.id",
+      provider, reference);
+  return !rows.empty();
+}
+
+bool recall(pqxx::transaction_base& work, const std::string& payout_id) {
+  const auto rows = work.exec_params(
+      "with moved as (delete from app.payouts_history where id = $1::uuid returning *),"
+      " attempts as (delete from app.attempts_history where payout_id = $1::uuid"
+      "  returning id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane, "
+      "artefact,"
+      "  artefact_format, lookup, host, live, outcome, code, message, provider_ref, acceptance_sign, "
+      "absent_count,"
+      "  journaled_at, reference_first_at, submit_deadline, answer_deadline, closed_at),"
+      " attempts_back as (insert into app.attempts select * from attempts)"
+      " insert into app.payouts select * from moved returning id",
+      payout_id);
+  return !rows.empty();
+}
+
+}  // namespace payoutd::store

@@ -1,0 +1,58 @@
+#pragma once
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+#include "store/rows.hpp"
+
+namespace payoutd::store {
+
+struct ClaimRequest {
+  std::string host;  ///< this host's incarnation
+  std::string provider;
+  core::State state = core::State::pending;
+  int limit = 1;
+};
+
+/// Leases payouts of one provider and state that are due, oldest first, each with its live attempt. Other
+/// hosts' claims are skipped, not waited for.
+std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request);
+
+struct TakeOverRequest {
+  std::string host;                       ///< this host's incarnation
+  std::vector<std::string> predecessors;  ///< incarnations known to be dead (same state directory)
+  bool reap = false;                      ///< also those whose heart stopped 5 s ago, by the database's clock
+  int limit = 500;
+};
+
+/// Takes over leases of hosts that are dead or gone. The payouts keep their states; the engine decides about
+/// them.
+std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverRequest& request);
+
+/// Payouts that this host leased more than `older_than_ms` ago; those that it does not know were claimed by a
+/// statement whose answer was lost.
+std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string& host, int older_than_ms);
+
+/// Gives leases back without any change of state; the payouts are due again after `pause_ms` at the earliest.
+void release(pqxx::transaction_base& work, const std::string& host,
+             const std::vector<std::string>& payout_ids, int pause_ms = 500);
+
+/// One payout with its live attempt, in the live table; empty if it is not there.
+std::vector<Claimed> load(pqxx::transaction_base& work, const std::vector<std::string>& payout_ids);
+
+/// The payouts of attempts under this reference, live table first, then history; the attempt may be closed.
+struct ByReference {
+  Payout payout;
+  Attempt attempt;
+};
+std::vector<ByReference> find_by_reference(pqxx::transaction_base& work, const std::string& provider,
+                                           const std::string& reference, const std::string& provider_ref);
+
+/// A webhook's hint: the payout is asked about now, or as soon as who works on it is done. False: no live
+/// attempt has this reference.
+bool hint(pqxx::transaction_base& work, const std::string& provider, const std::string& reference);
+
+/// Moves one finished payout with its attempts back among the live ones, so that news can change it.
+bool recall(pqxx::transaction_base& work, const std::string& payout_id);
+
+}  // namespace payoutd::store

@@ -1,0 +1,110 @@
+#include "store/host_registry.hpp"
+
+#include <unistd.h>
+
+#include "store/row_reader.hpp"
+
+namespace payoutd::store {
+
+Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
+  work.exec_params(
+      "insert into app.hosts (incarnation, name, version, pid) values ($1::uuid, $2, $3, $4)"
+      " on conflict (incarnation) do update set beat_at = now()",
+      host.incarnation, host.name, host.version, static_cast<int>(::getpid()));
+  const pqxx::row row = work.exec1(
+      "select substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),"
+      " (select system_identifier::text from pg_control_system()),"
+      " coalesce(pg_sequence_last_value(pg_get_serial_sequence('app.events', 'id')::regclass), 0),"
+      " coalesce(bool_or(enabled) filter (where name = 'dry_run'), false),"
+      " coalesce(bool_or(enabled) filter (where name = 'stop_submissions'), false),"
+      " coalesce(bool_or(enabled) filter (where name = 'stop_writes'), false) from app.switches");
+  Beat beat;
+  beat.timeline = text_of(row, 0);
+  beat.system_identifier = text_of(row, 1);
+  beat.last_event = std::stoll(text_of(row, 2));
+  beat.dry_run = text_of(row, 3) == "t";
+  beat.stop_submissions = text_of(row, 4) == "t";
+  beat.stop_writes = text_of(row, 5) == "t";
+  const std::string sql = "select name, paused, dry_run, " + utc("quarantined_at") +
+                          ", quarantine_reason, note, changed_by, " + utc("changed_at") +
+                          " from app.providers order by name";
+  for (const auto& r : work.exec(sql)) {
+    beat.providers.push_back({text_of(r, 0), text_of(r, 1) == "t", text_of(r, 2) == "t", text_of(r, 3),
+                              text_of(r, 4), text_of(r, 5), text_of(r, 6), text_of(r, 7)});
+  }
+  return beat;
+}
+
+void say_stopped(pqxx::transaction_base& work, const std::string& incarnation) {
+  work.exec_params("update app.hosts set stopped_at = now() where incarnation = $1::uuid", incarnation);
+}
+
+std::vector<HostRow> hosts(pqxx::transaction_base& work) {
+  const std::string sql =
+      "select h.incarnation, h.name, h.version, " + utc("h.started_at") + ", " + utc("h.beat_at") + ", " +
+      utc("h.stopped_at") +
+      ", (extract(epoch from now() - h.beat_at) * 1000)::bigint,"
+      " (select count(*) from app.payouts p where p.lease = h.incarnation)"
+      " from app.hosts h where h.stopped_at is null or h.stopped_at > now() - interval '1 day'"
+      " order by h.started_at desc limit 100";
+  std::vector<HostRow> rows;
+  for (const auto& r : work.exec(sql)) {
+    rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3), text_of(r, 4), text_of(r, 5),
+                    std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7))});
+  }
+  return rows;
+}
+
+void set_switch(pqxx::transaction_base& work, const SwitchChange& change) {
+  work.exec_params(
+      "insert into app.switches (name, enabled, note, changed_by) values ($1, $2, nullif($3, ''), $4)"
+      " on conflict (name) do update set enabled = excluded.enabled, note = excluded.note,"
+      " changed_by = excluded.changed_by, changed_at = now()",
+      change.name, change.enabled, change.note, change.actor);
+}
+
+void register_provider(pqxx::transaction_base& work, const std::string& name, const std::string& plugin,
+                       const std::string& plugin_version) {
+  work.exec_params(
+      "insert into app.providers (name, plugin, plugin_version) values ($1, $2, nullif($3, ''))"
+      " on conflict (name) do update set plugin = excluded.plugin,"
+      " plugin_version = coalesce(excluded.plugin_version, app.providers.plugin_version)",
+      name, plugin, plugin_version);
+}
+
+void set_paused(pqxx::transaction_base& work, const std::string& provider, bool paused,
+                const std::string& actor, const std::string& note) {
+  work.exec_params(
+      "update app.providers set paused = $2, changed_by = $3, note = nullif($4, ''), changed_at = now()"
+      " where name = $1",
+      provider, paused, actor, note);
+}
+
+void set_quarantine(pqxx::transaction_base& work, const std::string& provider, const std::string& reason,
+                    const std::string& actor) {
+  work.exec_params(
+      "update app.providers set quarantined_at = case when $2 <> '' then now() end,"
+      " quarantine_reason = nullif($2, ''), changed_by = $3, changed_at = now() where name = $1",
+      provider, reason, actor);
+}
+
+void keep_contract(pqxx::transaction_base& work, const std::string& id, const std::string& provider,
+                   const std::string& scope, const std::string& contract_json) {
+  work.exec_params(
+      "insert into app.contracts (id, provider, scope, contract) values ($1, $2, $3, $4::jsonb) on conflict "
+      "do nothing",
+      id, provider, scope, contract_json);
+}
+
+StoredContract load_contract(pqxx::transaction_base& work, const std::string& id) {
+  const pqxx::row row = work.exec_params1("select scope, contract from app.contracts where id = $1", id);
+  return {text_of(row, 0), text_of(row, 1)};
+}
+
+std::int64_t mark_verify_first(pqxx::transaction_base& work) {
+  return static_cast<std::int64_t>(work.exec("update app.payouts set verify_first = true, updated_at = now()"
+                                             " where state in ('PENDING', 'HELD') and not verify_first")
+                                       .affected_rows());
+}
+
+}  // namespace payoutd::store

@@ -1,0 +1,85 @@
+#pragma once
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+namespace payoutd::store {
+
+struct HostIdentity {
+  std::string incarnation;  ///< UUID of this process start
+  std::string name;
+  std::string version;
+};
+
+struct ProviderSwitches {
+  std::string name;
+  bool paused = false;
+  bool dry_run = false;
+  std::string quarantined_at;  ///< empty: not quarantined
+  std::string quarantine_reason;
+  std::string note;
+  std::string changed_by;
+  std::string changed_at;
+};
+
+/// What a beat brings back: all that one host must know of the others' and the operators' doings.
+struct Beat {
+  std::string timeline;           ///< of the database
+  std::string system_identifier;  ///< of the database cluster
+  std::int64_t last_event = 0;  ///< highest event id given out; falls only if the database went back in time
+  bool dry_run = false;
+  bool stop_submissions = false;
+  bool stop_writes = false;
+  std::vector<ProviderSwitches> providers;
+};
+
+/// Writes this host's heartbeat and reads the switches.
+Beat beat(pqxx::transaction_base& work, const HostIdentity& host);
+
+/// Says that this host is gone for good: its leases may be taken over at once.
+void say_stopped(pqxx::transaction_base& work, const std::string& incarnation);
+
+struct HostRow {
+  std::string incarnation;
+  std::string name;
+  std::string version;
+  std::string started_at;
+  std::string beat_at;
+  std::string stopped_at;
+  std::int64_t beat_age_ms = 0;
+  std::int64_t leases = 0;
+};
+std::vector<HostRow> hosts(pqxx::transaction_base& work);
+
+struct SwitchChange {
+  std::string name;  ///< dry_run, stop_submissions or stop_writes
+  bool enabled = false;
+  std::string actor;
+  std::string note;
+};
+void set_switch(pqxx::transaction_base& work, const SwitchChange& change);
+
+/// Makes sure that the provider has a row, and notes which plugin it runs.
+void register_provider(pqxx::transaction_base& work, const std::string& name, const std::string& plugin,
+                       const std::string& plugin_version);
+void set_paused(pqxx::transaction_base& work, const std::string& provider, bool paused,
+                const std::string& actor, const std::string& note);
+/// An empty reason lifts the quarantine.
+void set_quarantine(pqxx::transaction_base& work, const std::string& provider, const std::string& reason,
+                    const std::string& actor);
+
+/// Stores a contract under its content hash, once.
+void keep_contract(pqxx::transaction_base& work, const std::string& id, const std::string& provider,
+                   const std::string& scope, const std::string& contract_json);
+
+struct StoredContract {
+  std::string scope;
+  std::string contract_json;
+};
+StoredContract load_contract(pqxx::transaction_base& work, const std::string& id);
+
+/// Marks every payout that may have been sent without this database knowing it: nothing that is not finished
+/// is submitted before its reference was looked up. Used after a failover or a restore. Returns how many.
+std::int64_t mark_verify_first(pqxx::transaction_base& work);
+
+}  // namespace payoutd::store

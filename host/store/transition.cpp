@@ -1,0 +1,224 @@
+#include "store/transition.hpp"
+
+#include "core/assert.hpp"
+#include "store/column.hpp"
+#include "store/row_reader.hpp"
+
+namespace payoutd::store {
+namespace {
+
+// Locks the payouts in id order, says for each why it may not change, and changes the others: the payout, its
+// live attempt, the new attempt, and the event. The new attempts wait for the old ones to be closed (the
+// count over `closed`), because the index of live attempts is checked row by row.
+constexpr const char* kApply = R"sql(
+with input as (
+  select * from unnest(
+    $1::uuid[], $2::bigint[], $3::boolean[], $4::boolean[], $5::app.payout_state[], $6::text[], $7::text[],
+    $8::bigint[], $9::boolean[], $10::integer[], $11::integer[], $12::integer[], $13::integer[], $14::integer[],
+    $15::boolean[], $16::text[],
+    $17::uuid[], $18::boolean[], $19::text[], $20::text[], $21::text[], $22::text[], $23::boolean[], $24::integer[],
+    $25::uuid[], $26::text[], $27::text[], $28::text[], $29::integer[], $30::text[], $31::bytea[], $32::integer[],
+    $33::jsonb[], $34::bigint[], $35::bigint[], $36::text[],
+    $37::text[], $38::text[], $39::uuid[], $40::jsonb[], $41::boolean[]) with ordinality as i(
+    payout_id, expected_version, needs_lease, submits, to_state, reason, reason_text,
+    next_in_ms, keep_lease, attempts_added, reference_n, query_count, refusal_count, defer_count,
+    verify_first, provider_ref,
+    attempt_id, attempt_live, outcome, code, message, attempt_provider_ref, acceptance_sign, absent_count,
+    new_attempt_id, contract_id, plugin_version, reference, new_reference_n, lane, artefact, artefact_format,
+    lookup, submit_window_ms, response_timeout_ms, new_outcome,
+    event_kind, actor, event_attempt_id, event_data, keep_schedule, ord)
+), locked as (
+  select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count
+  from app.payouts p where p.id in (select payout_id from input) order by p.id for update
+), ok as (
+  select i.*, l.state as from_state, l.provider, l.attempt_count,
+    case when l.id is null then 'gone'
+         when l.version <> i.expected_version then 'version'
+         when i.needs_lease and l.lease is distinct from $42::uuid then 'lease'
+         when i.submits and (
+           exists (select 1 from app.switches s where s.name in ('stop_submissions', 'stop_writes', 'dry_run') and s.enabled)
+           or exists (select 1 from app.providers r where r.name = l.provider and (r.paused or r.dry_run)))
+           then 'switched_off'
+    end as refusal
+  from input i left join locked l on l.id = i.payout_id
+), updated as (
+  update app.payouts p set
+    state = ok.to_state,
+    reason = ok.reason,
+    reason_text = ok.reason_text,
+    version = p.version + 1,
+    next_action_at = case when p.hinted and ok.to_state in ('SENT', 'UNKNOWN') then now()
+                          when ok.keep_schedule then p.next_action_at
+                          else now() + ok.next_in_ms * interval '1 millisecond' end,
+    hinted = p.hinted and ok.to_state = 'SUBMITTING',
+    lease = case when ok.keep_lease then p.lease end,
+    leased_at = case when ok.keep_lease then p.leased_at end,
+    attempt_count = p.attempt_count + ok.attempts_added,
+    reference_n = ok.reference_n,
+    query_count = ok.query_count,
+    refusal_count = ok.refusal_count,
+    defer_count = ok.defer_count,
+    verify_first = ok.verify_first,
+    provider_ref = coalesce(ok.provider_ref, p.provider_ref),
+    updated_at = case when p.state = ok.to_state then p.updated_at else now() end,
+    finished_at = case when ok.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED')
+                       then coalesce(p.finished_at, now()) end
+  from ok where p.id = ok.payout_id and ok.refusal is null
+  returning p.id, p.version
+), closed as (
+  update app.attempts a set
+    live = ok.attempt_live,
+    outcome = coalesce(ok.outcome, a.outcome),
+    code = coalesce(ok.code, a.code),
+    message = coalesce(ok.message, a.message),
+    provider_ref = coalesce(ok.attempt_provider_ref, a.provider_ref),
+    acceptance_sign = a.acceptance_sign or ok.acceptance_sign,
+    absent_count = coalesce(ok.absent_count, a.absent_count),
+    closed_at = case when ok.attempt_live then null else coalesce(a.closed_at, now()) end
+  from ok where a.id = ok.attempt_id and ok.refusal is null
+  returning a.id
+), journaled as (
+  insert into app.attempts (id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane,
+    artefact, artefact_format, lookup, host, submit_deadline, answer_deadline, outcome, reference_first_at)
+  select new_attempt_id, payout_id, attempt_count + 1, provider, contract_id, plugin_version, reference,
+    new_reference_n, lane, artefact, artefact_format, lookup, $42::uuid,
+    now() + submit_window_ms * interval '1 millisecond',
+    now() + (submit_window_ms + response_timeout_ms) * interval '1 millisecond', new_outcome,
+    case when attempt_count = 0 then now() else coalesce((
+      select min(e.journaled_at) from app.attempts e
+      where e.payout_id = ok.payout_id and e.reference = ok.reference), now()) end
+  from ok where refusal is null and new_attempt_id is not null and (select count(*) from closed) >= 0
+), logged as (
+  insert into app.events (payout_id, kind, from_state, to_state, actor, host, attempt_id, data)
+  select payout_id, event_kind, from_state, to_state, actor, $42::uuid, event_attempt_id, event_data
+  from ok where refusal is null and event_kind is not null order by ord
+)
+select ok.refusal, updated.version, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
+from ok left join updated on updated.id = ok.payout_id order by ok.ord
+)sql";
+
+constexpr int kColumns = 41;
+
+struct Columns {
+  std::array<Column, kColumns> column;
+  int at = 0;
+  template <class T>
+  void add(const T& value) {
+    column[static_cast<std::size_t>(at++)].add(value);
+  }
+  void add_or_null(std::string_view value) { column[static_cast<std::size_t>(at++)].add_or_null(value); }
+  void skip(int count) {
+    for (int i = 0; i < count; ++i) column[static_cast<std::size_t>(at++)].add_null();
+  }
+  void end_row() {
+    PAYOUTD_ASSERT(at == kColumns, "a row fills every column");
+    at = 0;
+  }
+};
+
+void add_payout(Columns& c, const Transition& t) {
+  c.add(t.payout_id);
+  c.add(t.expected_version);
+  c.add(t.needs_lease);
+  c.add(t.submits);
+  c.column[static_cast<std::size_t>(c.at++)].add(core::to_string(t.to));
+  c.add_or_null(t.reason);
+  c.add_or_null(t.reason_text);
+  c.add(t.next_action_in ? std::optional<std::int64_t>(t.next_action_in->count()) : std::nullopt);
+  c.add(t.keep_lease);
+  c.add(t.attempts_added);
+  c.add(t.reference_n);
+  c.add(t.query_count);
+  c.add(t.refusal_count);
+  c.add(t.defer_count);
+  c.add(t.verify_first);
+  c.add_or_null(t.provider_ref);
+}
+
+void add_attempt(Columns& c, const std::optional<AttemptUpdate>& a) {
+  if (!a) return c.skip(8);
+  c.add(a->id);
+  c.add(a->live);
+  c.add_or_null(a->outcome);
+  c.add_or_null(a->code);
+  c.add_or_null(a->message);
+  c.add_or_null(a->provider_ref);
+  c.add(a->acceptance_sign);
+  c.add(a->absent_count);
+}
+
+void add_new_attempt(Columns& c, const std::optional<NewAttempt>& a) {
+  if (!a) return c.skip(12);
+  c.add(a->id);
+  c.add(a->contract_id);
+  c.add(a->plugin_version);
+  c.add(a->reference);
+  c.add(a->reference_n);
+  c.add_or_null(a->lane);
+  c.add(bytea(a->artefact));
+  c.add(a->artefact_format);
+  c.add(a->lookup);
+  c.add(static_cast<std::int64_t>(a->submit_window.count()));
+  c.add(static_cast<std::int64_t>(a->response_timeout.count()));
+  c.add_or_null(a->outcome);
+}
+
+Applied::Refusal parse_refusal(const std::string& text) {
+  if (text.empty()) return Applied::Refusal::none;
+  if (text == "gone") return Applied::Refusal::gone;
+  if (text == "version") return Applied::Refusal::version;
+  if (text == "lease") return Applied::Refusal::lease;
+  return Applied::Refusal::switched_off;
+}
+
+}  // namespace
+
+std::string_view to_string(Applied::Refusal refusal) noexcept {
+  switch (refusal) {
+    case Applied::Refusal::none:
+      return "none";
+    case Applied::Refusal::gone:
+      return "gone";
+    case Applied::Refusal::version:
+      return "version";
+    case Applied::Refusal::lease:
+      return "lease";
+    case Applied::Refusal::switched_off:
+      return "switched_off";
+  }
+  return "";
+}
+
+std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transition> batch,
+                           const std::string& host) {
+  Columns c;
+  for (const Transition& t : batch) {
+    add_payout(c, t);
+    add_attempt(c, t.attempt);
+    add_new_attempt(c, t.new_attempt);
+    c.add_or_null(t.event.kind);
+    c.add(t.event.actor);
+    c.add_or_null(t.event.attempt_id);
+    c.add(t.event.data);
+    c.add(t.keep_schedule);
+    c.end_row();
+  }
+  std::vector<std::string> arguments;
+  arguments.reserve(kColumns + 1);
+  for (Column& column : c.column) arguments.push_back(column.take());
+  arguments.push_back(host);
+  const pqxx::result rows = work.exec_params(kApply, pqxx::prepare::make_dynamic_params(arguments));
+  std::vector<Applied> results;
+  results.reserve(batch.size());
+  for (const auto& row : rows) {
+    Applied applied;
+    applied.refusal = parse_refusal(text_of(row, 0));
+    if (applied.applied()) applied.version = std::stoll(text_of(row, 1));
+    applied.timeline = text_of(row, 2);
+    results.push_back(std::move(applied));
+  }
+  PAYOUTD_ASSERT(results.size() == batch.size(), "one result for each transition");
+  return results;
+}
+
+}  // namespace payoutd::store

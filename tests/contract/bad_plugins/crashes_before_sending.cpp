@@ -1,0 +1,17 @@
+// Crashes in submit before anything was sent.
+#include "plugin_base.hpp"
+
+#include <csignal>
+
+namespace {
+class Plugin final : public contract_tests::Base {
+ public:
+  using Base::Base;
+  payoutd::Awaitable<payoutd::Submission> submit(payoutd::Order, payoutd::Prepared) override {
+    std::raise(SIGSEGV);
+    co_return payoutd::Submission::unknown("", "");
+  }
+};
+}  // namespace
+
+PAYOUTD_PLUGIN(Plugin, contract_tests::base_schema)

@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "momo.hpp"
+#include "protocol.hpp"
+
+namespace simulator {
+
+struct ListenAddress {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+};
+
+struct Options {
+  ListenAddress momo;
+  ListenAddress control;
+  std::uint64_t seed = 1;
+  Timing timing;
+  MomoOptions momo_options;
+  bool log = false;
+  bool die_with_parent = false;
+};
+
+/// Reads the command line. Exits the process itself for --help and for what it cannot read, with a sentence
+/// that says which option is wrong and why.
+Options read_options(int argument_count, char** arguments);
+
+}  // namespace simulator
