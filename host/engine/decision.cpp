@@ -103,7 +103,7 @@ Decision after_absence(const Standing& s) {
                "The provider does not know the payment under the present credentials, which proves nothing: it was "
                "submitted under others.");
   }
-  if (s.acceptance_sign || s.state == State::sent) {
+  if (s.acceptance_sign) {
     return ask(here, Purpose::query, "absent_after_acceptance",
                "The provider no longer finds a payment that it had accepted.");
   }
@@ -270,7 +270,9 @@ Decision before_submit(const Standing& s, Saw saw) {
 
 }  // namespace
 
-Decision decide(const Standing& s, Saw saw) {
+Decision decide(const Standing& standing, Saw saw) {
+  Standing s = standing;
+  s.acceptance_sign = s.acceptance_sign || s.state == State::sent;  // SENT is the provider's own word
   Decision d = [&] {
     switch (s.state) {
       case State::submitting:

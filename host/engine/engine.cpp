@@ -32,7 +32,7 @@ Engine::Engine(Parts parts, EngineOptions options)
       life_({parts_.pool, contracts_, recorder_, heart_, parts_.observer, finder(parts_.providers)}, options_.life),
       dispatcher_({parts_.executor, parts_.pool, life_, heart_, parts_.policy, parts_.observer, parts_.providers},
                   options_.dispatcher),
-      admission_({parts_.pool, parts_.observer, options_.host.incarnation, parts_.providers,
+      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
                  options_.group_commit_window) {
   heart_.on_history_changed = [this](const std::string&) { spawn(guard_history(), "history guard"); };
@@ -108,17 +108,17 @@ Awaitable<OperatorReply> Engine::decide(OperatorRequest request) {
 }
 
 Awaitable<std::optional<store::Payout>> Engine::find(std::string payout_id) {
-  co_return co_await parts_.pool.transact(
+  co_return co_await parts_.front_pool.transact(
       [payout_id](pqxx::transaction_base& work) { return store::find_payout(work, payout_id); });
 }
 
 Awaitable<store::Page> Engine::list(store::ListFilter filter) {
-  co_return co_await parts_.pool.transact(
+  co_return co_await parts_.front_pool.transact(
       [filter](pqxx::transaction_base& work) { return store::list_payouts(work, filter); });
 }
 
 Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout_id) {
-  const auto dossier = co_await parts_.pool.transact([payout_id](pqxx::transaction_base& work) {
+  const auto dossier = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
     std::optional<Dossier> found;
     if (auto payout = store::find_payout(work, payout_id)) {
       found = Dossier{std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id)};
@@ -130,12 +130,12 @@ Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout
 }
 
 Awaitable<std::vector<store::Event>> Engine::events(std::string payout_id) {
-  co_return co_await parts_.pool.transact(
+  co_return co_await parts_.front_pool.transact(
       [payout_id](pqxx::transaction_base& work) { return store::events_of(work, payout_id); });
 }
 
 Awaitable<std::vector<store::Tally>> Engine::tally(store::TallyFilter filter) {
-  co_return co_await parts_.pool.transact(
+  co_return co_await parts_.front_pool.transact(
       [filter](pqxx::transaction_base& work) { return store::tally(work, filter); });
 }
 
@@ -155,7 +155,7 @@ Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::strin
   }
   if (reading.kind == WebhookReading::Kind::rejected) co_return WebhookReply::rejected;
   if (reading.kind == WebhookReading::Kind::verified && handle->contract().webhook == WebhookKind::signed_) {
-    auto found = co_await parts_.pool.transact([provider, reference, ref = reading.provider_ref](
+    auto found = co_await parts_.front_pool.transact([provider, reference, ref = reading.provider_ref](
                                                    pqxx::transaction_base& work) {
       return store::find_by_reference(work, provider, reference, ref);
     });
@@ -168,7 +168,7 @@ Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::strin
     }
     co_return WebhookReply::taken;
   }
-  const bool known = co_await parts_.pool.transact(
+  const bool known = co_await parts_.front_pool.transact(
       [provider, reference](pqxx::transaction_base& work) { return store::hint(work, provider, reference); });
   if (!known) co_return WebhookReply::unknown_payout;
   dispatcher_.wake_questions();

@@ -32,6 +32,7 @@ class Engine {
   struct Parts {
     boost::asio::any_io_executor executor;
     store::Pool& pool;        ///< for the work
+    store::Pool& front_pool;  ///< for admission, webhooks and look-ups, so that the work cannot starve them
     store::Pool& heart_pool;  ///< one connection of its own, so that a beat never waits for work
     policy::Policy& policy;
     Observer& observer;

@@ -497,9 +497,9 @@ class Loader {
     auto address = listen.substr(0, colon);
     std::uint16_t port = 0;
     const auto* end = listen.data() + listen.size();
-    const bool has_port = colon != std::string::npos &&
-                          std::from_chars(listen.data() + colon + 1, end, port).ptr == end &&
-                          colon + 1 < listen.size();
+    const auto [port_end, port_error] =
+        std::from_chars(listen.data() + std::min(colon, listen.size() - 1) + 1, end, port);
+    const bool has_port = colon != std::string::npos && port_error == std::errc{} && port_end == end;
     if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
     if (address == "localhost") address = "127.0.0.1";
     boost::system::error_code error;

@@ -105,7 +105,7 @@ std::optional<Hit> authorization(std::string_view text, std::size_t at) {
   std::size_t begin = at + kName.size();
   begin += count_while(text, begin, [](char c) { return c == '"' || c == '\''; });
   const auto separators = count_while(text, begin, [](char c) { return c == ':' || c == '=' || c == ' '; });
-  if (separators == 0) return std::nullopt;
+  if (text.substr(begin, separators).find_first_of(":=") == std::string_view::npos) return std::nullopt;
   begin += separators;
   begin += count_while(text, begin, [](char c) { return c == '"' || c == '\''; });
   auto end = begin + count_while(text, begin, [](char c) {

@@ -22,7 +22,7 @@ class Converter {
     YamlTree tree;
     tree.place = place_of(node.Mark());
     if (depth > kDeepest || ++nodes_ > kMostNodes) {
-      if (!is_too_large_) report(tree.place, path, "is nested too deeply, or an alias contains itself");
+      if (!is_too_large_) report(tree.place, "", "is nested too deeply, or an alias contains itself");
       is_too_large_ = true;
       return tree;
     }
@@ -57,6 +57,8 @@ class Converter {
     if (first != map.entries.end())
       return report(place, key_path, "is written twice, first in line " + std::to_string(first->place.line));
     map.entries.push_back({name, place, convert(value, key_path, depth + 1)});
+    if (value.IsNull())
+      map.entries.back().value.place = place;  // an empty value's own mark is on the next line
   }
 
   std::string file_;

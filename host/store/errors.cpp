@@ -18,10 +18,12 @@ struct ServerMessage {
   std::string constraint;
 };
 
+// Five of 0-9 and A-Z, never letters only: that would be a word such as FATAL.
 bool looks_like_sqlstate(std::string_view text) {
-  return text.size() == 5 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-         });
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto allowed = [&](char c) { return digit(c) || (c >= 'A' && c <= 'Z'); };
+  return text.size() == 5 && std::all_of(text.begin(), text.end(), allowed) &&
+         std::any_of(text.begin(), text.end(), digit);
 }
 
 std::string_view after_prefix(std::string_view line, std::string_view prefix) {

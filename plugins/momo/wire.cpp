@@ -131,10 +131,9 @@ struct SubmitCode {
   CodeMeaning meaning;
 };
 
-/// The five definitive refusals that MTN documents (they arrive as HTTP 500 or 400), the duplicate, the
-/// gateway's and the token check's refusals, which happen before the request reaches the disbursement system,
-/// and our own refusal before anything is sent. INTERNAL_PROCESSING_ERROR, NOT_ENOUGH_FUNDS and all others
-/// are missing on purpose: as an answer to the POST they do not prove that no money moves.
+/// The five definitive refusals that MTN documents (they arrive as HTTP 500 or 400), the duplicate, and the
+/// two kinds of 401 that name their cause. INTERNAL_PROCESSING_ERROR, NOT_ENOUGH_FUNDS and all others are
+/// missing on purpose: as an answer to the POST they do not prove that no money moves.
 constexpr std::array kSubmitCodes{
     SubmitCode{"NOT_ALLOWED", CodeMeaning::refused},
     SubmitCode{"NOT_ALLOWED_TARGET_ENVIRONMENT", CodeMeaning::refused},
@@ -222,7 +221,7 @@ void drop_last_character(std::string& text) {
   if (!text.empty()) text.pop_back();
 }
 
-/// The portal warns of apostrophes "and other special characters" without naming them, so everything that
+/// The portal warns of apostrophes and of other special characters without naming them, so everything that
 /// quotes, escapes or marks up goes as well; typographic apostrophes and quotes too.
 bool is_unwelcome(std::string_view character) {
   static constexpr std::array<std::string_view, 20> kUnwelcome{

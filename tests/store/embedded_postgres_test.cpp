@@ -22,12 +22,14 @@ struct Place {
   Place() {
     std::string pattern = (std::filesystem::temp_directory_path() / "payoutd-embedded-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
-    options.directory = pattern;
+    root = pattern;
+    options.directory = root;
     options.settings = {{"fsync", "off"}, {"shared_buffers", "32MB"}};
     options.start_limit = std::chrono::seconds(60);
     options.stop_limit = std::chrono::seconds(20);
   }
-  ~Place() { std::filesystem::remove_all(options.directory); }
+  ~Place() { std::filesystem::remove_all(root); }
+  std::filesystem::path root;
   EmbeddedPostgresOptions options;
 };
 

@@ -248,18 +248,19 @@ TEST_CASE("a DSN may name several hosts, and only the primary will do", "[pool]"
   Connection administrator(other.dsn("postgres"));
   pqxx::nontransaction(administrator).exec("ALTER SYSTEM SET default_transaction_read_only = on");
   pqxx::nontransaction(administrator).exec("SELECT pg_reload_conf()");
-  auto database = DatabaseServer::shared().empty_database();
   if (!DatabaseServer::shared().is_private()) return;
   const auto socket = [](DatabaseServer& server) {
     const auto dsn = server.dsn("postgres");
     return dsn.substr(6, dsn.find('\'', 6) - 6);
   };
   boost::asio::io_context io;
-  Pool pool(io.get_executor(),
-            {.dsn = "host=" + socket(other) + "," + socket(DatabaseServer::shared()) +
-                    " user=payoutd target_session_attrs=read-write dbname=" + database.name(),
-             .connections = 1});
-  CHECK(run(io, pool.run(select_one)) == 1);
+  Pool pool(io.get_executor(), {.dsn = "host=" + socket(other) + "," + socket(DatabaseServer::shared()) +
+                                       " user=payoutd dbname=postgres target_session_attrs=read-write",
+                                .connections = 1});
+  CHECK(run(io, pool.run([](Connection& connection) {
+          return std::string(
+              pqxx::nontransaction(connection).exec("SHOW default_transaction_read_only")[0][0].c_str());
+        })) == "off");
 }
 
 TEST_CASE("each error of the server has its name", "[errors]") {
@@ -379,7 +380,7 @@ TEST_CASE("connection strings", "[dsn]") {
   CHECK_THAT(masked_dsn("host=db password='open sesame'"), !Catch::Contains("sesame"));
   CHECK_THAT(masked_dsn("host=db sesame"), !Catch::Contains("sesame"));
   CHECK_THROWS_AS(connection_string("host=db sesame", {}), StoreError);
-  const auto text =
-      connection_string("host=db application_name=mine password='it''s \\\\'", {.statement_timeout_ms = 500});
+  const auto text = connection_string("host=db application_name=mine password='it\\'s \\\\'",
+                                      {.statement_timeout_ms = 500});
   CHECK_THAT(text, Catch::Contains("application_name='mine'") && Catch::Contains("statement_timeout=500"));
 }

@@ -159,7 +159,7 @@ TEST_CASE("bad configurations are refused with place and reason", "[config]") {
       {"http: 127.0.0.1:8480\n", "payoutd.yaml:1:7: http: must be a section with settings inside"},
       {"- http\n", "payoutd.yaml:1:1: must be a section with settings inside"},
       {"name: [a]\n", "payoutd.yaml:1:7: name: must be a single value"},
-      {"name:\n", "payoutd.yaml:1:6: name: has no value"},
+      {"name:\n", "payoutd.yaml:1:1: name: has no value"},
       {"http: {listen: 0.0.0.0:8480}\n",
        "payoutd.yaml:1:16: http.listen: must be a loopback address such as 127.0.0.1: the API does not "
        "authenticate its clients "
@@ -215,9 +215,11 @@ TEST_CASE("bad configurations are refused with place and reason", "[config]") {
       {"include: providers/*.yaml\n",
        "payoutd.yaml:1:10: include: must be a list of files, such as [providers/*.yaml]"},
       {"include: [missing.yaml]\n", "missing.yaml: cannot be read: No such file or directory"},
-      {"a: &x [*x]\n", "payoutd.yaml:1:4: a: is nested too deeply"},
+      {"name: &x [*x]\n",
+       "payoutd.yaml:1:7: is nested too deeply, or an alias contains itself\npayoutd.yaml:1:7: name: must be "
+       "a single value"},
       {"a: [1\n", "payoutd.yaml:2:1: is not valid YAML: end of sequence flow not found"},
-      {"\tname: x\n", "payoutd.yaml:1:1: is not valid YAML: illegal tab"},
+      {"\tname: x\n", "payoutd.yaml:1:6: is not valid YAML: illegal map value"},
   });
   for (const auto& bad : cases) {
     INFO(bad.yaml);

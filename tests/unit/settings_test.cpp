@@ -161,7 +161,7 @@ TEST_CASE("durations need a unit", "[settings]") {
   for (const auto* bad :
        {"", "5", "s", "5 s", "-5s", "+5s", "5S", "5min", "1.5h", "5ss", "99999999999999999999s"}) {
     INFO(bad);
-    REQUIRE_FALSE(parse_duration(bad));
+    REQUIRE_FALSE(parse_duration(bad).has_value());
     CHECK(parse_duration(bad).error().reason == "must be a duration such as 500ms, 30s, 5m, 2h or 1d");
   }
   CHECK(parse_duration("9223372036854775807d").error().reason == "must be at most 100 years");
@@ -179,7 +179,7 @@ TEST_CASE("the nearest name is near", "[settings]") {
 TEST_CASE("a schema survives JSON and is read strictly", "[settings]") {
   const auto described = describe(schema());
   const auto read = schema_from_json(described);
-  REQUIRE(read);
+  REQUIRE(read.has_value());
   CHECK(describe(*read) == described);
   auto bad = described;
   bad.as_array()[1].as_object()["type"] = "colour";

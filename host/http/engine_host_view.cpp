@@ -1,0 +1,52 @@
+#include "http/host_view.hpp"
+
+namespace payoutd::http {
+
+Awaitable<engine::AdmissionReply> EngineHostView::admit(engine::PayoutRequest request) {
+  return engine_.admit(std::move(request));
+}
+Awaitable<std::optional<store::Payout>> EngineHostView::find(std::string payout_id) {
+  return engine_.find(std::move(payout_id));
+}
+Awaitable<store::Page> EngineHostView::list(store::ListFilter filter) { return engine_.list(std::move(filter)); }
+Awaitable<std::vector<store::Event>> EngineHostView::events(std::string payout_id) {
+  return engine_.events(std::move(payout_id));
+}
+Awaitable<std::optional<boost::json::object>> EngineHostView::explain(std::string payout_id) {
+  return engine_.explain(std::move(payout_id));
+}
+Awaitable<std::vector<store::Tally>> EngineHostView::tally(store::TallyFilter filter) {
+  return engine_.tally(std::move(filter));
+}
+Awaitable<engine::OperatorReply> EngineHostView::decide(engine::OperatorRequest request) {
+  return engine_.decide(std::move(request));
+}
+Awaitable<engine::Engine::WebhookReply> EngineHostView::webhook(std::string provider, std::string signature,
+                                                                Webhook webhook) {
+  return engine_.webhook(std::move(provider), std::move(signature), std::move(webhook));
+}
+
+HostView::Switches EngineHostView::switches() const {
+  const store::Beat& beat = engine_.heart().last();
+  return {.dry_run = beat.dry_run, .stop_submissions = beat.stop_submissions, .stop_writes = beat.stop_writes};
+}
+Awaitable<void> EngineHostView::set_switch(store::SwitchChange change) { return engine_.set_switch(std::move(change)); }
+Awaitable<void> EngineHostView::pause(std::string provider, bool paused, std::string actor, std::string note) {
+  return engine_.pause(std::move(provider), paused, std::move(actor), std::move(note));
+}
+
+bool EngineHostView::has_provider(const std::string& name) const { return engine_.provider(name) != nullptr; }
+
+Awaitable<void> EngineHostView::probe(std::string provider) {
+  providers::ProviderHandle* handle = engine_.provider(provider);
+  if (handle == nullptr) throw providers::CallFailed(false, "provider " + provider + " is not configured here");
+  co_await handle->probe();
+}
+
+Awaitable<Balance> EngineHostView::balance(std::string provider) {
+  providers::ProviderHandle* handle = engine_.provider(provider);
+  if (handle == nullptr) throw providers::CallFailed(false, "provider " + provider + " is not configured here");
+  co_return co_await handle->balance();
+}
+
+}  // namespace payoutd::http

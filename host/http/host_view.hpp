@@ -1,0 +1,107 @@
+#pragma once
+#include <boost/json/array.hpp>
+#include <chrono>
+#include <payoutd/provider.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/admission.hpp"
+#include "engine/engine.hpp"
+#include "engine/operator_actions.hpp"
+#include "store/host_registry.hpp"
+#include "store/lookup.hpp"
+
+namespace payoutd::http {
+
+/// What the routes need of the host. Everything runs on the host's thread. Functions that are awaited throw the
+/// store's errors when the database is away, which the router turns into answers.
+class HostView {
+ public:
+  virtual ~HostView() = default;
+
+  // Payouts: see engine::Engine.
+  virtual Awaitable<engine::AdmissionReply> admit(engine::PayoutRequest request) = 0;
+  virtual Awaitable<std::optional<store::Payout>> find(std::string payout_id) = 0;
+  virtual Awaitable<store::Page> list(store::ListFilter filter) = 0;
+  virtual Awaitable<std::vector<store::Event>> events(std::string payout_id) = 0;
+  virtual Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) = 0;
+  virtual Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) = 0;
+  virtual Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) = 0;
+  virtual Awaitable<engine::Engine::WebhookReply> webhook(std::string provider, std::string signature,
+                                                          Webhook webhook) = 0;
+
+  // Switches, for all hosts.
+  struct Switches {
+    bool dry_run = false;
+    bool stop_submissions = false;
+    bool stop_writes = false;
+  };
+  virtual Switches switches() const = 0;  ///< as the last beat saw them
+  virtual Awaitable<void> set_switch(store::SwitchChange change) = 0;
+  virtual Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) = 0;
+
+  // Hosts and providers.
+  virtual Awaitable<std::vector<store::HostRow>> hosts() = 0;
+  virtual bool has_provider(const std::string& name) const = 0;
+  /// Each with at least `name`, `plugin`, `plugin_version`, `state`, `paused`, `dry_run`, `quarantined_at`,
+  /// `quarantine_reason`, `note`, `currencies`.
+  virtual boost::json::array providers() const = 0;
+  /// Both throw providers::CallFailed with a sentence for the operator.
+  virtual Awaitable<void> probe(std::string provider) = 0;
+  virtual Awaitable<Balance> balance(std::string provider) = 0;
+  virtual Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note) = 0;
+
+  // Health; no I/O, these are asked often.
+  struct Build {
+    std::string version;
+    std::string build_id;
+  };
+  virtual Build build() const = 0;
+  struct Readiness {
+    bool db_ok = false;
+    bool migrations_ok = false;
+    std::string migration_revision;    ///< the last one that is applied
+    bool draining = false;
+    std::vector<std::string> reasons;  ///< sentences: whatever else keeps this host from being ready
+  };
+  virtual Readiness readiness() const = 0;
+  virtual std::string metrics_text() = 0;
+  /// As a SIGTERM would: claims nothing more, finishes what is in hand, ends.
+  virtual void request_drain(std::string actor) = 0;
+
+  // Metrics. `route` is the pattern, or `other`.
+  virtual void count_request(std::string_view route, std::string_view method, int status, double seconds) = 0;
+  virtual void count_replay(std::string_view route) = 0;
+  virtual void count_webhook(std::string_view provider, bool signature_valid, bool applied) = 0;
+};
+
+/// The part of it that the engine answers.
+class EngineHostView : public HostView {
+ public:
+  explicit EngineHostView(engine::Engine& engine) : engine_(engine) {}
+
+  Awaitable<engine::AdmissionReply> admit(engine::PayoutRequest request) override;
+  Awaitable<std::optional<store::Payout>> find(std::string payout_id) override;
+  Awaitable<store::Page> list(store::ListFilter filter) override;
+  Awaitable<std::vector<store::Event>> events(std::string payout_id) override;
+  Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) override;
+  Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override;
+  Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) override;
+  Awaitable<engine::Engine::WebhookReply> webhook(std::string provider, std::string signature,
+                                                  Webhook webhook) override;
+  Switches switches() const override;
+  Awaitable<void> set_switch(store::SwitchChange change) override;
+  Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
+  bool has_provider(const std::string& name) const override;
+  /// Through the provider's process.
+  Awaitable<void> probe(std::string provider) override;
+  Awaitable<Balance> balance(std::string provider) override;
+
+ protected:
+  engine::Engine& engine() const { return engine_; }
+
+ private:
+  engine::Engine& engine_;
+};
+
+}  // namespace payoutd::http

@@ -1,0 +1,75 @@
+#pragma once
+#include <boost/json/value.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace payoutd::http {
+
+struct Route;
+
+/// Who is on the other end of a connection.
+struct Peer {
+  bool control = false;  ///< the control socket: the kernel vouches for the actor
+  std::string actor;     ///< `operator:NAME` on the control socket, `client:default` on TCP
+  /// Whose payouts the peer may create and see. Until there are tokens everybody is `default`.
+  std::string client_id = "default";
+};
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+/// One request. The router fills in what stands below `peer`.
+struct Request {
+  std::string method;
+  std::string target;  ///< as it was received
+  Pairs headers;       ///< names in lower case, in order
+  std::string body;
+  bool has_body = false;  ///< a body was announced, even an empty chunked one
+  Peer peer;
+  std::string flow_id;
+
+  const Route* route = nullptr;
+  Pairs query;                                    ///< decoded
+  std::map<std::string, std::string> parameters;  ///< of the route's pattern, decoded
+
+  /// The first header of this (lower case) name; empty if there is none.
+  std::string_view header(std::string_view name) const;
+  std::size_t count(std::string_view name) const;
+  /// The query parameter; empty if it is missing.
+  std::string parameter(std::string_view name) const;
+};
+
+/// The one shape of all errors: `{"error": {"code", "message", "field"?, "flow_id"}}`. The code is stable;
+/// the message is for people.
+struct ErrorBody {
+  std::string code;
+  std::string message;
+  std::string field;
+};
+
+struct Response {
+  int status = 200;
+  Pairs headers;
+  std::string content_type = "application/json";
+  std::string body;
+  std::optional<ErrorBody> error;  ///< rendered instead of `body`, with the flow id
+  bool close = false;              ///< the connection ends with this response
+};
+
+Response answer(int status, const boost::json::value& json);
+Response refuse(int status, std::string code, std::string message, std::string field = {});
+
+boost::json::object error_json(const ErrorBody& error, std::string_view flow_id);
+std::string_view reason_phrase(int status) noexcept;
+
+/// The request's own id if it carries a well-formed one (`X-Request-Id`: 1 to 64 of letters, digits and ._:-;
+/// or the trace id of a W3C `traceparent`), else a new one.
+std::string flow_id_of(const Request& request);
+
+/// `text` in quotes, cut to 32 characters, with everything but printable ASCII replaced: safe in a message.
+std::string quoted(std::string_view text);
+
+}  // namespace payoutd::http

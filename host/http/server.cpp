@@ -1,0 +1,482 @@
+#include "http/server.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "core/ids.hpp"
+#include "core/signal.hpp"
+#include "http/control_socket.hpp"
+#include "ops/log.hpp"
+
+namespace payoutd::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+// TCP and unix sockets alike, so that everything below is compiled once.
+using Socket = asio::generic::stream_protocol::socket;
+using Stream = beast::basic_stream<asio::generic::stream_protocol, asio::any_io_executor>;
+using Parser = beast::http::request_parser<beast::http::string_body>;
+
+auto into(error_code& ec) {
+  return asio::redirect_error(asio::use_awaitable, ec);
+}
+
+asio::ip::tcp::endpoint listen_endpoint(const ServerOptions& options) {
+  error_code ec;
+  const auto address = asio::ip::make_address(options.address, ec);
+  const std::string place = "http.listen " + options.address + ":" + std::to_string(options.port) + ": ";
+  if (ec) throw ListenError(place + "is not an IP address; use 127.0.0.1 or ::1");
+  if (!address.is_loopback()) {
+    throw ListenError(place +
+                      "only loopback addresses (127.0.0.1, ::1) are accepted, because the API does not "
+                      "ask anybody who they are yet. Put a proxy that does in front of it");
+  }
+  return {address, options.port};
+}
+
+std::string head_of(const Response& response, std::string_view flow_id, bool keep_alive) {
+  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  head += reason_phrase(response.status);
+  const auto add = [&head](std::string_view name, std::string_view value) {
+    head.append("\r\n").append(name).append(": ").append(value);
+  };
+  add("Content-Type", response.content_type);
+  add("Content-Length", std::to_string(response.body.size()));
+  add("X-Request-Id", flow_id);
+  add("Cache-Control", "no-store");
+  add("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : response.headers) add(name, value);
+  if (!keep_alive) add("Connection", "close");
+  return head += "\r\n\r\n";
+}
+
+void render_error(Response& response, std::string_view flow_id) {
+  if (!response.error) return;
+  response.content_type = "application/json";
+  response.body = boost::json::serialize(error_json(*response.error, flow_id));
+  response.body += '\n';
+}
+
+Response refuse_head(error_code ec, bool request_line_complete, const ServerOptions& options) {
+  using beast::http::error;
+  if (ec == error::header_limit || ec == error::buffer_overflow) {
+    if (!request_line_complete) {
+      return refuse(414, "URL_TOO_LONG",
+                    "The URL is longer than " + std::to_string(options.target_limit) + " bytes.");
+    }
+    return refuse(431, "HEADERS_TOO_LARGE",
+                  "The headers are larger than " + std::to_string(options.header_limit) + " bytes.");
+  }
+  if (ec == error::bad_version)
+    return refuse(505, "HTTP_VERSION", "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
+  if (ec == beast::error::timeout) {
+    return refuse(408, "TIMEOUT", "The request's headers did not arrive in time.");
+  }
+  if (ec == error::bad_content_length || ec == error::bad_transfer_encoding ||
+      ec == error::multiple_content_length) {
+    return refuse(400, "BAD_REQUEST", "The length of the body is not stated in one clear way.");
+  }
+  return refuse(400, "BAD_REQUEST", "The request's head is not well-formed HTTP (" + ec.message() + ").");
+}
+
+Request request_from(const beast::http::request<beast::http::string_body>& message, Peer peer) {
+  Request request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  request.peer = std::move(peer);
+  for (const auto& field : message) {
+    std::string name(field.name_string());
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    request.headers.emplace_back(std::move(name), std::string(field.value()));
+  }
+  request.flow_id = flow_id_of(request);
+  return request;
+}
+
+}  // namespace
+
+/// Shared by the coroutines, so that none outlives what it works on.
+class Server::Implementation : public std::enable_shared_from_this<Implementation> {
+ public:
+  Implementation(asio::any_io_executor executor, Service& service, ServerOptions options)
+      : executor_(std::move(executor)),
+        service_(service),
+        options_(std::move(options)),
+        acceptor_(executor_),
+        control_acceptor_(executor_),
+        changed_(executor_) {
+    if (!options_.address.empty()) listen_tcp();
+    if (!options_.control_socket.empty()) {
+      control_.emplace(options_.control_socket, options_.control_mode);
+      control_acceptor_.assign(asio::local::stream_protocol(), control_->release_descriptor());
+    }
+  }
+
+  void start() {
+    const auto self = shared_from_this();
+    if (acceptor_.is_open()) spawn(accept_tcp(self), "accept");
+    if (control_acceptor_.is_open()) spawn(accept_control(self), "accept_control");
+  }
+
+  void close() {
+    stopping_ = true;
+    error_code ignored;
+    acceptor_.close(ignored);
+    control_acceptor_.close(ignored);
+    control_.reset();
+    for (Connection* connection : connections_) {
+      if (!connection->busy) connection->stream.cancel();
+    }
+  }
+
+  void cut() {
+    for (Connection* connection : connections_) {
+      connection->cut = true;
+      connection->stream.cancel();
+    }
+  }
+
+  Awaitable<bool> stop(std::chrono::milliseconds limit);
+
+  std::uint16_t port() const {
+    error_code ec;
+    const auto endpoint = acceptor_.local_endpoint(ec);
+    return ec ? std::uint16_t{0} : endpoint.port();
+  }
+  std::size_t connections() const { return connections_.size(); }
+
+ private:
+  struct Connection {
+    Connection(Implementation& owner, Socket socket, Peer who)
+        : server(owner), stream(std::move(socket)), peer(std::move(who)) {
+      server.connections_.insert(this);
+      ++(peer.control ? server.control_count_ : server.tcp_count_);
+    }
+    ~Connection() {
+      server.connections_.erase(this);
+      --(peer.control ? server.control_count_ : server.tcp_count_);
+      server.changed_.notify();
+    }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    Implementation& server;
+    Stream stream;
+    Peer peer;
+    beast::flat_buffer buffer;
+    bool busy = false;  ///< between the first byte of a request and the last of its response
+    bool cut = false;
+  };
+  using Self = std::shared_ptr<Implementation>;
+
+  void listen_tcp();
+  static Awaitable<void> accept_tcp(Self self);
+  static Awaitable<void> accept_control(Self self);
+  static Awaitable<void> pause_accepting(Self self, error_code why);
+  static Awaitable<void> serve(Self self, Socket socket, Peer peer);
+  static Awaitable<void> turn_away(Self self, Socket socket);
+  static Awaitable<bool> serve_one(Self self, std::shared_ptr<Connection> connection);
+  static Awaitable<bool> read_body(Self self, std::shared_ptr<Connection> connection, Parser& parser,
+                                   Request& request, std::size_t limit, Response& refusal);
+  static Awaitable<bool> respond(Self self, std::shared_ptr<Connection> connection, const Request& request,
+                                 Response response, bool keep_alive);
+  static Awaitable<void> linger(std::shared_ptr<Connection> connection);
+
+  void admit(Socket socket, Peer peer) {
+    const bool full = peer.control ? control_count_ >= options_.max_control_connections
+                                   : tcp_count_ >= options_.max_connections;
+    if (full) {
+      spawn(turn_away(shared_from_this(), std::move(socket)), "turn_away");
+    } else {
+      spawn(serve(shared_from_this(), std::move(socket), std::move(peer)), "serve");
+    }
+  }
+
+  void spawn(Awaitable<void> task, const char* name) {
+    asio::co_spawn(executor_, std::move(task), [name](std::exception_ptr error) {
+      if (!error) return;
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& failure) {
+        log::error("http.task_failed", "A task of the HTTP server ended with an error.",
+                   {{"task", name}, {"error", failure.what()}});
+      }
+    });
+  }
+
+  asio::any_io_executor executor_;
+  Service& service_;
+  ServerOptions options_;
+  asio::ip::tcp::acceptor acceptor_;
+  asio::local::stream_protocol::acceptor control_acceptor_;
+  std::optional<ControlSocket> control_;
+  std::unordered_set<Connection*> connections_;
+  std::size_t tcp_count_ = 0;
+  std::size_t control_count_ = 0;
+  core::Signal changed_;
+  bool stopping_ = false;
+};
+
+void Server::Implementation::listen_tcp() {
+  const auto endpoint = listen_endpoint(options_);
+  const std::string place = "http.listen " + options_.address + ":" + std::to_string(options_.port) + ": ";
+  error_code ec;
+  acceptor_.open(endpoint.protocol(), ec);
+  if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
+  if (!ec) acceptor_.bind(endpoint, ec);
+  if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  if (ec == asio::error::address_in_use) {
+    throw ListenError(place +
+                      "the port is in use by another program. Stop it (ss -ltnp shows which it is), or set "
+                      "http.listen to another port");
+  }
+  if (ec) throw ListenError(place + ec.message());
+}
+
+Awaitable<void> Server::Implementation::accept_tcp(Self self) {
+  while (!self->stopping_) {
+    error_code ec;
+    asio::ip::tcp::socket socket = co_await self->acceptor_.async_accept(self->executor_, into(ec));
+    if (self->stopping_ || ec == asio::error::operation_aborted) co_return;
+    if (ec) {
+      co_await pause_accepting(self, ec);
+      continue;
+    }
+    socket.set_option(asio::ip::tcp::no_delay(true), ec);
+    self->admit(Socket(std::move(socket)), Peer{.control = false, .actor = "client:default"});
+  }
+}
+
+Awaitable<void> Server::Implementation::accept_control(Self self) {
+  while (!self->stopping_) {
+    error_code ec;
+    asio::local::stream_protocol::socket socket =
+        co_await self->control_acceptor_.async_accept(self->executor_, into(ec));
+    if (self->stopping_ || ec == asio::error::operation_aborted) co_return;
+    if (ec) {
+      co_await pause_accepting(self, ec);
+      continue;
+    }
+    ucred credentials{};
+    socklen_t length = sizeof(credentials);
+    if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) continue;
+    self->admit(Socket(std::move(socket)),
+                Peer{.control = true, .actor = "operator:" + user_name(credentials.uid)});
+  }
+}
+
+// Most likely there are no descriptors left: those that are served give some back.
+Awaitable<void> Server::Implementation::pause_accepting(Self self, error_code why) {
+  log::warning("http.accept_failed", "A connection could not be accepted; trying again.",
+               {{"error", why.message()}});
+  asio::steady_timer timer(self->executor_, std::chrono::milliseconds(100));
+  error_code ignored;
+  co_await timer.async_wait(into(ignored));
+}
+
+Awaitable<void> Server::Implementation::turn_away(Self self, Socket socket) {
+  Stream stream(std::move(socket));
+  stream.expires_after(std::chrono::seconds(1));
+  Response response = refuse(503, "TOO_MANY_CONNECTIONS", "The host serves as many connections as it may.");
+  response.headers.emplace_back("Retry-After", "1");
+  const std::string flow_id = core::random_uuid();
+  render_error(response, flow_id);
+  const std::string text = head_of(response, flow_id, false) + response.body;
+  error_code ignored;
+  co_await asio::async_write(stream, asio::buffer(text), into(ignored));
+  static_cast<void>(self);
+}
+
+Awaitable<void> Server::Implementation::serve(Self self, Socket socket, Peer peer) {
+  const auto connection = std::make_shared<Connection>(*self, std::move(socket), std::move(peer));
+  connection->buffer.max_size(self->options_.header_limit + 64 * 1024);
+  bool open = true;
+  while (open && !connection->cut) {
+    if (connection->buffer.size() == 0) {
+      if (self->stopping_) co_return;
+      connection->stream.expires_after(self->options_.idle_timeout);
+      error_code ec;
+      const std::size_t bytes =
+          co_await connection->stream.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
+      if (ec) co_return;
+      connection->buffer.commit(bytes);
+    }
+    connection->busy = true;
+    open = co_await serve_one(self, connection);
+    connection->busy = false;
+  }
+}
+
+// Reads one request and answers it; true if the connection stays open.
+Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Connection> connection) {
+  const ServerOptions& options = self->options_;
+  Parser parser;
+  parser.header_limit(static_cast<std::uint32_t>(options.header_limit));
+  parser.body_limit(boost::none);
+  connection->stream.expires_after(options.header_timeout);
+  error_code ec;
+  co_await beast::http::async_read_header(connection->stream, connection->buffer, parser, into(ec));
+  const auto began = Clock::now();
+  if (ec == beast::http::error::end_of_stream || ec == beast::http::error::partial_message ||
+      ec == asio::error::connection_reset || ec == asio::error::operation_aborted) {
+    co_return false;
+  }
+  if (ec) {
+    Request unreadable;
+    unreadable.flow_id = core::random_uuid();
+    const bool complete = !parser.get().target().empty();
+    co_await respond(self, connection, unreadable, refuse_head(ec, complete, options), false);
+    co_return false;
+  }
+  Request request = request_from(parser.get(), connection->peer);
+  request.has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
+  bool keep_alive = parser.keep_alive() && !self->stopping_;
+  Service::Screening screening;
+  if (request.target.size() > options.target_limit) {
+    screening.refusal = refuse(414, "URL_TOO_LONG",
+                               "The URL is longer than " + std::to_string(options.target_limit) + " bytes.");
+  } else if (parser.get().version() == 11 && request.count("host") != 1) {
+    screening.refusal = refuse(400, "BAD_REQUEST", "HTTP/1.1 asks for exactly one Host header.");
+  } else {
+    screening = self->service_.screen(request);
+  }
+  Response response;
+  if (screening.refusal) {
+    response = std::move(*screening.refusal);
+    keep_alive = keep_alive && !request.has_body;  // whoever has not read a body cannot find the next request
+  } else if (request.has_body &&
+             !co_await read_body(self, connection, parser, request, screening.body_limit, response)) {
+    keep_alive = false;
+  } else {
+    connection->stream.expires_never();
+    const Request head{.method = request.method,
+                       .target = request.target,
+                       .peer = request.peer,
+                       .flow_id = request.flow_id,
+                       .route = request.route};
+    response = co_await self->service_.handle(std::move(request));
+    request = head;
+  }
+  self->service_.answered(request, response.status, Clock::now() - began);
+  co_return co_await respond(self, connection, request, std::move(response), keep_alive && !self->stopping_);
+}
+
+Awaitable<bool> Server::Implementation::read_body(Self self, std::shared_ptr<Connection> connection,
+                                                  Parser& parser, Request& request, std::size_t limit,
+                                                  Response& refusal) {
+  if (parser.content_length().value_or(0) > limit) {
+    refusal = refuse(413, "BODY_TOO_LARGE", "The body is larger than " + std::to_string(limit) + " bytes.");
+    co_return false;
+  }
+  parser.body_limit(limit);
+  connection->stream.expires_after(self->options_.body_timeout);
+  error_code ec;
+  if (const auto expect = request.header("expect"); !expect.empty()) {
+    if (!beast::iequals(beast::string_view(expect.data(), expect.size()), "100-continue")) {
+      refusal = refuse(417, "EXPECTATION_FAILED", "Only Expect: 100-continue is understood.");
+      co_return false;
+    }
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    co_await asio::async_write(connection->stream, asio::buffer(kContinue), into(ec));
+  }
+  if (!ec) co_await beast::http::async_read(connection->stream, connection->buffer, parser, into(ec));
+  if (!ec) {
+    request.body = std::move(parser.get().body());
+    co_return true;
+  }
+  if (ec == beast::http::error::body_limit) {
+    refusal = refuse(413, "BODY_TOO_LARGE", "The body is larger than " + std::to_string(limit) + " bytes.");
+  } else if (ec == beast::error::timeout) {
+    refusal = refuse(408, "TIMEOUT", "The request's body did not arrive in time.");
+  } else {
+    refusal = refuse(400, "BAD_REQUEST",
+                     "The request's body is not what its head announced (" + ec.message() + ").");
+  }
+  co_return false;
+}
+
+Awaitable<bool> Server::Implementation::respond(Self self, std::shared_ptr<Connection> connection,
+                                                const Request& request, Response response, bool keep_alive) {
+  render_error(response, request.flow_id);
+  keep_alive = keep_alive && !response.close;
+  const std::string head = head_of(response, request.flow_id, keep_alive);
+  std::vector<asio::const_buffer> parts{asio::buffer(head)};
+  if (request.method != "HEAD") parts.push_back(asio::buffer(response.body));
+  connection->stream.expires_after(self->options_.write_timeout);
+  error_code ec;
+  co_await asio::async_write(connection->stream, parts, into(ec));
+  if (ec) co_return false;
+  if (!keep_alive) co_await linger(connection);
+  co_return keep_alive;
+}
+
+// Closing while the other side still sends would reset the connection and could destroy the answer on its
+// way.
+Awaitable<void> Server::Implementation::linger(std::shared_ptr<Connection> connection) {
+  constexpr std::size_t kMost = 1024 * 1024;
+  error_code ec;
+  connection->stream.socket().shutdown(asio::socket_base::shutdown_send, ec);
+  connection->stream.expires_after(std::chrono::seconds(1));
+  connection->buffer.clear();
+  connection->busy = false;
+  std::size_t total = 0;
+  while (!ec && total < kMost && !connection->server.stopping_) {
+    total += co_await connection->stream.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
+  }
+}
+
+Awaitable<bool> Server::Implementation::stop(std::chrono::milliseconds limit) {
+  close();
+  const auto deadline = Clock::now() + limit;
+  while (!connections_.empty()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) break;
+    co_await changed_.wait(left);
+  }
+  if (connections_.empty()) co_return true;
+  cut();
+  const auto last = Clock::now() + std::chrono::seconds(1);
+  while (!connections_.empty() && Clock::now() < last) co_await changed_.wait(std::chrono::milliseconds(100));
+  co_return false;
+}
+
+Server::Server(asio::any_io_executor executor, Service& service, ServerOptions options)
+    : implementation_(std::make_shared<Implementation>(std::move(executor), service, std::move(options))) {}
+
+Server::~Server() {
+  implementation_->close();
+  implementation_->cut();
+}
+
+void Server::start() {
+  implementation_->start();
+}
+
+Awaitable<bool> Server::stop(std::chrono::milliseconds limit) {
+  return implementation_->stop(limit);
+}
+
+std::uint16_t Server::port() const {
+  return implementation_->port();
+}
+
+std::size_t Server::connections() const {
+  return implementation_->connections();
+}
+
+}  // namespace payoutd::http
