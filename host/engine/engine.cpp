@@ -54,9 +54,15 @@ void Engine::spawn(Awaitable<void> task, std::string name) {
   });
 }
 
-Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
+Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
+  co_await parts_.pool.transact([providers](pqxx::transaction_base& work) {
+    for (const std::string& name : providers) store::register_provider(work, name, "", "");
+  });
   co_await heart_.beat_now();
   spawn(heart_.run(), "heart");
+}
+
+Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
   co_await dispatcher_.start(std::move(predecessors));
 }
 
@@ -187,6 +193,34 @@ Awaitable<void> Engine::set_switch(store::SwitchChange change) {
   co_await parts_.pool.transact([change](pqxx::transaction_base& work) { store::set_switch(work, change); });
   co_await heart_.beat_now();
   dispatcher_.wake_payments();
+}
+
+Awaitable<void> Engine::lift_quarantine(std::string provider, std::string actor, std::string note) {
+  co_await parts_.pool.transact([provider, actor, note](pqxx::transaction_base& work) {
+    store::set_quarantine(work, provider, "", actor);
+  });
+  co_await heart_.beat_now();
+}
+
+Awaitable<std::vector<store::HostRow>> Engine::hosts() {
+  co_return co_await parts_.front_pool.transact([](pqxx::transaction_base& work) { return store::hosts(work); });
+}
+
+void Engine::provider_changed(const std::string& provider) {
+  const providers::ProviderHandle* handle = this->provider(provider);
+  if (handle == nullptr || !handle->ready()) return;
+  spawn(note_plugin(provider), "provider " + provider);
+  dispatcher_.wake_payments();
+  dispatcher_.wake_questions();
+}
+
+Awaitable<void> Engine::note_plugin(std::string provider) {
+  const providers::ProviderHandle* handle = this->provider(provider);
+  const std::string plugin = handle->plugin_name();
+  const std::string version = handle->plugin_version();
+  co_await parts_.pool.transact([provider, plugin, version](pqxx::transaction_base& work) {
+    store::register_provider(work, provider, plugin, version);
+  });
 }
 
 }  // namespace payoutd::engine

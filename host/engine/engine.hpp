@@ -20,9 +20,7 @@ struct EngineOptions {
   LifeOptions life;
   DispatcherOptions dispatcher;
   std::chrono::microseconds group_commit_window{2'000};
-  std::chrono::milliseconds admission_deadline{5'000};  ///< how long a request waits for the database
   std::string high_water_file;                          ///< in the state directory; empty: none is kept
-  bool recover_others = true;
 };
 
 /// The engine of one host: everything that a payout goes through. Owned and used by the host's one thread; its
@@ -41,7 +39,9 @@ class Engine {
   Engine(Parts parts, EngineOptions options);
   ~Engine();
 
-  /// First beat, take-over of what `predecessors` (dead incarnations of this state directory) left, then the loops.
+  /// First beat, and a row for every provider that is configured. Before the provider processes start.
+  Awaitable<void> prepare_start(std::vector<std::string> providers);
+  /// Take-over of what `predecessors` (dead incarnations of this state directory) left, then the loops.
   /// Throws when the database does not answer.
   Awaitable<void> start(std::vector<std::string> predecessors);
   /// Claims nothing more, waits for what is in hand at most `limit`; true if all of it came to its record. No
@@ -64,6 +64,10 @@ class Engine {
   /// Switches of this or all hosts; `provider` empty means all.
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note);
   Awaitable<void> set_switch(store::SwitchChange change);
+  Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note);
+  Awaitable<std::vector<store::HostRow>> hosts();
+  /// A provider's process changed its state: its plugin's name and version are noted.
+  void provider_changed(const std::string& provider);
 
   Heart& heart() { return heart_; }
   Recorder& recorder() { return recorder_; }
@@ -73,6 +77,7 @@ class Engine {
 
  private:
   Awaitable<void> guard_history();
+  Awaitable<void> note_plugin(std::string provider);
   void spawn(Awaitable<void> task, std::string name);
 
   Parts parts_;

@@ -121,7 +121,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     co_await parts_.recorder.record(std::move(claimed), std::move(news));
     co_return;
   }
-  if (parts_.heart.dry_run(handle->name())) {
+  if (options_.dry_run || parts_.heart.dry_run(handle->name())) {
     store::Transition t = Recorder::keep(claimed.payout, State::simulated);
     t.needs_lease = true;
     t.reason = "dry_run";

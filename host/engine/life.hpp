@@ -9,6 +9,7 @@ namespace payoutd::engine {
 
 struct LifeOptions {
   Secret instance_key;                              ///< references and callback URLs are derived from it
+  bool dry_run = false;                             ///< this host's configuration says so
   std::string public_url;                           ///< base of callback URLs; empty: none are minted
   std::chrono::milliseconds prepare_timeout{30'000};
   std::chrono::milliseconds query_timeout{30'000};

@@ -8,7 +8,9 @@ Awaitable<engine::AdmissionReply> EngineHostView::admit(engine::PayoutRequest re
 Awaitable<std::optional<store::Payout>> EngineHostView::find(std::string payout_id) {
   return engine_.find(std::move(payout_id));
 }
-Awaitable<store::Page> EngineHostView::list(store::ListFilter filter) { return engine_.list(std::move(filter)); }
+Awaitable<store::Page> EngineHostView::list(store::ListFilter filter) {
+  return engine_.list(std::move(filter));
+}
 Awaitable<std::vector<store::Event>> EngineHostView::events(std::string payout_id) {
   return engine_.events(std::move(payout_id));
 }
@@ -28,24 +30,32 @@ Awaitable<engine::Engine::WebhookReply> EngineHostView::webhook(std::string prov
 
 HostView::Switches EngineHostView::switches() const {
   const store::Beat& beat = engine_.heart().last();
-  return {.dry_run = beat.dry_run, .stop_submissions = beat.stop_submissions, .stop_writes = beat.stop_writes};
+  return {
+      .dry_run = beat.dry_run, .stop_submissions = beat.stop_submissions, .stop_writes = beat.stop_writes};
 }
-Awaitable<void> EngineHostView::set_switch(store::SwitchChange change) { return engine_.set_switch(std::move(change)); }
-Awaitable<void> EngineHostView::pause(std::string provider, bool paused, std::string actor, std::string note) {
+Awaitable<void> EngineHostView::set_switch(store::SwitchChange change) {
+  return engine_.set_switch(std::move(change));
+}
+Awaitable<void> EngineHostView::pause(std::string provider, bool paused, std::string actor,
+                                      std::string note) {
   return engine_.pause(std::move(provider), paused, std::move(actor), std::move(note));
 }
 
-bool EngineHostView::has_provider(const std::string& name) const { return engine_.provider(name) != nullptr; }
+bool EngineHostView::has_provider(const std::string& name) const {
+  return engine_.provider(name) != nullptr;
+}
 
 Awaitable<void> EngineHostView::probe(std::string provider) {
   providers::ProviderHandle* handle = engine_.provider(provider);
-  if (handle == nullptr) throw providers::CallFailed(false, "provider " + provider + " is not configured here");
+  if (handle == nullptr)
+    throw providers::CallFailed(false, "provider " + provider + " is not configured here");
   co_await handle->probe();
 }
 
 Awaitable<Balance> EngineHostView::balance(std::string provider) {
   providers::ProviderHandle* handle = engine_.provider(provider);
-  if (handle == nullptr) throw providers::CallFailed(false, "provider " + provider + " is not configured here");
+  if (handle == nullptr)
+    throw providers::CallFailed(false, "provider " + provider + " is not configured here");
   co_return co_await handle->balance();
 }
 

@@ -13,8 +13,8 @@
 
 namespace payoutd::http {
 
-/// What the routes need of the host. Everything runs on the host's thread. Functions that are awaited throw the
-/// store's errors when the database is away, which the router turns into answers.
+/// What the routes need of the host. Everything runs on the host's thread. Functions that are awaited throw
+/// the store's errors when the database is away, which the router turns into answers.
 class HostView {
  public:
   virtual ~HostView() = default;
@@ -60,7 +60,7 @@ class HostView {
   struct Readiness {
     bool db_ok = false;
     bool migrations_ok = false;
-    std::string migration_revision;    ///< the last one that is applied
+    std::string migration_revision;  ///< the last one that is applied
     bool draining = false;
     std::vector<std::string> reasons;  ///< sentences: whatever else keeps this host from being ready
   };

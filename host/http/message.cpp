@@ -135,7 +135,7 @@ std::string flow_id_of(const Request& request) {
   return core::random_uuid();
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 32;
   std::string out = "'";
   for (const char c : text.substr(0, kShown)) out += c >= 0x20 && c < 0x7f && c != '\'' ? c : '?';

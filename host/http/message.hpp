@@ -14,7 +14,7 @@ struct Route;
 /// Who is on the other end of a connection.
 struct Peer {
   bool control = false;  ///< the control socket: the kernel vouches for the actor
-  std::string actor;     ///< `operator:NAME` on the control socket, `client:default` on TCP
+  std::string actor{};     ///< `operator:NAME` on the control socket, `client:default` on TCP
   /// Whose payouts the peer may create and see. Until there are tokens everybody is `default`.
   std::string client_id = "default";
 };
@@ -23,17 +23,17 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 /// One request. The router fills in what stands below `peer`.
 struct Request {
-  std::string method;
-  std::string target;  ///< as it was received
-  Pairs headers;       ///< names in lower case, in order
-  std::string body;
+  std::string method{};
+  std::string target{};  ///< as it was received
+  Pairs headers{};       ///< names in lower case, in order
+  std::string body{};
   bool has_body = false;  ///< a body was announced, even an empty chunked one
-  Peer peer;
-  std::string flow_id;
+  Peer peer{};
+  std::string flow_id{};
 
   const Route* route = nullptr;
-  Pairs query;                                    ///< decoded
-  std::map<std::string, std::string> parameters;  ///< of the route's pattern, decoded
+  Pairs query{};                                    ///< decoded
+  std::map<std::string, std::string> parameters{};  ///< of the route's pattern, decoded
 
   /// The first header of this (lower case) name; empty if there is none.
   std::string_view header(std::string_view name) const;
@@ -70,6 +70,6 @@ std::string_view reason_phrase(int status) noexcept;
 std::string flow_id_of(const Request& request);
 
 /// `text` in quotes, cut to 32 characters, with everything but printable ASCII replaced: safe in a message.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace payoutd::http

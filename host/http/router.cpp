@@ -46,7 +46,9 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
-bool is_parameter(std::string_view segment) { return segment.size() > 2 && segment.front() == '{'; }
+bool is_parameter(std::string_view segment) {
+  return segment.size() > 2 && segment.front() == '{';
+}
 
 bool matches(const Route& route, const std::vector<std::string>& path) {
   if (route.segments.size() != path.size()) return false;
@@ -101,7 +103,8 @@ std::optional<Response> refuse_body(const Route& route, const Request& request) 
     return std::nullopt;
   }
   const std::string accepted = lines ? "application/json or application/x-ndjson" : "application/json";
-  return refuse(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be " + accepted + " in UTF-8, said in Content-Type.");
+  return refuse(415, "UNSUPPORTED_MEDIA_TYPE",
+                "The body must be " + accepted + " in UTF-8, said in Content-Type.");
 }
 
 std::optional<Response> read_query(const Route& route, Request& request, std::string_view text) {
@@ -117,7 +120,7 @@ std::optional<Response> read_query(const Route& route, Request& request, std::st
     if (std::find(route.query.begin(), route.query.end(), *name) == route.query.end()) {
       const auto near = nearest_name(*name, route.query);
       return refuse(400, "UNKNOWN_PARAMETER",
-                    quoted(*name) + " is not a parameter of " + route.pattern +
+                    in_quotes(*name) + " is not a parameter of " + route.pattern +
                         (near ? ", did you mean '" + *near + "'?" : std::string(".")));
     }
     if (!request.parameter(*name).empty()) {
@@ -202,21 +205,24 @@ Service::Screening Router::screen(Request& head) {
   const Route& route = *head.route;
   if (route.control_only && !head.peer.control) {
     return {refuse(403, "CONTROL_SOCKET_ONLY",
-                   "This is done over the host's control socket only (payoutctl does), where the kernel says who asks."),
+                   "This is done over the host's control socket only (payoutctl does), where the kernel says "
+                   "who asks."),
             0};
   }
   if (!route.any_host && !head.peer.control && !head.header("host").empty() &&
       !is_loopback_host(head.header("host"))) {
-    return {refuse(421, "HOST_NOT_SERVED",
-                   "The API is served under loopback names (localhost, 127.0.0.1) only. Have the proxy in front of "
-                   "it send such a Host header."),
-            0};
+    return {
+        refuse(
+            421, "HOST_NOT_SERVED",
+            "The API is served under loopback names (localhost, 127.0.0.1) only. Have the proxy in front of "
+            "it send such a Host header."),
+        0};
   }
   for (std::size_t i = 0; i < path.size(); ++i) {
     const std::string& segment = route.segments[i];
     if (is_parameter(segment)) head.parameters[segment.substr(1, segment.size() - 2)] = path[i];
   }
-  if (question != std::string_view::npos) {
+  if (question != std::string_view::npos && route.body != BodyForm::raw) {  // a webhook belongs to its provider
     if (auto refusal = read_query(route, head, target.substr(question + 1))) return {std::move(refusal), 0};
   }
   return {refuse_body(route, head), route.body_limit};
@@ -228,9 +234,10 @@ Awaitable<Response> Router::handle(Request request) {
     co_return co_await request.route->handle(std::move(request));
   } catch (const store::InDoubt& failure) {
     report(head, failure, log::Level::warning);
-    co_return unavailable("OUTCOME_IN_DOUBT",
-                          "The database did not say whether it stored this. Send the same request with the same key "
-                          "again: it finds out and does nothing twice.");
+    co_return unavailable(
+        "OUTCOME_IN_DOUBT",
+        "The database did not say whether it stored this. Send the same request with the same key "
+        "again: it finds out and does nothing twice.");
   } catch (const store::Unavailable& failure) {
     report(head, failure, log::Level::warning);
     co_return unavailable("DATABASE_UNAVAILABLE",
@@ -245,13 +252,14 @@ Awaitable<Response> Router::handle(Request request) {
     co_return refuse(502, "PROVIDER_CALL_FAILED", ops::redactor().redact(failure.what()));
   } catch (const std::exception& failure) {
     report(head, failure, log::Level::error);
-    co_return refuse(500, "INTERNAL", "Something is wrong in the host; its log says what, under this flow id.");
+    co_return refuse(500, "INTERNAL",
+                     "Something is wrong in the host; its log says what, under this flow id.");
   }
 }
 
 void Router::answered(const Request& head, int status, std::chrono::nanoseconds duration) {
-  host_.count_request(head.route == nullptr ? "other" : std::string_view(head.route->pattern), head.method, status,
-                      std::chrono::duration<double>(duration).count());
+  host_.count_request(head.route == nullptr ? "other" : std::string_view(head.route->pattern), head.method,
+                      status, std::chrono::duration<double>(duration).count());
 }
 
 BodyObject read_body_object(const Request& request, const std::vector<std::string>& known_fields) {
@@ -265,10 +273,11 @@ BodyObject read_body_object(const Request& request, const std::vector<std::strin
   } else {
     out.object = std::move(input.value.get_object());
     for (const auto& [key, value] : out.object) {
-      if (std::find(known_fields.begin(), known_fields.end(), std::string_view(key)) != known_fields.end()) continue;
+      if (std::find(known_fields.begin(), known_fields.end(), std::string_view(key)) != known_fields.end())
+        continue;
       const auto near = nearest_name(key, known_fields);
       out.refusal = refuse(400, "UNKNOWN_FIELD",
-                           quoted(key) + " is not a field here" +
+                           in_quotes(key) + " is not a field here" +
                                (near ? ", did you mean '" + *near + "'?" : std::string(".")));
       break;
     }

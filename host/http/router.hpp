@@ -18,15 +18,15 @@ enum class BodyForm {
 };
 
 struct Route {
-  std::string method;
-  std::string pattern;  ///< segments; `{name}` stands for any one segment
-  std::function<Awaitable<Response>(Request)> handle;
+  std::string method{};
+  std::string pattern{};  ///< segments; `{name}` stands for any one segment
+  std::function<Awaitable<Response>(Request)> handle{};
   BodyForm body = BodyForm::none;
   std::size_t body_limit = 0;        ///< bytes; 0: the host's default
   std::vector<std::string> query{};  ///< the parameters that the route knows
   bool control_only = false;
-  /// Providers reach webhooks by any name of this host, and health checks come by address. The API itself is only
-  /// served under loopback names, so that no web page can reach it through a name of its own.
+  /// Providers reach webhooks by any name of this host, and health checks come by address. The API itself is
+  /// only served under loopback names, so that no web page can reach it through a name of its own.
   bool any_host = false;
 
   std::vector<std::string> segments{};  ///< of the pattern; the router's
@@ -59,7 +59,8 @@ class Router final : public Service {
   std::vector<Route> routes_;
 };
 
-/// Reads the body of a JSON route; the refusal if it is not what is expected. An empty body is an empty object.
+/// Reads the body of a JSON route; the refusal if it is not what is expected. An empty body is an empty
+/// object.
 struct BodyObject {
   boost::json::object object;
   std::optional<Response> refusal;

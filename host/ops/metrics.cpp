@@ -30,6 +30,23 @@ const std::vector<std::string> kProcessStates = {"starting", "ready",       "res
 const std::vector<std::string> kWriters = {"admission", "claim", "journal", "outcome", "event", "webhook"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
+const std::vector<std::string> kQueryResults = {"confirmed", "pending", "refused",     "refused_for_now",
+                                                "reversed",  "absent",  "cannot_tell", "mismatch"};
+
+struct SubmitResult {
+  std::string_view saw;
+  std::string_view result;
+};
+constexpr auto kSubmitResults = std::to_array<SubmitResult>({
+    {"submit_confirmed", "CONFIRMED"},
+    {"submit_accepted", "SENT"},
+    {"submit_refused", "FAILED"},
+    {"submit_refused_for_now", "REFUSED_FOR_NOW"},
+    {"submit_not_accepted", "NOT_ACCEPTED"},
+    {"submit_duplicate", "DUPLICATE"},
+    {"submit_unknown", "UNKNOWN"},
+});
+
 std::string_view bool_text(bool value) {
   return value ? "true" : "false";
 }
@@ -190,6 +207,8 @@ struct Metrics::Families {
                                 {{"route", route}, {"method", LabelSet(kMethods)}}, kRequestSeconds)),
         attempts(counters(r, "payout_attempts_total", "Submits by what came of them.",
                           {{"provider", provider}, {"result", LabelSet(kResults)}})),
+        queries(counters(r, "payoutd_queries_total", "Questions to providers about payments, by the answer.",
+                         {{"provider", provider}, {"result", LabelSet(kQueryResults)}})),
         replays(counters(r, "idempotency_replays_total", "Requests answered with a stored answer.",
                          {{"route", route}})),
         webhooks(counters(r, "webhook_events_total", "Callbacks from providers.",
@@ -219,7 +238,7 @@ struct Metrics::Families {
   LabelSet provider, route, state;
   MetricFamily<Counter> http_requests;
   MetricFamily<Histogram> http_seconds;
-  MetricFamily<Counter> attempts, replays, webhooks;
+  MetricFamily<Counter> attempts, queries, replays, webhooks;
   MetricFamily<Histogram> retry_latency;
   MetricFamily<Counter> regions;
   MetricFamily<Gauge> dry_run, payouts, oldest;
@@ -239,7 +258,13 @@ void Metrics::http_request(std::string_view route, std::string_view method, int 
 }
 
 void Metrics::payout_attempt(std::string_view provider, std::string_view result) {
-  families_->attempts.with({provider, result}).Increment();
+  constexpr std::string_view kQuery = "query_";
+  if (result.starts_with(kQuery)) {
+    families_->queries.with({provider, result.substr(kQuery.size())}).Increment();
+    return;
+  }
+  const auto known = std::ranges::find(kSubmitResults, result, &SubmitResult::saw);
+  families_->attempts.with({provider, known == kSubmitResults.end() ? result : known->result}).Increment();
 }
 
 void Metrics::idempotency_replay(std::string_view route) {

@@ -85,6 +85,9 @@ class Metrics {
 
   // The runbooks' names.
   void http_request(std::string_view route, std::string_view method, int status, double seconds);
+  /// `result` is one of the results below, or what the engine saw, by its name for it: `submit_refused`
+  /// counts as FAILED and so on; a `query_…` is no attempt and counts in payoutd_queries_total. Results:
+  /// CONFIRMED, SENT, FAILED, REFUSED_FOR_NOW, NOT_ACCEPTED, DUPLICATE, UNKNOWN, SIMULATED.
   void payout_attempt(std::string_view provider, std::string_view result);
   void idempotency_replay(std::string_view route);
   void webhook_event(std::string_view provider, bool signature_valid, bool applied);

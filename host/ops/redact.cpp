@@ -233,8 +233,11 @@ struct Redactor::Secrets {
            static_cast<unsigned char>(text[at + 1]);
   }
 
+  bool may_begin(std::string_view text, std::size_t at) const {
+    return at + 1 < text.size() && first_two[pair_at(text, at)];
+  }
+
   std::size_t match(std::string_view text, std::size_t at) const {
-    if (at + 1 >= text.size() || !first_two[pair_at(text, at)]) return 0;
     const auto rest = text.substr(at);
     const auto found =
         std::ranges::find_if(values, [&](const auto& value) { return rest.starts_with(value); });
@@ -269,11 +272,16 @@ std::optional<std::string> Redactor::masked(std::string_view text) const {
   std::optional<std::string> result;
   std::size_t copied = 0;
   for (std::size_t at = 0; at < text.size();) {
-    std::optional<Hit> hit;
-    if (has_secrets) {
-      if (const auto length = known->match(text, at)) hit = Hit{at, at + length, std::string(kMask)};
+    const bool may_be_secret = has_secrets && known->may_begin(text, at);
+    const bool is_trigger = kTriggers[static_cast<unsigned char>(text[at])];
+    if (!may_be_secret && !is_trigger) {
+      ++at;
+      continue;
     }
-    if (!hit && kTriggers[static_cast<unsigned char>(text[at])]) hit = hit_at(text, at);
+    std::optional<Hit> hit;
+    if (const auto length = may_be_secret ? known->match(text, at) : 0)
+      hit = Hit{at, at + length, std::string(kMask)};
+    if (!hit && is_trigger) hit = hit_at(text, at);
     if (!hit) {
       ++at;
       continue;

@@ -30,7 +30,7 @@ BackoffAnswer BuiltInPolicy::backoff(const BackoffQuestion& question) {
 
 std::chrono::milliseconds BuiltInPolicy::delay(const Schedule& schedule, int count) {
   std::int64_t ms = schedule.first.count();
-  for (int i = 1; i < count && ms < schedule.limit.count(); ++i) ms *= 2;
+  for (int i = 1; i < count && ms < schedule.limit.count(); ++i) ms = ms * schedule.factor_percent / 100;
   ms = std::min<std::int64_t>(ms, schedule.limit.count());
   const std::int64_t spread = ms * schedule.jitter_percent / 100;
   if (spread > 0) ms += std::uniform_int_distribution<std::int64_t>(-spread, spread)(random_);

@@ -5,11 +5,12 @@
 
 namespace payoutd::policy {
 
-/// One exponential schedule: first · 2^(n−1), at most `limit`, spread by ± `jitter_percent`.
+/// One exponential schedule: first · factor^(n−1), at most `limit`, spread by ± `jitter_percent`.
 struct Schedule {
   std::chrono::milliseconds first{1'000};
   std::chrono::milliseconds limit{300'000};
   int jitter_percent = 20;
+  int factor_percent = 200;
 };
 
 struct BuiltInOptions {

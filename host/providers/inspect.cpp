@@ -45,6 +45,7 @@ Inspection inspect(const std::filesystem::path& provider_executable, const std::
       io.get_executor(), {.executable = provider_executable, .arguments = {"--inspect", plugin.string()}, .max_line_bytes = 4u << 20},
       {.on_notice = {},
        .on_stderr_line = [&output](std::string line) { output.text = std::move(line); },
+       .on_lost = {},
        .on_end =
            [&output, &io](ProcessEnd end) {
              output.end = end;

@@ -206,8 +206,8 @@ class SpawnedProcess final : public ProviderProcess {
   }
 
   void on_channel_closed(const std::string& why) {
-    channel_end_ = why;
     if (end_) return report_end();
+    if (callbacks_.on_lost) callbacks_.on_lost(why);
     fail_pending("the provider's process went away: " + why);
     // A process without a channel can serve nobody; usually it is exiting already.
     grace_.expires_after(kExitGrace);
@@ -282,7 +282,6 @@ class SpawnedProcess final : public ProviderProcess {
   std::array<char, 4096> error_piece_{};
   std::string error_line_;
   std::size_t max_line_bytes_;
-  std::string channel_end_;
   std::optional<ProcessEnd> end_;
   bool errors_ended_ = false;
   bool reported_ = false;

@@ -46,6 +46,7 @@ class ProviderProcess : public std::enable_shared_from_this<ProviderProcess> {
   struct Callbacks {
     std::function<void(boost::json::object)> on_notice;
     std::function<void(std::string)> on_stderr_line;
+    std::function<void(std::string)> on_lost;  ///< the channel ended: nothing can be called any more
     std::function<void(ProcessEnd)> on_end;  ///< the last callback; the process is reaped
   };
 

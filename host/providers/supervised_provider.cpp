@@ -16,6 +16,7 @@ using Milliseconds = std::chrono::milliseconds;
 
 constexpr Milliseconds kQuickCallTimeout{10'000};
 constexpr Milliseconds kHeartbeat{500};
+constexpr Milliseconds kExitGrace{1'000};
 constexpr Milliseconds kSendLogRetry{10};
 constexpr Milliseconds kSendLogLimit{5'000};
 constexpr Milliseconds kReplySlack{5'000};   // for requests that a submit makes around the money-moving one
@@ -81,6 +82,7 @@ void SupervisedProvider::launch() {
     }
     self->kill_process("the host let go of it");
     self->set_state(ProviderState::stopped);
+    self->changed_.notify();
   });
 }
 
@@ -149,7 +151,6 @@ Awaitable<SupervisedProvider::RunEnd> SupervisedProvider::run_process(Self self)
     self->log(Logger::Level::info, "provider.ready", "plugin " + self->plugin_name_ + " " + self->plugin_version_,
               {{"pid", self->process_->pid()}, {"account_scope", self->account_scope_}});
     while (!self->process_end_) co_await self->changed_.wait_until(kNever);
-    self->last_error_ = "its process " + self->process_end_->text();
   } catch (const ProviderRefused& refused) {
     end = RunEnd::refused;
     self->last_error_ = refused.what();
@@ -157,14 +158,17 @@ Awaitable<SupervisedProvider::RunEnd> SupervisedProvider::run_process(Self self)
   } catch (const std::exception& error) {
     self->last_error_ = error.what();
   }
-  if (!self->kill_reason_.empty()) self->last_error_ = self->kill_reason_;
+  const bool died = !self->lost_.empty() || self->process_end_;
   co_await end_process(self);
+  if (end == RunEnd::crashed && died && self->process_end_) self->last_error_ = "its process " + self->process_end_->text();
+  if (!self->kill_reason_.empty()) self->last_error_ = self->kill_reason_;
   co_return self->stopping_ ? RunEnd::stopped : end;
 }
 
 std::shared_ptr<ProviderProcess> SupervisedProvider::spawn_process() {
   process_end_.reset();
   hello_.reset();
+  lost_.clear();
   refused_.clear();
   kill_reason_.clear();
   beats_missed_ = 0;
@@ -181,6 +185,11 @@ std::shared_ptr<ProviderProcess> SupervisedProvider::spawn_process() {
       executor_, spawn,
       {.on_notice = [self](json::object notice) { self->on_notice(std::move(notice)); },
        .on_stderr_line = [self](std::string line) { self->log(Logger::Level::warning, "provider.stderr", std::move(line)); },
+       .on_lost =
+           [self](std::string why) {
+             self->lost_ = std::move(why);
+             if (self->state_ == ProviderState::ready) self->set_state(ProviderState::restarting);
+           },
        .on_end =
            [self](ProcessEnd end) {
              self->process_end_ = end;
@@ -244,6 +253,9 @@ Awaitable<void> SupervisedProvider::configure(Self self, ProviderConfig config, 
 /// Makes sure that nothing of the process is left.
 Awaitable<void> SupervisedProvider::end_process(Self self) {
   if (!self->process_) co_return;
+  // One that closed its channel is ending by itself; its own exit code says more than our signal.
+  const auto grace = Clock::now() + (self->lost_.empty() ? Milliseconds(0) : kExitGrace);
+  while (!self->process_end_ && Clock::now() < grace) co_await self->changed_.wait_until(grace);
   if (!self->process_end_) self->process_->signal(SIGKILL);
   while (!self->process_end_) co_await self->changed_.wait_until(kNever);
   self->process_.reset();

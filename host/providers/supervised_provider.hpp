@@ -88,6 +88,7 @@ class SupervisedProvider final : public ProviderHandle, public std::enable_share
   std::shared_ptr<ProviderProcess> process_;
   std::optional<ProcessEnd> process_end_;
   std::optional<boost::json::object> hello_;
+  std::string lost_;         // why the channel ended
   std::string refused_;      // the process's own sentence
   std::string kill_reason_;  // why we killed it
   int beats_missed_ = 0;

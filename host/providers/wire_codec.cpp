@@ -454,6 +454,8 @@ bool is_well_formed(std::string_view text) {
   return true;
 }
 
+void make_sendable(json::object& object, int depth);
+
 void make_sendable(json::value& value, int depth) {
   if (depth == 0) throw WireError("it is nested too deep");
   if (json::string* text = value.if_string()) {
@@ -461,24 +463,26 @@ void make_sendable(json::value& value, int depth) {
   } else if (json::array* items = value.if_array()) {
     for (json::value& item : *items) make_sendable(item, depth - 1);
   } else if (json::object* object = value.if_object()) {
-    std::vector<std::string> broken;
-    for (auto& member : *object) {
-      if (!is_well_formed(member.key())) broken.emplace_back(member.key());
-      make_sendable(member.value(), depth - 1);
-    }
-    for (const std::string& key : broken) {
-      json::value kept = std::move(object->at(key));
-      object->erase(key);
-      object->insert_or_assign(clean_text(key, std::string::npos), std::move(kept));
-    }
+    make_sendable(*object, depth - 1);
+  }
+}
+
+void make_sendable(json::object& object, int depth) {
+  std::vector<std::string> broken;
+  for (auto& member : object) {
+    if (!is_well_formed(member.key())) broken.emplace_back(member.key());
+    make_sendable(member.value(), depth);
+  }
+  for (const std::string& key : broken) {
+    json::value kept = std::move(object.at(key));
+    object.erase(key);
+    object.insert_or_assign(clean_text(key, std::string::npos), std::move(kept));
   }
 }
 
 }  // namespace
 
-void make_sendable(json::object& object) {
-  for (auto& member : object) make_sendable(member.value(), 24);
-}
+void make_sendable(json::object& object) { make_sendable(object, 24); }
 
 const json::value& field(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);

@@ -1,6 +1,9 @@
 // One connection to PostgreSQL, and one transaction on it, for the thread that owns them.
 #pragma once
 #include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <pqxx/pqxx>
 #include <string>

@@ -67,7 +67,7 @@ void register_provider(pqxx::transaction_base& work, const std::string& name, co
                        const std::string& plugin_version) {
   work.exec_params(
       "insert into app.providers (name, plugin, plugin_version) values ($1, $2, nullif($3, ''))"
-      " on conflict (name) do update set plugin = excluded.plugin,"
+      " on conflict (name) do update set plugin = coalesce(nullif(excluded.plugin, ''), app.providers.plugin),"
       " plugin_version = coalesce(excluded.plugin_version, app.providers.plugin_version)",
       name, plugin, plugin_version);
 }

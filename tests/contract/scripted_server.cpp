@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,6 +51,26 @@ void Connection::send(const std::string& bytes) {
 void Connection::reset() {
   const linger at_once{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void Connection::relay_to(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const int other = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (::connect(other, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    pollfd both[2] = {{fd_, POLLIN, 0}, {other, POLLIN, 0}};
+    for (bool open = true; open && ::poll(both, 2, 10'000) > 0;) {
+      for (int i = 0; i < 2 && open; ++i) {
+        if (both[i].revents == 0) continue;
+        char piece[4096];
+        const auto n = ::recv(both[i].fd, piece, sizeof piece, 0);
+        open = n > 0 && ::send(both[1 - i].fd, piece, static_cast<std::size_t>(n), MSG_NOSIGNAL) == n;
+      }
+    }
+  }
+  ::close(other);
 }
 
 ScriptedServer::ScriptedServer(Script script, const std::string& certificate_file, const std::string& key_file)
@@ -128,7 +149,7 @@ std::string http_answer(int status, const std::string& body, const std::string& 
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-TestCertificate::TestCertificate() {
+TestCertificate::TestCertificate(const char* alternative_names) {
   char name[] = "/tmp/payoutd-certificate-XXXXXX";
   directory = ::mkdtemp(name);
   certificate_file = directory + "/certificate.pem";
@@ -144,7 +165,7 @@ TestCertificate::TestCertificate() {
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
   X509_set_issuer_name(certificate, subject);
   X509_EXTENSION* names =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_names);
   X509_add_ext(certificate, names, -1);
   X509_EXTENSION_free(names);
   X509_sign(certificate, key, EVP_sha256());

@@ -23,6 +23,8 @@ class Connection {
   /// Ends the connection with a reset instead of a proper close.
   void reset();
   int fd() const { return fd_; }
+  /// Carries bytes between this connection and a local port until one side ends.
+  void relay_to(int port);
 
  private:
   bool read_more();
@@ -64,9 +66,9 @@ ScriptedServer::Script answering(std::function<std::string(const std::string&)> 
 
 std::string http_answer(int status, const std::string& body = {}, const std::string& more_headers = {});
 
-/// A certificate for `localhost` and `127.0.0.1`, signed by itself, with its key, in files under a directory.
+/// A certificate for these names, signed by itself, with its key, in files under a directory.
 struct TestCertificate {
-  TestCertificate();
+  explicit TestCertificate(const char* names = "DNS:localhost,IP:127.0.0.1");
   ~TestCertificate();
   std::string directory;
   std::string certificate_file;

@@ -209,6 +209,7 @@ TEST_CASE("a restart of the server is survived", "[pool][restart]") {
   auto database = server.empty_database();
   boost::asio::io_context io;
   Pool pool(io.get_executor(), {.dsn = database.dsn(), .connections = 2, .acquire_timeout_ms = 10'000});
+  REQUIRE(run_until(io, [&] { return pool.stats().connected == 2; }));
   CHECK(run(io, pool.run(select_one)) == 1);
 
   SECTION("by the operator") {
@@ -216,6 +217,8 @@ TEST_CASE("a restart of the server is survived", "[pool][restart]") {
   }
   SECTION("by a crash") {
     server.kill();
+    // Its backends notice within moments; work that meets one of them before is rightly in doubt.
+    REQUIRE(run_until(io, [&] { return pool.stats().connected == 0; }));
   }
   std::atomic<bool> done = false;
   std::thread starter([&] {

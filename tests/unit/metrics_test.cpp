@@ -57,6 +57,23 @@ TEST_CASE("metrics have the runbooks' names and labels", "[metrics]") {
   CHECK(has_line(text, "app_dry_run_mode 1"));
 }
 
+TEST_CASE("what the engine saw counts under the runbooks' results", "[metrics]") {
+  Metrics metrics(labels());
+  for (const auto* saw :
+       {"submit_confirmed", "submit_accepted", "submit_refused", "submit_refused_for_now",
+        "submit_not_accepted", "submit_duplicate", "submit_unknown", "query_absent", "query_odd"})
+    metrics.payout_attempt("momo-ci", saw);
+  const auto text = metrics.serialize();
+  INFO(text);
+  for (const auto* result :
+       {"CONFIRMED", "SENT", "FAILED", "REFUSED_FOR_NOW", "NOT_ACCEPTED", "DUPLICATE", "UNKNOWN"})
+    CHECK(has_line(text,
+                   R"(payout_attempts_total{provider="momo-ci",result=")" + std::string(result) + "\"} 1"));
+  CHECK(has_line(text, R"(payoutd_queries_total{provider="momo-ci",result="absent"} 1)"));
+  CHECK(has_line(text, R"(payoutd_queries_total{provider="momo-ci",result="other"} 1)"));
+  CHECK(text.find(R"(payout_attempts_total{provider="momo-ci",result="other"})") == std::string::npos);
+}
+
 TEST_CASE("nobody outside can make a time series", "[metrics]") {
   Metrics metrics(labels());
   for (int i = 0; i < 100; ++i) {

@@ -1,0 +1,432 @@
+#include "daemon/daemon.hpp"
+
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <thread>
+
+#include "core/ids.hpp"
+#include "core/signal.hpp"
+#include "daemon/incarnations.hpp"
+#include "daemon/observer.hpp"
+#include "daemon/quarantine_store.hpp"
+#include "daemon/view.hpp"
+#include "http/router.hpp"
+#include "http/server.hpp"
+#include "jobs/housekeeper.hpp"
+#include "ops/embedded_postgres.hpp"
+#include "ops/log.hpp"
+#include "policy/built_in_policy.hpp"
+#include "store/migrations.hpp"
+
+namespace payoutd::daemon {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kDatabaseWait{10};
+constexpr milliseconds kProvidersSettle{6'000};
+constexpr milliseconds kSampleInterval{2'000};
+constexpr milliseconds kHttpStop{5'000};
+
+policy::Schedule schedule_of(const ops::BackoffConfig& c) {
+  return {c.base, c.max, static_cast<int>(c.jitter * 100), static_cast<int>(c.factor * 100)};
+}
+
+policy::BuiltInOptions policy_options(const ops::EngineConfig& c) {
+  policy::BuiltInOptions options;
+  options.retry = schedule_of(c.backoff);
+  options.query = schedule_of(c.query_backoff);
+  options.resend = options.query;
+  options.poll = {c.poll_interval, std::max(c.poll_interval, milliseconds{60'000}), 20};
+  if (c.backoff.max_attempts > 0) options.max_attempts = c.backoff.max_attempts;
+  options.review_after = c.unknown_review_after;
+  return options;
+}
+
+store::PoolOptions pool_options(const std::string& dsn, int connections, milliseconds acquire, const char* name) {
+  store::PoolOptions options;
+  options.dsn = dsn;
+  options.connections = connections;
+  options.acquire_timeout_ms = static_cast<int>(acquire.count());
+  options.application_name = name;
+  return options;
+}
+
+ops::PoolSnapshot snapshot(const store::PoolStats& s) {
+  ops::PoolSnapshot out;
+  out.size = s.size;
+  out.connected = s.connected;
+  out.busy = s.busy;
+  out.queued = s.queued;
+  out.acquired = s.acquired;
+  out.acquire_timeouts = s.acquire_timeouts;
+  out.connect_failures = s.connect_failures;
+  out.connections_lost = s.connections_lost;
+  out.wait_bounds_s.assign(s.kWaitBounds_s.begin(), s.kWaitBounds_s.end());
+  out.wait_counts.assign(s.wait_counts.begin(), s.wait_counts.end());
+  out.wait_sum_s = s.wait_sum_s;
+  return out;
+}
+
+std::vector<providers::ProviderConfig> provider_configs(const ops::Config& config) {
+  std::vector<providers::ProviderConfig> all;
+  for (const auto& [name, p] : config.live_config.providers) {
+    if (!p.enabled) continue;
+    providers::ProviderConfig one;
+    one.name = name;
+    one.plugin_path = p.library;
+    one.settings = p.settings;
+    one.secrets = p.secrets_json();
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+ops::MetricsLabels labels(const ops::Config& config, std::vector<std::string> routes) {
+  ops::MetricsLabels out;
+  for (const auto& [name, p] : config.live_config.providers) out.providers.push_back(name);
+  out.routes = std::move(routes);
+  for (const core::State state : core::kAllStates) out.states.emplace_back(core::to_string(state));
+  return out;
+}
+
+ops::EmbeddedPostgresOptions embedded_options(const ops::Config& config) {
+  ops::EmbeddedPostgresOptions options;
+  options.directory = config.static_config.state_dir / "postgres";
+  return options;
+}
+
+// Starts the private server where the configuration asks for one; the DSN either way.
+std::string start_database(const ops::Config& config, std::unique_ptr<ops::EmbeddedPostgres>& embedded) {
+  if (!config.static_config.database.embedded) return config.static_config.database.dsn.reveal();
+  embedded = std::make_unique<ops::EmbeddedPostgres>(embedded_options(config));
+  embedded->start([](std::string_view sentence) { log::info("database.embedded", sentence); });
+  return embedded->dsn();
+}
+
+// Connects once, before anything else runs, so that a wrong address, password or schema is said plainly. The private
+// database belongs to this host alone, and is migrated by it.
+std::string check_database(const std::string& dsn, bool embedded) {
+  const auto until = std::chrono::steady_clock::now() + kDatabaseWait;
+  for (;;) {
+    try {
+      store::Connection connection(store::connection_string(dsn, {}));
+      if (embedded) {
+        store::migrate_up(connection, [](const store::MigrationProgress& p) {
+          if (p.step == store::MigrationProgress::Step::applied) {
+            log::info("database.migrated", "A migration was applied.", {{"version", p.version}, {"name", p.name}});
+          }
+        });
+      }
+      const store::SchemaCheck check = store::check_schema(connection);
+      if (check.state != store::SchemaState::current) throw StartError("database: " + check.explanation);
+      const auto status = store::migration_status(connection);
+      return status.applied.empty() ? "" : status.applied.back().version;
+    } catch (const store::Unavailable& failure) {
+      if (std::chrono::steady_clock::now() > until) {
+        throw StartError("database: cannot be reached at " + store::masked_dsn(dsn) + ": " + failure.what() +
+                         ". Is it running, and is DATABASE_URL or database.dsn right?");
+      }
+    } catch (const store::StoreError& failure) {
+      throw StartError("database: " + std::string(failure.what()) + " (" + store::masked_dsn(dsn) + ")");
+    }
+    std::this_thread::sleep_for(milliseconds{300});
+  }
+}
+
+class Host {
+ public:
+  Host(const DaemonOptions& options, ops::Config config) : options_(options), config_(std::move(config)) {}
+  int run();
+
+ private:
+  providers::SupervisorOptions supervisor_options();
+  engine::EngineOptions engine_options() const;
+  Awaitable<void> live();
+  Awaitable<void> sample();
+  Awaitable<void> reload_on_hangup();
+  Awaitable<void> reload();
+  void spawn(Awaitable<void> task, std::string name);
+
+  DaemonOptions options_;
+  ops::Config config_;
+  std::string incarnation_ = core::random_uuid();
+  std::string revision_;
+  // Declared in the order in which they are needed: destruction goes the other way round.
+  std::unique_ptr<ops::EmbeddedPostgres> embedded_;
+  asio::io_context io_{1};
+  std::unique_ptr<ops::Metrics> metrics_;
+  std::unique_ptr<HostObserver> observer_;
+  std::unique_ptr<store::Pool> pool_;
+  std::unique_ptr<store::Pool> front_pool_;
+  std::unique_ptr<store::Pool> heart_pool_;
+  std::unique_ptr<DatabaseQuarantine> quarantine_;
+  std::unique_ptr<providers::Supervisor> supervisor_;
+  std::unique_ptr<policy::BuiltInPolicy> policy_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<jobs::Housekeeper> housekeeper_;
+  std::unique_ptr<DaemonView> view_;
+  std::unique_ptr<http::Router> router_;
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<core::Signal> stop_;
+  bool stopping_ = false;
+  std::string stop_reason_;
+  int exit_code_ = 0;
+};
+
+void Host::spawn(Awaitable<void> task, std::string name) {
+  asio::co_spawn(io_, std::move(task), [this, name = std::move(name)](std::exception_ptr error) {
+    if (!error) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& failure) {
+      log::error("host.task_failed", "A task of the host ended with an error.", {{"task", name}, {"error", failure.what()}});
+      if (name != "host") return;
+      exit_code_ = 1;
+      io_.stop();
+    }
+  });
+}
+
+providers::SupervisorOptions Host::supervisor_options() {
+  providers::SupervisorOptions o;
+  o.provider_executable = options_.provider_executable.empty() ? companion("payoutd-provider") : options_.provider_executable;
+  o.state_directory = config_.static_config.state_dir / "providers";
+  o.environment = config_.static_config.environment;
+  o.start_limit = kProvidersSettle - milliseconds{1'000};
+  o.quarantine = quarantine_.get();
+  o.on_log = [](const providers::ProviderLog& line) {
+    const auto level = static_cast<log::Level>(static_cast<int>(line.level));
+    if (!log::enabled(level)) return;
+    boost::json::object fields = line.fields;
+    fields["provider"] = line.provider;
+    log::write(level, line.event, line.message, std::move(fields));
+  };
+  o.on_state = [this](const std::string& provider, providers::ProviderState state) {
+    metrics_->provider_process(provider, providers::to_string(state));
+    if (state == providers::ProviderState::restarting) metrics_->provider_restart(provider);
+    if (engine_) engine_->provider_changed(provider);
+  };
+  return o;
+}
+
+engine::EngineOptions Host::engine_options() const {
+  const ops::StaticConfig& fixed = config_.static_config;
+  engine::EngineOptions o;
+  o.host = {incarnation_, fixed.name, version()};
+  o.life.instance_key = fixed.instance_key ? *fixed.instance_key : ops::load_or_create_instance_key(fixed.state_dir);
+  o.life.public_url = fixed.public_url;
+  o.life.dry_run = config_.live_config.engine.dry_run;
+  o.dispatcher.tick = config_.live_config.engine.claim_interval;
+  o.dispatcher.max_in_hand = config_.live_config.engine.claim_batch;
+  o.group_commit_window = config_.live_config.engine.group_commit_window;
+  o.high_water_file = (fixed.state_dir / "high-water.json").string();
+  return o;
+}
+
+int Host::run() {
+  const ops::StaticConfig& fixed = config_.static_config;
+  std::filesystem::create_directories(fixed.state_dir / "providers");
+  const std::string dsn = start_database(config_, embedded_);
+  revision_ = check_database(dsn, embedded_ != nullptr);
+
+  const ops::DatabasePoolConfig& sizes = config_.live_config.database_pool;
+  pool_ = std::make_unique<store::Pool>(
+      io_.get_executor(), pool_options(dsn, sizes.engine_connections, sizes.acquire_timeout, "payoutd engine"));
+  front_pool_ = std::make_unique<store::Pool>(
+      io_.get_executor(), pool_options(dsn, sizes.http_connections, sizes.acquire_timeout, "payoutd http"));
+  heart_pool_ = std::make_unique<store::Pool>(io_.get_executor(),
+                                              pool_options(dsn, 1, milliseconds{2'000}, "payoutd heart"));
+  quarantine_ = std::make_unique<DatabaseQuarantine>(*heart_pool_);
+  policy_ = std::make_unique<policy::BuiltInPolicy>(policy_options(config_.live_config.engine));
+  stop_ = std::make_unique<core::Signal>(io_.get_executor());
+
+  observer_ = std::make_unique<HostObserver>();
+  supervisor_ = providers::Supervisor::make(io_.get_executor(), supervisor_options());
+  engine_ = std::make_unique<engine::Engine>(
+      engine::Engine::Parts{io_.get_executor(), *pool_, *front_pool_, *heart_pool_, *policy_, *observer_,
+                            [this] { return supervisor_->providers(); }},
+      engine_options());
+  housekeeper_ = std::make_unique<jobs::Housekeeper>(*pool_, *observer_, jobs::HousekeeperOptions{});
+  view_ = std::make_unique<DaemonView>(DaemonView::Parts{*engine_, *supervisor_, revision_,
+                                                         [this](std::string actor) {
+                                                           stop_reason_ = "drained by " + actor;
+                                                           stopping_ = true;
+                                                           stop_->notify();
+                                                         }});
+  http::RouterOptions router_options;
+  router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
+  router_ = std::make_unique<http::Router>(*view_, router_options);
+  // The routes are one of the metrics' closed label sets, so the metrics come after them.
+  metrics_ = std::make_unique<ops::Metrics>(labels(config_, router_->patterns()));
+  metrics_->build_info(version(), build_id());
+  observer_->attach(*metrics_);
+  view_->attach(*metrics_);
+  http::ServerOptions server_options;
+  server_options.address = fixed.http.listen_address;
+  server_options.port = fixed.http.listen_port;
+  server_options.control_socket = fixed.control_socket;
+  server_options.max_connections = static_cast<std::size_t>(fixed.http.max_connections);
+  server_ = std::make_unique<http::Server>(io_.get_executor(), *router_, server_options);
+
+  spawn(live(), "host");
+  io_.run();
+  server_.reset();
+  if (embedded_) embedded_->stop();
+  log::info("host.stopped", "The host has stopped.", {{"reason", stop_reason_}});
+  return exit_code_;
+}
+
+// The order matters: the state directory is locked and old provider processes are dead before leases are taken over;
+// nothing is admitted before the engine can say what it admitted.
+Awaitable<void> Host::live() {
+  asio::signal_set terminate(io_, SIGTERM, SIGINT);
+  terminate.async_wait([this](const boost::system::error_code& error, int number) {
+    if (error) return;
+    stop_reason_ = number == SIGTERM ? "SIGTERM" : "SIGINT";
+    stopping_ = true;
+    stop_->notify();
+  });
+  std::vector<providers::ProviderConfig> configs = provider_configs(config_);
+  std::vector<std::string> names;
+  for (const auto& one : configs) names.push_back(one.name);
+  co_await engine_->prepare_start(std::move(names));
+  supervisor_->start(std::move(configs));
+  Incarnations incarnations(config_.static_config.state_dir, incarnation_);
+  co_await supervisor_->settled(kProvidersSettle);
+  co_await engine_->start(incarnations.predecessors());
+  incarnations.forget_predecessors();
+  spawn(housekeeper_->run(), "housekeeping");
+  spawn(sample(), "metrics");
+  spawn(reload_on_hangup(), "reload");
+  server_->start();
+  log::info("host.ready", "The host is ready.",
+            {{"version", version()},
+             {"incarnation", incarnation_},
+             {"listen", config_.static_config.http.listen_address + ":" + std::to_string(server_->port())},
+             {"control_socket", config_.static_config.control_socket.string()}});
+  sd_notify(0, "READY=1");
+
+  while (!stopping_) co_await stop_->wait(milliseconds{60'000});
+
+  sd_notify(0, "STOPPING=1");
+  log::info("host.draining", "The host drains: no new submits, what is in flight comes to its record.",
+            {{"in_hand", engine_->dispatcher().in_hand()}, {"reason", stop_reason_}});
+  view_->draining = true;
+  const bool clean = co_await engine_->drain(config_.live_config.engine.drain_timeout);
+  if (!clean) {
+    log::warning("host.drain_incomplete", "Payouts are still in hand; the next host takes them over.",
+                 {{"in_hand", engine_->dispatcher().in_hand()}});
+  }
+  co_await server_->stop(kHttpStop);
+  co_await supervisor_->stop();
+  housekeeper_->stop();
+  pool_->stop();
+  front_pool_->stop();
+  heart_pool_->stop();
+  io_.stop();
+}
+
+Awaitable<void> Host::sample() {
+  core::Signal never(io_.get_executor());
+  std::set<std::pair<std::string, std::string>> shown;
+  while (!stopping_) {
+    metrics_->pool("engine", snapshot(pool_->stats()));
+    metrics_->pool("http", snapshot(front_pool_->stats()));
+    metrics_->pool("heart", snapshot(heart_pool_->stats()));
+    metrics_->dry_run_mode(engine_->heart().last().dry_run || config_.live_config.engine.dry_run);
+    std::vector<store::Tally> tallies;
+    bool read = false;
+    try {
+      tallies = co_await engine_->tally({});
+      read = true;
+    } catch (const store::StoreError&) {
+      // The pools' gauges say that the database is away; the old counts would be a guess.
+    }
+    if (read) {
+      std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> counts;
+      for (const auto& key : shown) counts[key];
+      for (const store::Tally& t : tallies) {
+        auto& [count, oldest] = counts[{t.provider, t.state}];
+        count += t.count;
+        oldest = std::max(oldest, t.oldest_ms);
+      }
+      for (const auto& [key, value] : counts) {
+        metrics_->payouts(key.first, key.second, value.first, milliseconds{value.second});
+        shown.insert(key);
+      }
+    }
+    co_await never.wait(kSampleInterval);
+  }
+}
+
+Awaitable<void> Host::reload_on_hangup() {
+  asio::signal_set hangup(io_, SIGHUP);
+  while (!stopping_) {
+    boost::system::error_code error;
+    co_await hangup.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    if (error) break;
+    co_await reload();
+  }
+}
+
+// All or nothing for what is checked here: a file with a mistake changes nothing.
+Awaitable<void> Host::reload() {
+  std::optional<ops::Config> fresh;
+  std::string refused;
+  try {
+    fresh = ops::load_config(options_.config_file);
+  } catch (const ops::ConfigError& error) {
+    refused = error.what();
+  }
+  if (!fresh) {
+    log::error("host.reload_refused", "The configuration was not taken over: " + refused);
+    co_return;
+  }
+  for (const providers::ProviderConfig& one : provider_configs(*fresh)) {
+    const std::vector<Problem> problems = co_await supervisor_->reconfigure(one);
+    for (const Problem& problem : problems) {
+      log::error("host.provider_reload_refused", fresh->provider_problem(one.name, problem).text(), {{"provider", one.name}});
+    }
+  }
+  log::set_level(fresh->live_config.log_level);
+  log::info("host.reloaded", "The live part of the configuration was taken over.");
+}
+
+}  // namespace
+
+int run(const DaemonOptions& options) {
+  ops::Config config = ops::load_config(options.config_file);
+  log::Options logging;
+  logging.level = config.live_config.log_level;
+  logging.format = config.static_config.log_format;
+  logging.host = config.static_config.name;
+  log::configure(std::move(logging));
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    return Host(options, std::move(config)).run();
+  } catch (const http::ListenError& error) {
+    throw StartError(error.what());
+  } catch (const ops::EmbeddedPostgresError& error) {
+    throw StartError(error.what());
+  } catch (const providers::StateDirectoryError& error) {
+    throw StartError(error.what());
+  }
+}
+
+std::filesystem::path companion(const std::string& name) {
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  for (const auto& candidate : {here / name, here.parent_path() / "lib/payoutd" / name}) {
+    if (std::filesystem::exists(candidate)) return candidate;
+  }
+  return here / name;
+}
+
+const char* version() noexcept { return PAYOUTD_VERSION; }
+const char* build_id() noexcept { return PAYOUTD_BUILD_ID; }
+
+}  // namespace payoutd::daemon

@@ -1,0 +1,30 @@
+#include "daemon/observer.hpp"
+
+#include "ops/log.hpp"
+
+namespace payoutd::daemon {
+
+void HostObserver::log(engine::LogLevel level, std::string_view event, std::string_view message,
+                       boost::json::object fields) {
+  const auto to = static_cast<payoutd::log::Level>(static_cast<int>(level));
+  if (payoutd::log::enabled(to)) payoutd::log::write(to, event, message, std::move(fields));
+}
+
+void HostObserver::saw(const std::string& provider, std::string_view result) {
+  metrics_->payout_attempt(provider, result);
+}
+
+void HostObserver::state_changed(const store::Payout& payout, core::State, core::State to) {
+  if (to == core::State::confirmed && !payout.region.empty()) metrics_->payout_in_region(payout.region);
+}
+
+void HostObserver::retried(const std::string&, std::chrono::milliseconds after_admission) {
+  metrics_->payout_retry_latency(static_cast<double>(after_admission.count()) / 1000.0);
+}
+
+void HostObserver::recovered(const std::string& provider, std::string_view how) {
+  payoutd::log::info("engine.recovered", "A payout of a host that is gone was taken up.",
+                     {{"provider", provider}, {"saw", how}});
+}
+
+}  // namespace payoutd::daemon

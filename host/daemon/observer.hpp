@@ -1,0 +1,24 @@
+#pragma once
+#include "engine/observer.hpp"
+#include "ops/metrics.hpp"
+
+namespace payoutd::daemon {
+
+/// Writes what the engine tells into the log and the metrics of the host.
+class HostObserver final : public engine::Observer {
+ public:
+  /// Before the engine starts.
+  void attach(ops::Metrics& metrics) { metrics_ = &metrics; }
+
+  void log(engine::LogLevel level, std::string_view event, std::string_view message,
+           boost::json::object fields) override;
+  void saw(const std::string& provider, std::string_view result) override;
+  void state_changed(const store::Payout& payout, core::State from, core::State to) override;
+  void retried(const std::string& provider, std::chrono::milliseconds after_admission) override;
+  void recovered(const std::string& provider, std::string_view how) override;
+
+ private:
+  ops::Metrics* metrics_ = nullptr;
+};
+
+}  // namespace payoutd::daemon

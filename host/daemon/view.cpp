@@ -1,0 +1,71 @@
+#include "daemon/view.hpp"
+
+#include "daemon/daemon.hpp"
+
+namespace payoutd::daemon {
+
+Awaitable<std::vector<store::HostRow>> DaemonView::hosts() { return engine().hosts(); }
+
+boost::json::array DaemonView::providers() const {
+  boost::json::array all;
+  const auto& switches = engine().heart().last().providers;
+  for (const providers::ProviderStatus& status : parts_.supervisor.status()) {
+    boost::json::object one{{"name", status.name},
+                            {"plugin", status.plugin_name},
+                            {"plugin_version", status.plugin_version},
+                            {"state", providers::to_string(status.state)},
+                            {"pid", status.pid},
+                            {"restarts", status.restarts},
+                            {"submits_in_flight", status.submits_in_flight},
+                            {"last_error", status.last_error},
+                            {"paused", false},
+                            {"dry_run", false}};
+    for (const store::ProviderSwitches& s : switches) {
+      if (s.name != status.name) continue;
+      one["paused"] = s.paused;
+      one["dry_run"] = s.dry_run;
+      one["quarantined_at"] = s.quarantined_at;
+      one["quarantine_reason"] = s.quarantine_reason;
+      one["note"] = s.note;
+      one["changed_by"] = s.changed_by;
+    }
+    boost::json::array problems;
+    for (const Problem& problem : status.problems) problems.emplace_back(problem.field + ": " + problem.reason);
+    one["problems"] = std::move(problems);
+    boost::json::array currencies;
+    if (const auto* handle = engine().provider(status.name); handle != nullptr && !handle->plugin_version().empty()) {
+      for (const CurrencyRule& rule : handle->contract().currencies) currencies.emplace_back(rule.code);
+    }
+    one["currencies"] = std::move(currencies);
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Awaitable<void> DaemonView::lift_quarantine(std::string provider, std::string actor, std::string note) {
+  co_await engine().lift_quarantine(provider, std::move(actor), std::move(note));
+  co_await parts_.supervisor.lift(std::move(provider));
+}
+
+http::HostView::Build DaemonView::build() const { return {version(), build_id()}; }
+
+http::HostView::Readiness DaemonView::readiness() const {
+  Readiness ready;
+  ready.db_ok = engine().heart().fresh();
+  ready.migrations_ok = true;  // the host does not run on another schema
+  ready.migration_revision = parts_.migration_revision;
+  ready.draining = draining;
+  if (!ready.db_ok) ready.reasons.emplace_back("The database has not taken this host's heartbeat for 3 s.");
+  if (draining) ready.reasons.emplace_back("The host is draining.");
+  if (!engine().heart().history_trusted()) {
+    ready.reasons.emplace_back("The database's history changed; submissions wait until what is open is resolved.");
+  }
+  for (const providers::ProviderStatus& status : parts_.supervisor.status()) {
+    if (status.state == providers::ProviderState::ready) continue;
+    ready.reasons.push_back("Provider " + status.name + " is " + std::string(providers::to_string(status.state)) +
+                            (status.last_error.empty() ? "." : ": " + status.last_error));
+  }
+  return ready;
+}
+
+}  // namespace payoutd::daemon

@@ -1,0 +1,47 @@
+#pragma once
+#include <functional>
+
+#include "http/host_view.hpp"
+#include "ops/metrics.hpp"
+#include "providers/supervisor.hpp"
+
+namespace payoutd::daemon {
+
+/// The host as its HTTP routes see it.
+class DaemonView final : public http::EngineHostView {
+ public:
+  struct Parts {
+    engine::Engine& engine;
+    providers::Supervisor& supervisor;
+    std::string migration_revision;
+    std::function<void(std::string actor)> drain;
+  };
+  explicit DaemonView(Parts parts) : EngineHostView(parts.engine), parts_(std::move(parts)) {}
+
+  Awaitable<std::vector<store::HostRow>> hosts() override;
+  boost::json::array providers() const override;
+  Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note) override;
+  Build build() const override;
+  Readiness readiness() const override;
+  std::string metrics_text() override { return metrics_->serialize(); }
+  void request_drain(std::string actor) override { parts_.drain(std::move(actor)); }
+  void count_request(std::string_view route, std::string_view method, int status, double seconds) override {
+    metrics_->http_request(route, method, status, seconds);
+  }
+  void count_replay(std::string_view route) override { metrics_->idempotency_replay(route); }
+  void count_webhook(std::string_view provider, bool signature_valid, bool applied) override {
+    metrics_->webhook_event(provider, signature_valid, applied);
+  }
+
+  /// Set when the host begins to drain.
+  bool draining = false;
+
+  /// Before the first request is served.
+  void attach(ops::Metrics& metrics) { metrics_ = &metrics; }
+
+ private:
+  Parts parts_;
+  ops::Metrics* metrics_ = nullptr;
+};
+
+}  // namespace payoutd::daemon

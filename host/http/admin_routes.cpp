@@ -1,0 +1,240 @@
+#include <boost/json.hpp>
+
+#include "core/ids.hpp"
+#include "http/routes.hpp"
+
+namespace payoutd::http {
+namespace {
+
+namespace json = boost::json;
+using engine::OperatorDecision;
+
+constexpr std::size_t kMaxNote = 2000;
+
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+/// The `note` of a body; the refusal if it is none.
+std::optional<Response> read_note(const json::object& body, bool required, std::string& note) {
+  const auto* value = body.if_contains("note");
+  if (value != nullptr && !value->is_null()) {
+    if (!value->is_string()) return refuse(400, "BAD_VALUE", "note must be text.", "note");
+    note = std::string(value->get_string());
+  }
+  if (note.size() > kMaxNote) {
+    return refuse(400, "BAD_VALUE", "note is longer than " + std::to_string(kMaxNote) + " bytes.", "note");
+  }
+  if (required && note.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return refuse(
+        422, "NOTE_REQUIRED",
+        "A note is required: what was found, where, and by whom. It stays with the payout as evidence.",
+        "note");
+  }
+  return std::nullopt;
+}
+
+Response response_of(const std::string& id, const engine::OperatorReply& reply) {
+  if (reply.done) {
+    return answer(
+        200,
+        json::object{
+            {"id", id}, {"done", true}, {"state", core::to_string(reply.state)}, {"message", reply.message}});
+  }
+  std::string code = reply.code;
+  for (char& c : code) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+  if (reply.code == "not_found") return refuse(404, "PAYOUT_NOT_FOUND", "There is no payout with this id.");
+  return refuse(409, code, reply.message);
+}
+
+Awaitable<Response> decide(HostView* host, Request request, OperatorDecision decision, json::object body) {
+  engine::OperatorRequest asked;
+  asked.payout_id = request.parameters.at("id");
+  for (char& c : asked.payout_id) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  if (!core::is_uuid(asked.payout_id))
+    co_return refuse(404, "PAYOUT_NOT_FOUND", "There is no payout with this id.");
+  asked.decision = decision;
+  asked.actor = request.peer.actor;
+  const bool evidence = decision == OperatorDecision::paid || decision == OperatorDecision::not_paid;
+  if (auto refusal = read_note(body, evidence, asked.note)) co_return *refusal;
+  const std::string id = asked.payout_id;
+  const engine::OperatorReply reply = co_await host->decide(std::move(asked));
+  co_return response_of(id, reply);
+}
+
+template <OperatorDecision decision>
+Awaitable<Response> post_decision(HostView* host, Request request) {
+  BodyObject body = read_body_object(request, {"note"});
+  if (body.refusal) co_return *body.refusal;
+  co_return co_await decide(host, std::move(request), decision, std::move(body.object));
+}
+
+Awaitable<Response> post_review(HostView* host, Request request) {
+  BodyObject body = read_body_object(request, {"decision", "note"});
+  if (body.refusal) co_return *body.refusal;
+  const auto* word = body.object.if_contains("decision");
+  const auto decision = word == nullptr || !word->is_string()
+                            ? std::nullopt
+                            : engine::operator_decision(std::string_view(word->get_string()));
+  if (!decision || (*decision != OperatorDecision::paid && *decision != OperatorDecision::not_paid &&
+                    *decision != OperatorDecision::ask_again)) {
+    co_return refuse(400, "BAD_VALUE", "decision must be paid, not_paid or ask_again.", "decision");
+  }
+  co_return co_await decide(host, std::move(request), *decision, std::move(body.object));
+}
+
+Awaitable<Response> get_providers(HostView* host, Request) {
+  co_return answer(200, json::object{{"providers", host->providers()}});
+}
+
+Response no_such_provider(HostView* host, const std::string& name) {
+  std::string all;
+  for (const json::value& provider : host->providers()) {
+    const auto* known = provider.is_object() ? provider.get_object().if_contains("name") : nullptr;
+    if (known == nullptr || !known->is_string()) continue;
+    all.append(all.empty() ? "" : ", ").append(known->get_string().c_str());
+  }
+  return refuse(
+      404, "PROVIDER_NOT_FOUND",
+      in_quotes(name) + " is not a provider of this host" + (all.empty() ? "." : "; there are " + all + "."));
+}
+
+template <bool paused>
+Awaitable<Response> post_pause(HostView* host, Request request) {
+  const std::string name = request.parameters.at("name");
+  if (!host->has_provider(name)) co_return no_such_provider(host, name);
+  const BodyObject body = read_body_object(request, {"note"});
+  if (body.refusal) co_return *body.refusal;
+  std::string note;
+  if (auto refusal = read_note(body.object, false, note)) co_return *refusal;
+  co_await host->pause(name, paused, request.peer.actor, note);
+  co_return answer(200, json::object{{"provider", name}, {"paused", paused}});
+}
+
+Awaitable<Response> post_probe(HostView* host, Request request) {
+  const std::string name = request.parameters.at("name");
+  if (!host->has_provider(name)) co_return no_such_provider(host, name);
+  co_await host->probe(name);
+  co_return answer(200, json::object{{"provider", name}, {"ok", true}});
+}
+
+Awaitable<Response> get_balance(HostView* host, Request request) {
+  const std::string name = request.parameters.at("name");
+  if (!host->has_provider(name)) co_return no_such_provider(host, name);
+  const Balance balance = co_await host->balance(name);
+  co_return answer(200, json::object{{"provider", name},
+                                     {"available", balance.available.to_string()},
+                                     {"currency", balance.currency}});
+}
+
+Awaitable<Response> post_lift(HostView* host, Request request) {
+  const std::string name = request.parameters.at("name");
+  if (!host->has_provider(name)) co_return no_such_provider(host, name);
+  const BodyObject body = read_body_object(request, {"note"});
+  if (body.refusal) co_return *body.refusal;
+  std::string note;
+  if (auto refusal = read_note(body.object, false, note)) co_return *refusal;
+  co_await host->lift_quarantine(name, request.peer.actor, note);
+  co_return answer(200, json::object{{"provider", name}, {"quarantined", false}});
+}
+
+Awaitable<Response> get_switches(HostView* host, Request) {
+  const HostView::Switches now = host->switches();
+  co_return answer(200, json::object{{"dry_run", now.dry_run},
+                                     {"stop_submissions", now.stop_submissions},
+                                     {"stop_writes", now.stop_writes}});
+}
+
+Awaitable<Response> post_switch(HostView* host, Request request) {
+  store::SwitchChange change;
+  change.name = request.parameters.at("name");
+  if (change.name != "dry_run" && change.name != "stop_submissions" && change.name != "stop_writes") {
+    co_return refuse(
+        404, "SWITCH_NOT_FOUND",
+        in_quotes(change.name) + " is not a switch; there are dry_run, stop_submissions, stop_writes.");
+  }
+  const BodyObject body = read_body_object(request, {"enabled", "note"});
+  if (body.refusal) co_return *body.refusal;
+  const auto* enabled = body.object.if_contains("enabled");
+  if (enabled == nullptr || !enabled->is_bool()) {
+    co_return refuse(400, "BAD_VALUE", "enabled must be true or false.", "enabled");
+  }
+  change.enabled = enabled->get_bool();
+  if (auto refusal = read_note(body.object, false, change.note)) co_return *refusal;
+  change.actor = request.peer.actor;
+  co_await host->set_switch(change);
+  co_return answer(200, json::object{{"switch", change.name}, {"enabled", change.enabled}});
+}
+
+Awaitable<Response> get_hosts(HostView* host, Request) {
+  json::array rows;
+  for (const store::HostRow& row : co_await host->hosts()) {
+    rows.push_back(json::object{{"incarnation", row.incarnation},
+                                {"name", row.name},
+                                {"version", row.version},
+                                {"started_at", row.started_at},
+                                {"beat_at", row.beat_at},
+                                {"stopped_at", text_or_null(row.stopped_at)},
+                                {"beat_age_ms", row.beat_age_ms},
+                                {"leases", row.leases}});
+  }
+  co_return answer(200, json::object{{"hosts", std::move(rows)}});
+}
+
+Awaitable<Response> get_tally(HostView* host, Request request) {
+  json::array rows;
+  const store::TallyFilter filter{.batch = request.parameter("batch"),
+                                  .provider = request.parameter("provider")};
+  for (const store::Tally& row : co_await host->tally(filter)) {
+    rows.push_back(json::object{{"provider", row.provider},
+                                {"state", row.state},
+                                {"reason", text_or_null(row.reason)},
+                                {"count", row.count},
+                                {"sum", row.sum},
+                                {"currency", row.currency},
+                                {"oldest_ms", row.oldest_ms},
+                                {"mean_ms", row.mean_ms},
+                                {"slowest_ms", row.slowest_ms}});
+  }
+  co_return answer(200, json::object{{"tally", std::move(rows)}});
+}
+
+Awaitable<Response> post_drain(HostView* host, Request request) {
+  host->request_drain(request.peer.actor);
+  co_return answer(202, json::object{{"draining", true}});
+}
+
+}  // namespace
+
+std::vector<Route> admin_routes(HostView& host) {
+  std::vector<Route> routes;
+  const auto add = [&](const char* method, const char* pattern,
+                       Awaitable<Response> (*handler)(HostView*, Request), BodyForm body = BodyForm::none,
+                       std::vector<std::string> query = {}) {
+    routes.push_back(
+        {.method = method,
+         .pattern = std::string("/v1/admin") + pattern,
+         .handle = [&host, handler](Request request) { return handler(&host, std::move(request)); },
+         .body = body,
+         .query = std::move(query),
+         .control_only = true});
+  };
+  add("POST", "/payouts/{id}/cancel", post_decision<OperatorDecision::cancel>, BodyForm::optional_json);
+  add("POST", "/payouts/{id}/hold", post_decision<OperatorDecision::hold>, BodyForm::optional_json);
+  add("POST", "/payouts/{id}/release", post_decision<OperatorDecision::release>, BodyForm::optional_json);
+  add("POST", "/payouts/{id}/review", post_review, BodyForm::json);
+  add("GET", "/providers", get_providers);
+  add("POST", "/providers/{name}/pause", post_pause<true>, BodyForm::optional_json);
+  add("POST", "/providers/{name}/resume", post_pause<false>, BodyForm::optional_json);
+  add("POST", "/providers/{name}/probe", post_probe, BodyForm::optional_json);
+  add("GET", "/providers/{name}/balance", get_balance);
+  add("POST", "/providers/{name}/lift-quarantine", post_lift, BodyForm::optional_json);
+  add("GET", "/switches", get_switches);
+  add("POST", "/switches/{name}", post_switch, BodyForm::json);
+  add("GET", "/hosts", get_hosts);
+  add("GET", "/tally", get_tally, BodyForm::none, {"batch", "provider"});
+  add("POST", "/drain", post_drain, BodyForm::optional_json);
+  return routes;
+}
+
+}  // namespace payoutd::http

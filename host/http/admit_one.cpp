@@ -1,0 +1,101 @@
+#include "http/admit_one.hpp"
+
+#include <boost/json.hpp>
+
+#include "http/payout_json.hpp"
+#include "ops/log.hpp"
+#include "store/errors.hpp"
+
+namespace payoutd::http {
+namespace {
+
+using Kind = engine::AdmissionReply::Kind;
+
+AdmitOutcome failed(int status, std::string code, std::string message, std::string field = {}) {
+  AdmitOutcome outcome;
+  outcome.status = status;
+  outcome.outage = status == 503;
+  outcome.error = ErrorBody{std::move(code), std::move(message), std::move(field)};
+  return outcome;
+}
+
+std::string sentence(const Problem& problem) {
+  return (problem.field.empty() ? std::string() : problem.field + " ") + problem.reason + ".";
+}
+
+AdmitOutcome outcome_of(const engine::PayoutRequest& request, const engine::AdmissionReply& reply) {
+  switch (reply.kind) {
+    case Kind::created:
+    case Kind::replayed: {
+      AdmitOutcome outcome;
+      outcome.status = 201;
+      outcome.replayed = reply.kind == Kind::replayed;
+      outcome.payout = admitted_json(request, reply);
+      return outcome;
+    }
+    case Kind::conflict:
+      return failed(409, "IDEMPOTENCY_CONFLICT",
+                    "This key was used before with another payload, for payout " + reply.payout_id +
+                        ". Nothing was changed. Another payout needs another key.",
+                    "idempotency_key");
+    case Kind::refused:
+      return failed(422, "PAYOUT_REFUSED", sentence(reply.problem), reply.problem.field);
+    case Kind::not_ready:
+      return failed(503, "PROVIDER_NOT_READY",
+                    sentence(reply.problem) + " Nothing was stored; send the same request again.",
+                    reply.problem.field);
+  }
+  return failed(500, "INTERNAL", "The host does not know what became of this.");
+}
+
+void report(const std::string& flow_id, const std::exception& failure, log::Level level) {
+  log::write(level, "http.admission_failed", "A payout could not be admitted.",
+             {{"flow_id", flow_id}, {"error", failure.what()}});
+}
+
+}  // namespace
+
+AdmitOutcome refused_payout(const Problem& problem) {
+  return failed(422, "INVALID_PAYOUT", sentence(problem), problem.field);
+}
+
+Awaitable<AdmitOutcome> admit_one(HostView* host, engine::PayoutRequest request) {
+  if (host->switches().stop_writes) {
+    co_return failed(503, "WRITES_STOPPED",
+                     "An operator has stopped writes; nothing was stored. Try again later.");
+  }
+  const std::string flow_id = request.flow_id;
+  try {
+    const engine::AdmissionReply reply = co_await host->admit(request);
+    co_return outcome_of(request, reply);
+  } catch (const store::InDoubt& failure) {
+    report(flow_id, failure, log::Level::warning);
+    co_return failed(
+        503, "OUTCOME_IN_DOUBT",
+        "The database did not say whether it stored this. Send the same request with the same key "
+        "again: it finds out and pays nothing twice.");
+  } catch (const store::Overloaded& failure) {
+    report(flow_id, failure, log::Level::warning);
+    co_return failed(503, "OVERLOADED",
+                     "More is waiting to be stored than the database keeps up with; nothing was "
+                     "stored. Send the same request again later.");
+  } catch (const store::Unavailable& failure) {
+    report(flow_id, failure, log::Level::warning);
+    co_return failed(
+        503, "DATABASE_UNAVAILABLE",
+        "The database is not available at the moment; nothing was stored. Send the same request again.");
+  } catch (const store::Conflict& failure) {
+    report(flow_id, failure, log::Level::warning);
+    co_return failed(503, "BUSY",
+                     "Others are changing the same rows; nothing was stored. Send the same request again.");
+  } catch (const store::DataError& failure) {
+    report(flow_id, failure, log::Level::warning);
+    co_return failed(422, "INVALID_PAYOUT", "The database does not take one of the values.");
+  } catch (const std::exception& failure) {
+    report(flow_id, failure, log::Level::error);
+    co_return failed(500, "INTERNAL",
+                     "Something is wrong in the host; its log says what, under this flow id.");
+  }
+}
+
+}  // namespace payoutd::http

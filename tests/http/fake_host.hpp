@@ -1,0 +1,229 @@
+#pragma once
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "core/ids.hpp"
+#include "http/host_view.hpp"
+#include "store/errors.hpp"
+
+namespace payoutd::test {
+
+/// A host without an engine: payouts live in a map, and a destination says what goes wrong with them.
+class FakeHost final : public http::HostView {
+ public:
+  struct Entry {
+    engine::PayoutRequest request;
+    store::Payout payout;
+  };
+
+  Awaitable<engine::AdmissionReply> admit(engine::PayoutRequest request) override {
+    ++admissions;
+    if (admit_delay.count() > 0) co_await sleep(admit_delay);
+    if (request.destination == "unavailable") throw store::Unavailable("the database is away");
+    if (request.destination == "in-doubt") throw store::InDoubt("the commit's answer was lost");
+    if (request.destination == "overloaded") throw store::Overloaded("queue");
+    if (request.destination == "broken") throw std::logic_error("secret detail");
+    engine::AdmissionReply reply;
+    if (request.destination == "not-ready") {
+      reply.kind = engine::AdmissionReply::Kind::not_ready;
+      reply.problem = {"provider", "has not started yet"};
+      co_return reply;
+    }
+    if (request.destination == "refused") {
+      reply.problem = {"destination", "is not a number of this country"};
+      co_return reply;
+    }
+    reply.provider = "momo-ci";
+    const auto known = by_key.find(request.idempotency_key);
+    if (known != by_key.end()) {
+      const Entry& entry = entries.at(known->second);
+      const bool same = entry.request.canonical() == request.canonical();
+      reply.kind = same ? engine::AdmissionReply::Kind::replayed : engine::AdmissionReply::Kind::conflict;
+      reply.payout_id = entry.payout.id;
+      reply.created_at = entry.payout.created_at;
+      co_return reply;
+    }
+    Entry entry;
+    entry.payout.id = core::random_uuid();
+    entry.payout.client_id = request.client_id;
+    entry.payout.idempotency_key = request.idempotency_key;
+    entry.payout.provider = "momo-ci";
+    entry.payout.money = request.money;
+    entry.payout.destination = request.destination;
+    entry.payout.batch = request.batch;
+    entry.payout.flow_id = request.flow_id;
+    entry.payout.created_at = "2026-01-31T08:00:00.000Z";
+    entry.payout.updated_at = entry.payout.created_at;
+    settle(entry.payout);
+    entry.request = request;
+    reply.kind = engine::AdmissionReply::Kind::created;
+    reply.payout_id = entry.payout.id;
+    reply.created_at = entry.payout.created_at;
+    by_key[request.idempotency_key] = entry.payout.id;
+    entries[entry.payout.id] = std::move(entry);
+    co_return reply;
+  }
+  Awaitable<std::optional<store::Payout>> find(std::string payout_id) override {
+    const auto found = entries.find(payout_id);
+    if (found == entries.end()) co_return std::nullopt;
+    co_return found->second.payout;
+  }
+  Awaitable<store::Page> list(store::ListFilter filter) override {
+    last_filter = filter;
+    store::Page page;
+    for (const auto& [id, entry] : entries) {
+      if (!filter.cursor.empty() && id <= filter.cursor.substr(filter.cursor.find(',') + 1)) continue;
+      if (!filter.batch.empty() && entry.payout.batch != filter.batch) continue;
+      if (!filter.state.empty() && core::to_string(entry.payout.state) != filter.state) continue;
+      if (static_cast<int>(page.payouts.size()) == filter.limit) {
+        page.next = "2026-01-31T08:00:00.000000Z," + page.payouts.back().id;
+        break;
+      }
+      page.payouts.push_back(entry.payout);
+    }
+    co_return page;
+  }
+  Awaitable<std::vector<store::Event>> events(std::string) override {
+    store::Event event;
+    event.id = 1;
+    event.at = "2026-01-31T08:00:00.000Z";
+    event.kind = "admitted";
+    event.to_state = "PENDING";
+    event.actor = "client:default";
+    event.data = "{}";
+    co_return std::vector<store::Event>{event};
+  }
+  Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) override {
+    if (!entries.contains(payout_id)) co_return std::nullopt;
+    co_return boost::json::object{{"headline", "PENDING: it waits."}};
+  }
+  Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override {
+    std::map<std::pair<std::string, std::string>, std::int64_t> counts;
+    for (const auto& [id, entry] : entries) {
+      if (!filter.batch.empty() && entry.payout.batch != filter.batch) continue;
+      ++counts[{std::string(core::to_string(entry.payout.state)), entry.payout.reason}];
+    }
+    std::vector<store::Tally> rows;
+    for (const auto& [key, count] : counts) {
+      store::Tally row;
+      row.provider = "momo-ci";
+      row.state = key.first;
+      row.reason = key.second;
+      row.count = count;
+      row.sum = "1";
+      row.currency = "XOF";
+      rows.push_back(row);
+    }
+    co_return rows;
+  }
+  Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) override {
+    last_decision = request;
+    engine::OperatorReply reply;
+    const auto found = entries.find(request.payout_id);
+    if (found == entries.end()) {
+      reply.code = "not_found";
+    } else if (found->second.payout.state != core::State::pending) {
+      reply.code = "wrong_state";
+      reply.message = "It is final.";
+    } else {
+      reply.done = true;
+      reply.state = core::State::cancelled;
+      reply.message = "Done.";
+    }
+    co_return reply;
+  }
+  Awaitable<engine::Engine::WebhookReply> webhook(std::string provider, std::string signature,
+                                                  Webhook hook) override {
+    using Reply = engine::Engine::WebhookReply;
+    last_webhook = hook;
+    if (signature == "slow") co_await sleep(std::chrono::seconds(4));
+    if (signature == "away") throw store::Unavailable("the database is away");
+    if (signature == "wrong") co_return Reply::bad_signature;
+    if (provider != "momo-ci") co_return Reply::unknown_provider;
+    if (hook.reference == "nobody") co_return Reply::unknown_payout;
+    if (hook.body == "garbage") co_return Reply::rejected;
+    co_return Reply::taken;
+  }
+  Switches switches() const override { return switches_now; }
+  Awaitable<void> set_switch(store::SwitchChange change) override {
+    last_switch = change;
+    co_return;
+  }
+  Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override {
+    last_pause = provider + (paused ? " paused by " : " resumed by ") + actor + ": " + note;
+    co_return;
+  }
+  Awaitable<std::vector<store::HostRow>> hosts() override { co_return std::vector<store::HostRow>(1); }
+  bool has_provider(const std::string& name) const override { return name == "momo-ci"; }
+  boost::json::array providers() const override {
+    return {
+        boost::json::object{{"name", "momo-ci"}, {"plugin", "momo"}, {"state", "ready"}, {"paused", false}}};
+  }
+  Awaitable<void> probe(std::string) override {
+    if (probe_fails) throw providers::CallFailed(true, "the credentials are refused");
+    co_return;
+  }
+  Awaitable<Balance> balance(std::string) override {
+    co_return Balance{Amount::parse("1250.5").value(), "EUR"};
+  }
+  Awaitable<void> lift_quarantine(std::string, std::string, std::string) override { co_return; }
+  Build build() const override { return {"1.2.3", "abc"}; }
+  Readiness readiness() const override { return ready; }
+  std::string metrics_text() override { return "http_requests_total 1\n"; }
+  void request_drain(std::string actor) override { drained_by = std::move(actor); }
+  void count_request(std::string_view route, std::string_view method, int status, double) override {
+    const std::lock_guard guard(mutex);
+    counted[std::string(method) + " " + std::string(route) + " " + std::to_string(status)]++;
+  }
+  void count_replay(std::string_view route) override {
+    const std::lock_guard guard(mutex);
+    replays[std::string(route)]++;
+  }
+  void count_webhook(std::string_view provider, bool valid, bool applied) override {
+    const std::lock_guard guard(mutex);
+    webhooks[std::string(provider) + (valid ? " valid" : " invalid") + (applied ? " applied" : "")]++;
+  }
+
+  int counted_requests(const std::string& what) {
+    const std::lock_guard guard(mutex);
+    return counted[what];
+  }
+
+  // Set before the server starts, or read after its answers; the maps of counts are guarded.
+  std::map<std::string, Entry> entries;
+  std::map<std::string, std::string> by_key;
+  int admissions = 0;
+  std::chrono::milliseconds admit_delay{0};
+  store::ListFilter last_filter;
+  engine::OperatorRequest last_decision;
+  Webhook last_webhook;
+  store::SwitchChange last_switch;
+  std::string last_pause;
+  std::string drained_by;
+  bool probe_fails = false;
+  Switches switches_now;
+  Readiness ready{
+      .db_ok = true, .migrations_ok = true, .migration_revision = "0002", .draining = false, .reasons = {}};
+  std::mutex mutex;
+  std::map<std::string, int> counted;
+  std::map<std::string, int> replays;
+  std::map<std::string, int> webhooks;
+  /// What becomes of a payout at once; by default it stays PENDING.
+  std::function<void(store::Payout&)> outcome;
+
+ private:
+  void settle(store::Payout& payout) {
+    if (outcome) outcome(payout);
+  }
+  static Awaitable<void> sleep(std::chrono::milliseconds duration) {
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, duration);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+  }
+};
+
+}  // namespace payoutd::test

@@ -1,0 +1,124 @@
+#include "raw_client.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstring>
+#include <stdexcept>
+
+namespace payoutd::test {
+
+boost::json::value RawResponse::json() const {
+  return boost::json::parse(body);
+}
+
+std::string RawResponse::code() const {
+  boost::json::error_code ec;
+  const auto value = boost::json::parse(body, ec);
+  if (ec || !value.is_object() || !value.get_object().contains("error")) return {};
+  return std::string(value.at("error").at("code").as_string());
+}
+
+RawClient RawClient::tcp(std::uint16_t port) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    ::close(descriptor);
+    throw std::runtime_error("cannot connect to port " + std::to_string(port));
+  }
+  return RawClient(descriptor);
+}
+
+RawClient RawClient::unix_socket(const std::string& path) {
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    ::close(descriptor);
+    throw std::runtime_error("cannot connect to " + path);
+  }
+  return RawClient(descriptor);
+}
+
+RawClient::~RawClient() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+RawClient::RawClient(RawClient&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), pending_(std::move(other.pending_)) {}
+
+void RawClient::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;  // the answer, if there is one, says why
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+bool RawClient::fill(std::chrono::milliseconds limit) {
+  pollfd wait{descriptor_, POLLIN, 0};
+  if (::poll(&wait, 1, static_cast<int>(limit.count())) <= 0) throw std::runtime_error("no answer in time");
+  char bytes[64 * 1024];
+  const ssize_t got = ::recv(descriptor_, bytes, sizeof(bytes), 0);
+  if (got <= 0) return false;
+  pending_.append(bytes, static_cast<std::size_t>(got));
+  return true;
+}
+
+RawResponse RawClient::receive(bool head_only) {
+  constexpr std::chrono::seconds kLimit{10};
+  RawResponse response;
+  std::size_t end = 0;
+  while ((end = pending_.find("\r\n\r\n")) == std::string::npos) {
+    if (!fill(kLimit)) return response;
+  }
+  const std::string head = pending_.substr(0, end);
+  pending_.erase(0, end + 4);
+  response.status = std::stoi(head.substr(9, 3));
+  for (std::size_t line = head.find("\r\n"); line != std::string::npos; line = head.find("\r\n", line + 2)) {
+    const auto colon = head.find(": ", line);
+    const auto stop = head.find("\r\n", line + 2);
+    std::string name = head.substr(line + 2, colon - line - 2);
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    response.headers[name] = head.substr(colon + 2, stop == std::string::npos ? stop : stop - colon - 2);
+  }
+  if (head_only || response.status == 100) return response;
+  const std::size_t length = std::stoul(response.headers.at("content-length"));
+  while (pending_.size() < length) {
+    if (!fill(kLimit)) throw std::runtime_error("the connection ended inside a body");
+  }
+  response.body = pending_.substr(0, length);
+  pending_.erase(0, length);
+  return response;
+}
+
+bool RawClient::closed(std::chrono::milliseconds limit) {
+  if (!pending_.empty()) return false;
+  try {
+    return !fill(limit);
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+std::string request(std::string_view method, std::string_view target, std::string_view body,
+                    const std::map<std::string, std::string>& headers) {
+  std::string text(method);
+  text.append(" ").append(target).append(" HTTP/1.1\r\n");
+  if (!headers.contains("Host")) text += "Host: localhost\r\n";
+  for (const auto& [name, value] : headers) text.append(name).append(": ").append(value).append("\r\n");
+  if (!body.empty() && !headers.contains("Content-Type")) text += "Content-Type: application/json\r\n";
+  if (!body.empty()) text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  return text.append("\r\n").append(body);
+}
+
+}  // namespace payoutd::test

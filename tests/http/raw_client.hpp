@@ -1,0 +1,48 @@
+#pragma once
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace payoutd::test {
+
+struct RawResponse {
+  int status = 0;                              ///< 0: the connection ended without an answer
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;
+
+  boost::json::value json() const;
+  /// `error.code`, or empty.
+  std::string code() const;
+};
+
+/// A client that sends whatever bytes a test wants.
+class RawClient {
+ public:
+  static RawClient tcp(std::uint16_t port);
+  static RawClient unix_socket(const std::string& path);
+  ~RawClient();
+  RawClient(RawClient&& other) noexcept;
+  RawClient& operator=(RawClient&&) = delete;
+
+  void send(std::string_view bytes);
+  /// The next response; `head_only` for answers to HEAD.
+  RawResponse receive(bool head_only = false);
+  /// True if the other side closed within the limit, without sending anything more.
+  bool closed(std::chrono::milliseconds limit = std::chrono::seconds(5));
+
+ private:
+  explicit RawClient(int descriptor) : descriptor_(descriptor) {}
+  bool fill(std::chrono::milliseconds limit);
+
+  int descriptor_ = -1;
+  std::string pending_;
+};
+
+/// A well-formed request.
+std::string request(std::string_view method, std::string_view target, std::string_view body = {},
+                    const std::map<std::string, std::string>& headers = {});
+
+}  // namespace payoutd::test

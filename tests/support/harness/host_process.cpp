@@ -1,0 +1,138 @@
+#include "harness/host_process.hpp"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <stdexcept>
+
+namespace payoutd::test {
+
+using std::chrono::seconds;
+
+std::filesystem::path build_bin() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
+std::filesystem::path build_plugins() { return build_bin().parent_path() / "plugins"; }
+
+std::uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+HostProcess::HostProcess(HostSettings settings) : settings_(std::move(settings)), port_(free_port()) {
+  std::filesystem::create_directories(settings_.directory);
+}
+
+HostProcess::~HostProcess() = default;
+
+std::filesystem::path HostProcess::control_socket() const { return settings_.directory / "control.sock"; }
+
+void HostProcess::write_configuration() const {
+  std::map<std::string, std::string> momo{{"base_url", settings_.momo_url},
+                                          {"target_environment", "sandbox"},
+                                          {"api_user", "user"},
+                                          {"absence_wait", "1s"},
+                                          {"submit_window", "3s"},
+                                          {"response_timeout", "2s"},
+                                          {"query_rate_per_s", "0"},
+                                          {"concurrency", "16"}};
+  for (const auto& [name, value] : settings_.momo) momo[name] = value;
+  std::map<std::string, std::string> engine{{"claim_interval", "100ms"}, {"poll_interval", "300ms"}};
+  for (const auto& [name, value] : settings_.engine) engine[name] = value;
+
+  std::ofstream out(settings_.directory / "payoutd.yaml", std::ios::trunc);
+  out << "environment: dev\nname: " << settings_.name << "\nstate_dir: " << (settings_.directory / "state").string()
+      << "\ncontrol_socket: " << control_socket().string() << "\nplugins_dir: " << build_plugins().string()
+      << "\ninstance_key: " << settings_.instance_key << "\npublic_url: http://127.0.0.1:" << port_
+      << "\nhttp:\n  listen: 127.0.0.1:" << port_ << "\ndatabase: \"" << settings_.database
+      << "\"\nlogging:\n  level: debug\n  format: json\nengine:\n";
+  for (const auto& [name, value] : engine) out << "  " << name << ": " << value << "\n";
+  out << "  backoff: {base: 300ms, max: 2s, max_attempts: 3}\n  query_backoff: {base: 300ms, max: 2s}\n"
+      << "providers:\n  momo:\n    plugin: momo\n    settings:\n";
+  for (const auto& [name, value] : momo) out << "      " << name << ": \"" << value << "\"\n";
+  out << "    secrets:\n      api_key: key-of-the-tests\n      subscription_key: subscription-of-the-tests\n";
+}
+
+void HostProcess::start_without_waiting() {
+  write_configuration();
+  ChildProcess::Start start;
+  start.program = build_bin() / "payoutd";
+  start.arguments = {"--config", (settings_.directory / "payoutd.yaml").string()};
+  start.environment = {{"PAYOUTD_FAULTS", settings_.faults}};
+  start.log = settings_.directory / "host.log";
+  process_ = std::make_unique<ChildProcess>(start);
+}
+
+bool HostProcess::wait_until_listening(std::chrono::milliseconds limit) {
+  return eventually(limit, [this] {
+    if (!running()) return true;
+    simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
+    return client.exchange("GET", "/livez", {}, "", seconds{2}).answered(200);
+  }) && running();
+}
+
+bool HostProcess::wait_until_ready(std::chrono::milliseconds limit) {
+  return eventually(limit, [this] {
+    if (!running()) return true;
+    simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
+    return client.exchange("GET", "/readyz", {}, "", seconds{2}).answered(200);
+  }) && running();
+}
+
+void HostProcess::start() {
+  start_without_waiting();
+  if (!wait_until_listening()) throw std::runtime_error("the host did not start:\n" + log_end());
+}
+
+void HostProcess::kill() {
+  process_->signal(SIGKILL);
+  process_->wait(seconds{10});
+}
+
+int HostProcess::stop() {
+  process_->signal(SIGTERM);
+  const auto status = process_->wait(seconds{60});
+  if (!status) throw std::runtime_error("the host did not stop:\n" + log_end());
+  return *status;
+}
+
+pid_t HostProcess::provider() const {
+  const auto all = children_of(process_->pid(), "payoutd-provider");
+  return all.empty() ? 0 : all.front();
+}
+
+std::string HostProcess::log() const {
+  std::ifstream in(settings_.directory / "host.log");
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string HostProcess::log_end(std::size_t bytes) const {
+  const std::string all = log();
+  return all.substr(all.size() > bytes ? all.size() - bytes : 0);
+}
+
+simulator::Reply HostProcess::request(const std::string& method, const std::string& target, const std::string& body,
+                                      const simulator::Headers& headers) {
+  simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
+  simulator::Headers all = headers;
+  if (!body.empty()) all.emplace_back("Content-Type", "application/json");
+  simulator::Reply reply = client.exchange(method, target, all, body, seconds{30});
+  if (reply.wire != simulator::Wire::kAnswered) {
+    throw std::runtime_error(method + " " + target + " got no answer:\n" + log_end());
+  }
+  return reply;
+}
+
+boost::json::value HostProcess::get(const std::string& target) { return boost::json::parse(request("GET", target).body); }
+
+}  // namespace payoutd::test

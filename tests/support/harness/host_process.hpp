@@ -1,0 +1,67 @@
+#pragma once
+#include <boost/json.hpp>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "harness/child_process.hpp"
+#include "wire_client.hpp"
+
+namespace payoutd::test {
+
+/// How a test's host is configured. Time limits are short, so that what takes minutes in production takes seconds.
+struct HostSettings {
+  std::string name = "host-a";
+  std::filesystem::path directory;  ///< of this host: configuration, state, log
+  std::string database;             ///< DSN, or `embedded`
+  std::string momo_url;             ///< of the simulator
+  std::string faults;               ///< PAYOUTD_FAULTS at the next start
+  std::map<std::string, std::string> momo{};    ///< settings of the provider over the defaults here
+  std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
+  std::string instance_key = "instance key of the tests, 32+ chars";
+};
+
+/// A real host on its own state directory, with one MoMo provider named `momo`.
+class HostProcess {
+ public:
+  explicit HostProcess(HostSettings settings);
+  ~HostProcess();
+
+  /// Starts it and waits until it answers /livez; throws with the end of its log if it does not.
+  void start();
+  void start_without_waiting();
+  bool wait_until_listening(std::chrono::milliseconds limit = std::chrono::seconds{30});
+  bool wait_until_ready(std::chrono::milliseconds limit = std::chrono::seconds{30});
+  void kill();  ///< SIGKILL, and waits for its end
+  int stop();   ///< SIGTERM; the exit status
+  bool running() { return process_ && process_->running(); }
+  ChildProcess& process() { return *process_; }
+  /// The provider process; 0 if there is none.
+  pid_t provider() const;
+
+  HostSettings& settings() { return settings_; }
+  std::uint16_t port() const { return port_; }
+  std::filesystem::path control_socket() const;
+  std::string log() const;
+  std::string log_end(std::size_t bytes = 4000) const;
+
+  /// One request to the API; throws if no answer comes.
+  simulator::Reply request(const std::string& method, const std::string& target, const std::string& body = {},
+                           const simulator::Headers& headers = {});
+  boost::json::value get(const std::string& target);
+
+ private:
+  void write_configuration() const;
+
+  HostSettings settings_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<ChildProcess> process_;
+};
+
+/// Where this build put its programs and plugins.
+std::filesystem::path build_bin();
+std::filesystem::path build_plugins();
+std::uint16_t free_port();
+
+}  // namespace payoutd::test

@@ -1,0 +1,28 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "database/database.hpp"
+#include "simulator_process.hpp"
+
+namespace payoutd::test {
+
+/// Our books against the simulator's: what both say of every payout.
+struct LedgerCheck {
+  int payouts = 0;
+  int confirmed = 0;
+  int failed = 0;
+  int unfinished = 0;      ///< neither final nor in REVIEW
+  int in_review = 0;
+  int paid_twice = 0;      ///< the simulator moved money more than once for one payout
+  int lost = 0;            ///< we say CONFIRMED, and no money moved
+  int wrongly_failed = 0;  ///< we say not paid, and money moved or still may
+  std::vector<std::string> wrong;  ///< sentences about each payout that is wrong
+
+  bool all_right() const { return unfinished == 0 && in_review == 0 && wrong.empty(); }
+  std::string text() const;
+};
+
+LedgerCheck check_ledger(const TestDatabase& database, simulator::SimulatorProcess& simulator);
+
+}  // namespace payoutd::test
