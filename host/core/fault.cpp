@@ -80,9 +80,10 @@ class Registry {
     next_look_ = now + std::chrono::milliseconds(5);
     struct stat info{};
     const bool exists = ::stat(path_.c_str(), &info) == 0;
-    const auto stamp = exists ? std::array<std::int64_t, 4>{info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_size,
-                                                            static_cast<std::int64_t>(info.st_ino)}
-                              : std::array<std::int64_t, 4>{};
+    const auto stamp = exists
+                           ? std::array<std::int64_t, 4>{info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                                                         info.st_size, static_cast<std::int64_t>(info.st_ino)}
+                           : std::array<std::int64_t, 4>{};
     if (stamp == stamp_) return;
     stamp_ = stamp;
     file_.clear();
@@ -122,7 +123,9 @@ void point(std::string_view name) {
   }
 }
 
-std::uint64_t passes(std::string_view name) { return registry().passes(name); }
+std::uint64_t passes(std::string_view name) {
+  return registry().passes(name);
+}
 
 }  // namespace payoutd::fault
 #endif

@@ -3,9 +3,9 @@
 /// Named steps at which a test can kill, stop or delay this very process. Compiled to nothing unless
 /// PAYOUTD_FAULT_POINTS is defined (never in what is installed).
 ///
-/// Armed through PAYOUTD_FAULTS, or through the file named by PAYOUTD_FAULTS_FILE, which is read again whenever
-/// it changes, so that a running process can be armed. Both hold `point=action` pairs, separated by commas or
-/// line ends; `@N` after the action means the Nth pass only:
+/// Armed through PAYOUTD_FAULTS, or through the file named by PAYOUTD_FAULTS_FILE, which is read again
+/// whenever it changes, so that a running process can be armed. Both hold `point=action` pairs, separated by
+/// commas or line ends; `@N` after the action means the Nth pass only:
 ///   kill       SIGKILL to this process       stop       SIGSTOP to this process
 ///   exit       _exit(70)                     throw      throws fault::Injected
 ///   sleep:MS   blocks the thread

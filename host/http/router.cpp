@@ -222,7 +222,8 @@ Service::Screening Router::screen(Request& head) {
     const std::string& segment = route.segments[i];
     if (is_parameter(segment)) head.parameters[segment.substr(1, segment.size() - 2)] = path[i];
   }
-  if (question != std::string_view::npos && route.body != BodyForm::raw) {  // a webhook belongs to its provider
+  if (question != std::string_view::npos &&
+      route.body != BodyForm::raw) {  // a webhook belongs to its provider
     if (auto refusal = read_query(route, head, target.substr(question + 1))) return {std::move(refusal), 0};
   }
   return {refuse_body(route, head), route.body_limit};

@@ -9,7 +9,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -29,8 +28,10 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 // TCP and unix sockets alike, so that everything below is compiled once.
 using Socket = asio::generic::stream_protocol::socket;
-using Stream = beast::basic_stream<asio::generic::stream_protocol, asio::any_io_executor>;
 using Parser = beast::http::request_parser<beast::http::string_body>;
+
+constexpr std::size_t kMostTurnedAway = 100;  ///< that are told so; the others are just closed
+constexpr std::chrono::milliseconds kWatchInterval{100};
 
 auto into(error_code& ec) {
   return asio::redirect_error(asio::use_awaitable, ec);
@@ -84,9 +85,6 @@ Response refuse_head(error_code ec, bool request_line_complete, const ServerOpti
   }
   if (ec == error::bad_version)
     return refuse(505, "HTTP_VERSION", "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
-  if (ec == beast::error::timeout) {
-    return refuse(408, "TIMEOUT", "The request's headers did not arrive in time.");
-  }
   if (ec == error::bad_content_length || ec == error::bad_transfer_encoding ||
       ec == error::multiple_content_length) {
     return refuse(400, "BAD_REQUEST", "The length of the body is not stated in one clear way.");
@@ -131,6 +129,7 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
     const auto self = shared_from_this();
     if (acceptor_.is_open()) spawn(accept_tcp(self), "accept");
     if (control_acceptor_.is_open()) spawn(accept_control(self), "accept_control");
+    spawn(watch_deadlines(self), "watch_deadlines");
   }
 
   void close() {
@@ -140,14 +139,14 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
     control_acceptor_.close(ignored);
     control_.reset();
     for (Connection* connection : connections_) {
-      if (!connection->busy) connection->stream.cancel();
+      if (!connection->busy) connection->cancel();
     }
   }
 
   void cut() {
     for (Connection* connection : connections_) {
       connection->cut = true;
-      connection->stream.cancel();
+      connection->cancel();
     }
   }
 
@@ -162,23 +161,36 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
 
  private:
   struct Connection {
-    Connection(Implementation& owner, Socket socket, Peer who)
-        : server(owner), stream(std::move(socket)), peer(std::move(who)) {
+    Connection(Implementation& owner, Socket connected, Peer who, std::size_t& count)
+        : server(owner), socket(std::move(connected)), peer(std::move(who)), among(count) {
       server.connections_.insert(this);
-      ++(peer.control ? server.control_count_ : server.tcp_count_);
+      ++among;
     }
     ~Connection() {
       server.connections_.erase(this);
-      --(peer.control ? server.control_count_ : server.tcp_count_);
+      --among;
       server.changed_.notify();
     }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
+    void limit(std::chrono::milliseconds duration) {
+      timed_out = false;
+      deadline = Clock::now() + duration;
+    }
+    void unlimited() { deadline = Clock::time_point::max(); }
+    void cancel() {
+      error_code ignored;
+      socket.cancel(ignored);
+    }
+
     Implementation& server;
-    Stream stream;
+    Socket socket;
     Peer peer;
+    std::size_t& among;
     beast::flat_buffer buffer;
+    Clock::time_point deadline = Clock::time_point::max();  ///< of the operation under way
+    bool timed_out = false;
     bool busy = false;  ///< between the first byte of a request and the last of its response
     bool cut = false;
   };
@@ -188,8 +200,9 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
   static Awaitable<void> accept_tcp(Self self);
   static Awaitable<void> accept_control(Self self);
   static Awaitable<void> pause_accepting(Self self, error_code why);
-  static Awaitable<void> serve(Self self, Socket socket, Peer peer);
-  static Awaitable<void> turn_away(Self self, Socket socket);
+  static Awaitable<void> watch_deadlines(Self self);
+  static Awaitable<void> serve(Self self, std::shared_ptr<Connection> connection);
+  static Awaitable<void> turn_away(Self self, std::shared_ptr<Connection> connection);
   static Awaitable<bool> serve_one(Self self, std::shared_ptr<Connection> connection);
   static Awaitable<bool> read_body(Self self, std::shared_ptr<Connection> connection, Parser& parser,
                                    Request& request, std::size_t limit, Response& refusal);
@@ -198,12 +211,15 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
   static Awaitable<void> linger(std::shared_ptr<Connection> connection);
 
   void admit(Socket socket, Peer peer) {
-    const bool full = peer.control ? control_count_ >= options_.max_control_connections
-                                   : tcp_count_ >= options_.max_connections;
-    if (full) {
-      spawn(turn_away(shared_from_this(), std::move(socket)), "turn_away");
-    } else {
-      spawn(serve(shared_from_this(), std::move(socket), std::move(peer)), "serve");
+    std::size_t& count = peer.control ? control_count_ : tcp_count_;
+    const std::size_t most = peer.control ? options_.max_control_connections : options_.max_connections;
+    if (count < most) {
+      const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(peer), count);
+      spawn(serve(shared_from_this(), connection), "serve");
+    } else if (turned_away_count_ < kMostTurnedAway) {
+      const auto connection =
+          std::make_shared<Connection>(*this, std::move(socket), std::move(peer), turned_away_count_);
+      spawn(turn_away(shared_from_this(), connection), "turn_away");
     }
   }
 
@@ -228,6 +244,7 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
   std::unordered_set<Connection*> connections_;
   std::size_t tcp_count_ = 0;
   std::size_t control_count_ = 0;
+  std::size_t turned_away_count_ = 0;
   core::Signal changed_;
   bool stopping_ = false;
 };
@@ -289,30 +306,41 @@ Awaitable<void> Server::Implementation::pause_accepting(Self self, error_code wh
   co_await timer.async_wait(into(ignored));
 }
 
-Awaitable<void> Server::Implementation::turn_away(Self self, Socket socket) {
-  Stream stream(std::move(socket));
-  stream.expires_after(std::chrono::seconds(1));
-  Response response = refuse(503, "TOO_MANY_CONNECTIONS", "The host serves as many connections as it may.");
-  response.headers.emplace_back("Retry-After", "1");
-  const std::string flow_id = core::random_uuid();
-  render_error(response, flow_id);
-  const std::string text = head_of(response, flow_id, false) + response.body;
-  error_code ignored;
-  co_await asio::async_write(stream, asio::buffer(text), into(ignored));
-  static_cast<void>(self);
+// One look at all connections ten times a second costs less than a timer for each operation, and leaves the
+// socket open, so that whoever was too slow can be told so.
+Awaitable<void> Server::Implementation::watch_deadlines(Self self) {
+  asio::steady_timer timer(self->executor_);
+  while (!self->stopping_ || !self->connections_.empty()) {
+    timer.expires_after(kWatchInterval);
+    error_code ignored;
+    co_await timer.async_wait(into(ignored));
+    const auto now = Clock::now();
+    for (Connection* connection : self->connections_) {
+      if (now < connection->deadline) continue;
+      connection->timed_out = true;
+      connection->cancel();
+    }
+  }
 }
 
-Awaitable<void> Server::Implementation::serve(Self self, Socket socket, Peer peer) {
-  const auto connection = std::make_shared<Connection>(*self, std::move(socket), std::move(peer));
+Awaitable<void> Server::Implementation::turn_away(Self self, std::shared_ptr<Connection> connection) {
+  Response response = refuse(503, "TOO_MANY_CONNECTIONS", "The host serves as many connections as it may.");
+  response.headers.emplace_back("Retry-After", "1");
+  Request unread;
+  unread.flow_id = core::random_uuid();
+  co_await respond(self, connection, unread, std::move(response), false);
+}
+
+Awaitable<void> Server::Implementation::serve(Self self, std::shared_ptr<Connection> connection) {
   connection->buffer.max_size(self->options_.header_limit + 64 * 1024);
   bool open = true;
   while (open && !connection->cut) {
     if (connection->buffer.size() == 0) {
       if (self->stopping_) co_return;
-      connection->stream.expires_after(self->options_.idle_timeout);
+      connection->limit(self->options_.idle_timeout);
       error_code ec;
       const std::size_t bytes =
-          co_await connection->stream.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
+          co_await connection->socket.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
       if (ec) co_return;
       connection->buffer.commit(bytes);
     }
@@ -328,12 +356,20 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(options.header_limit));
   parser.body_limit(boost::none);
-  connection->stream.expires_after(options.header_timeout);
+  connection->limit(options.header_timeout);
   error_code ec;
-  co_await beast::http::async_read_header(connection->stream, connection->buffer, parser, into(ec));
+  co_await beast::http::async_read_header(connection->socket, connection->buffer, parser, into(ec));
   const auto began = Clock::now();
+  if (ec && connection->cut) co_return false;
+  if (ec == asio::error::operation_aborted && connection->timed_out) {
+    Request unfinished;
+    unfinished.flow_id = core::random_uuid();
+    co_await respond(self, connection, unfinished,
+                     refuse(408, "TIMEOUT", "The request's headers did not arrive in time."), false);
+    co_return false;
+  }
   if (ec == beast::http::error::end_of_stream || ec == beast::http::error::partial_message ||
-      ec == asio::error::connection_reset || ec == asio::error::operation_aborted) {
+      (ec && ec.category() == asio::error::get_system_category())) {
     co_return false;
   }
   if (ec) {
@@ -363,7 +399,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
              !co_await read_body(self, connection, parser, request, screening.body_limit, response)) {
     keep_alive = false;
   } else {
-    connection->stream.expires_never();
+    connection->unlimited();
     const Request head{.method = request.method,
                        .target = request.target,
                        .peer = request.peer,
@@ -384,7 +420,7 @@ Awaitable<bool> Server::Implementation::read_body(Self self, std::shared_ptr<Con
     co_return false;
   }
   parser.body_limit(limit);
-  connection->stream.expires_after(self->options_.body_timeout);
+  connection->limit(self->options_.body_timeout);
   error_code ec;
   if (const auto expect = request.header("expect"); !expect.empty()) {
     if (!beast::iequals(beast::string_view(expect.data(), expect.size()), "100-continue")) {
@@ -392,16 +428,16 @@ Awaitable<bool> Server::Implementation::read_body(Self self, std::shared_ptr<Con
       co_return false;
     }
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await asio::async_write(connection->stream, asio::buffer(kContinue), into(ec));
+    co_await asio::async_write(connection->socket, asio::buffer(kContinue), into(ec));
   }
-  if (!ec) co_await beast::http::async_read(connection->stream, connection->buffer, parser, into(ec));
+  if (!ec) co_await beast::http::async_read(connection->socket, connection->buffer, parser, into(ec));
   if (!ec) {
     request.body = std::move(parser.get().body());
     co_return true;
   }
   if (ec == beast::http::error::body_limit) {
     refusal = refuse(413, "BODY_TOO_LARGE", "The body is larger than " + std::to_string(limit) + " bytes.");
-  } else if (ec == beast::error::timeout) {
+  } else if (connection->timed_out) {
     refusal = refuse(408, "TIMEOUT", "The request's body did not arrive in time.");
   } else {
     refusal = refuse(400, "BAD_REQUEST",
@@ -417,9 +453,9 @@ Awaitable<bool> Server::Implementation::respond(Self self, std::shared_ptr<Conne
   const std::string head = head_of(response, request.flow_id, keep_alive);
   std::vector<asio::const_buffer> parts{asio::buffer(head)};
   if (request.method != "HEAD") parts.push_back(asio::buffer(response.body));
-  connection->stream.expires_after(self->options_.write_timeout);
+  connection->limit(self->options_.write_timeout);
   error_code ec;
-  co_await asio::async_write(connection->stream, parts, into(ec));
+  co_await asio::async_write(connection->socket, parts, into(ec));
   if (ec) co_return false;
   if (!keep_alive) co_await linger(connection);
   co_return keep_alive;
@@ -430,13 +466,13 @@ Awaitable<bool> Server::Implementation::respond(Self self, std::shared_ptr<Conne
 Awaitable<void> Server::Implementation::linger(std::shared_ptr<Connection> connection) {
   constexpr std::size_t kMost = 1024 * 1024;
   error_code ec;
-  connection->stream.socket().shutdown(asio::socket_base::shutdown_send, ec);
-  connection->stream.expires_after(std::chrono::seconds(1));
+  connection->socket.shutdown(asio::socket_base::shutdown_send, ec);
+  connection->limit(std::chrono::seconds(1));
   connection->buffer.clear();
   connection->busy = false;
   std::size_t total = 0;
   while (!ec && total < kMost && !connection->server.stopping_) {
-    total += co_await connection->stream.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
+    total += co_await connection->socket.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
   }
 }
 

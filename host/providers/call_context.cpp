@@ -19,7 +19,8 @@ const CallContext::SubmitPermit& CallContext::claim_money_request() {
 void CallContext::mark_before_first_byte() {
   const auto refuse = [](const char* why) { throw HttpFailure(HttpStage::connect, false, why); };
   if (closed_) refuse("the submit is over: the money-moving request was not sent");
-  if (permit_->host_gone && permit_->host_gone()) refuse("the host is gone: the money-moving request was not sent");
+  if (permit_->host_gone && permit_->host_gone())
+    refuse("the host is gone: the money-moving request was not sent");
   if (BootTime::now() > permit_->deadline) {
     refuse("the submit deadline has passed: the money-moving request was not sent");
   }

@@ -1,9 +1,9 @@
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -12,14 +12,15 @@
 
 namespace payoutd::providers {
 
-/// A plugin did with a money-moving request what the SDK forbids; nothing was sent by the request in question.
+/// A plugin did with a money-moving request what the SDK forbids; nothing was sent by the request in
+/// question.
 class MoneyRuleBroken : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
-/// One call of the host to the plugin, as the runtime sees it. The HTTP client finds it through the executor of
-/// the coroutine that sends, however deep in the plugin that is.
+/// One call of the host to the plugin, as the runtime sees it. The HTTP client finds it through the executor
+/// of the coroutine that sends, however deep in the plugin that is.
 class CallContext {
  public:
   explicit CallContext(std::string operation) : operation_(std::move(operation)) {}
@@ -36,10 +37,11 @@ class CallContext {
 
   const std::string& operation() const noexcept { return operation_; }
 
-  /// Takes the one right to a money-moving request; throws MoneyRuleBroken outside a submit and the second time.
+  /// Takes the one right to a money-moving request; throws MoneyRuleBroken outside a submit and the second
+  /// time.
   const SubmitPermit& claim_money_request();
-  /// Right before the first byte, on a connection that is ready for it. Throws HttpFailure, before any byte, when
-  /// the deadline has passed, the host is gone or has revoked the attempt, or the call is over.
+  /// Right before the first byte, on a connection that is ready for it. Throws HttpFailure, before any byte,
+  /// when the deadline has passed, the host is gone or has revoked the attempt, or the call is over.
   void mark_before_first_byte();
   void note_answer(int http_status) noexcept {
     http_status_ = http_status;
@@ -56,8 +58,6 @@ class CallContext {
   int http_status() const noexcept { return http_status_; }
   bool broke_a_rule() const noexcept { return broke_a_rule_; }
 
-  boost::asio::cancellation_signal& cancellation() noexcept { return cancellation_; }
-
  private:
   std::string operation_;
   std::optional<SubmitPermit> permit_;
@@ -67,7 +67,6 @@ class CallContext {
   bool closed_ = false;
   bool broke_a_rule_ = false;
   int http_status_ = 0;
-  boost::asio::cancellation_signal cancellation_;
 };
 
 /// An executor that carries the call: every coroutine that the plugin awaits inherits it.

@@ -41,16 +41,18 @@ class SocketChannel final : public Channel {
     gathered_.clear();
     std::size_t done = 0;
     while (is_open() && done < rest.size()) {
-      const auto n =
-          ::send(socket_.native_handle(), rest.data() + done, rest.size() - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+      const auto n = ::send(socket_.native_handle(), rest.data() + done, rest.size() - done,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
       if (n > 0) {
         done += static_cast<std::size_t>(n);
         continue;
       }
       if (errno == EINTR) continue;
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
       pollfd ready{socket_.native_handle(), POLLOUT, 0};
-      if (errno != EAGAIN || left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return;
+      if (errno != EAGAIN || left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0)
+        return;
     }
   }
 
@@ -61,7 +63,9 @@ class SocketChannel final : public Channel {
   }
 
  private:
-  std::shared_ptr<SocketChannel> self() { return std::static_pointer_cast<SocketChannel>(shared_from_this()); }
+  std::shared_ptr<SocketChannel> self() {
+    return std::static_pointer_cast<SocketChannel>(shared_from_this());
+  }
 
   void fail(std::string reason) {
     const auto on_closed = std::move(callbacks_.on_closed);
@@ -79,7 +83,8 @@ class SocketChannel final : public Channel {
 
   void on_read(const boost::system::error_code& failed, std::size_t bytes) {
     if (!is_open()) return;
-    if (failed) return fail(failed == asio::error::eof ? "the other side closed the channel" : failed.message());
+    if (failed)
+      return fail(failed == asio::error::eof ? "the other side closed the channel" : failed.message());
     reader_.commit(bytes);
     try {
       while (is_open()) {

@@ -32,7 +32,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   virtual bool is_open() const noexcept = 0;
   virtual std::size_t unsent_bytes() const noexcept = 0;
 
-  /// Blocks for at most `limit` until everything has been handed to the kernel; for the last words of a process.
+  /// Blocks for at most `limit` until everything has been handed to the kernel; for the last words of a
+  /// process.
   virtual void flush_for(std::chrono::milliseconds limit) = 0;
 
   /// Closes without a callback.

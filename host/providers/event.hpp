@@ -4,13 +4,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
-
 #include <payoutd/awaitable.hpp>
 
 namespace payoutd::providers {
 
-/// Wakes coroutines of one thread: whoever waits when notify() comes goes on. Keeps no memory: look at the condition
-/// first, wait, look again. Must outlive its waiters.
+/// Wakes coroutines of one thread: whoever waits when notify() comes goes on. Keeps no memory: look at the
+/// condition first, wait, look again. Must outlive its waiters.
 class Event {
  public:
   explicit Event(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
@@ -33,7 +32,8 @@ class Event {
  private:
   using Waiting = std::list<boost::asio::steady_timer*>;
   struct Place {
-    Place(Waiting& list, boost::asio::steady_timer& timer) : list_(list), at_(list.insert(list.end(), &timer)) {}
+    Place(Waiting& list, boost::asio::steady_timer& timer)
+        : list_(list), at_(list.insert(list.end(), &timer)) {}
     ~Place() { list_.erase(at_); }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;

@@ -7,7 +7,8 @@ constexpr std::size_t kHeaderBytes = 4;
 constexpr std::size_t kKeepBytes = 256u << 10;  // a buffer that grew beyond this for one frame is given back
 
 void put_length(char* header, std::size_t length) {
-  for (int i = 0; i < 4; ++i) header[i] = static_cast<char>(static_cast<unsigned char>(length >> (24 - 8 * i)));
+  for (int i = 0; i < 4; ++i)
+    header[i] = static_cast<char>(static_cast<unsigned char>(length >> (24 - 8 * i)));
 }
 
 std::size_t get_length(const char* header) {
@@ -28,7 +29,8 @@ void append_frame(std::string& out, const boost::json::object& message) {
     out.append(serializer.read(piece, sizeof piece));
     if (out.size() - start - kHeaderBytes > kMaxFrameBytes) {
       out.resize(start);
-      throw FrameError("the message is larger than the limit of " + std::to_string(kMaxFrameBytes) + " bytes");
+      throw FrameError("the message is larger than the limit of " + std::to_string(kMaxFrameBytes) +
+                       " bytes");
     }
   }
   put_length(out.data() + start, out.size() - start - kHeaderBytes);

@@ -11,10 +11,12 @@
 
 namespace payoutd::providers {
 
-/// A frame is a 4-byte length (big endian, of what follows) and one JSON object. Both sides refuse larger ones.
+/// A frame is a 4-byte length (big endian, of what follows) and one JSON object. Both sides refuse larger
+/// ones.
 inline constexpr std::size_t kMaxFrameBytes = 4u << 20;
 
-/// What came over the channel is not a frame: too long, not JSON, not an object. Nothing after it can be read.
+/// What came over the channel is not a frame: too long, not JSON, not an object. Nothing after it can be
+/// read.
 class FrameError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,8 +25,8 @@ class FrameError : public std::runtime_error {
 /// Appends the frame of `message` to `out`; throws FrameError, leaving `out` as it was, if it is too large.
 void append_frame(std::string& out, const boost::json::object& message);
 
-/// Cuts a stream of bytes into frames. Bytes are read into `prepare()` and announced with `commit()`; `next()`
-/// then hands out every whole frame.
+/// Cuts a stream of bytes into frames. Bytes are read into `prepare()` and announced with `commit()`;
+/// `next()` then hands out every whole frame.
 class FrameReader {
  public:
   /// Room for at least `bytes` more; valid until the next call.

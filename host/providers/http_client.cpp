@@ -26,10 +26,11 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace ssl = boost::asio::ssl;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
+constexpr std::size_t kMaxIdle = 16;  // to one origin; fresh connections for money would pile up otherwise
 using TlsStream = ssl::stream<beast::tcp_stream>;
 
 /// Where a request goes. Connections are shared between requests to the same origin.
@@ -50,7 +51,9 @@ struct Target {
   std::string path;  // with query
 };
 
-[[noreturn]] void refuse(const std::string& why) { throw HttpFailure(HttpStage::resolve, false, why); }
+[[noreturn]] void refuse(const std::string& why) {
+  throw HttpFailure(HttpStage::resolve, false, why);
+}
 
 bool is_token(std::string_view text) {
   constexpr std::string_view kAlso = "!#$%&'*+-.^_`|~";
@@ -94,7 +97,8 @@ void check_headers(const HttpRequest& request) {
   if (!is_token(request.method())) refuse("the method of a request is not valid");
   for (const auto& [name, value] : request.headers()) {
     if (!is_token(name)) refuse("a request has a header whose name is not valid");
-    if (!is_header_value(value)) refuse("the request header " + name + " has a line break or control character in it");
+    if (!is_header_value(value))
+      refuse("the request header " + name + " has a line break or control character in it");
     for (const char* own : {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect"}) {
       if (equal_without_case(name, own)) refuse("the request header " + name + " belongs to the HTTP client");
     }
@@ -116,7 +120,9 @@ std::string render(const HttpRequest& request, const Target& target, bool absolu
   return text + "\r\n" + request.content();
 }
 
-std::string status_class(int status) { return std::string(1, static_cast<char>('0' + status / 100 % 10)) + "xx"; }
+std::string status_class(int status) {
+  return std::string(1, static_cast<char>('0' + status / 100 % 10)) + "xx";
+}
 
 struct Connection {
   explicit Connection(asio::any_io_executor executor) : plain(std::in_place, executor) {}
@@ -153,7 +159,9 @@ struct Pool {
 /// A place in the queue of a pool. Whoever leaves without having been needed wakes the next one.
 class Waiting {
  public:
-  Waiting(Pool& pool, asio::steady_timer& timer) : pool_(pool), timer_(timer) { pool.waiting.push_back(&timer); }
+  Waiting(Pool& pool, asio::steady_timer& timer) : pool_(pool), timer_(timer) {
+    pool.waiting.push_back(&timer);
+  }
   ~Waiting() {
     const bool was_woken = pool_.waiting.remove(&timer_) == 0;
     if (was_woken && !pool_.waiting.empty()) pool_.waiting.front()->cancel();
@@ -184,6 +192,7 @@ class Lease {
   Connection& operator*() const { return *connection_; }
 
   void give_back() {
+    if (pool_->idle.size() >= kMaxIdle) return;  // closed by the destructor
     connection_->used = true;
     connection_->idle_since = Clock::now();
     connection_->tcp().expires_never();
@@ -213,7 +222,8 @@ using Exchange = std::optional<Answer>;
 
 class Client final : public HttpClient, public std::enable_shared_from_this<Client> {
  public:
-  Client(asio::any_io_executor executor, HttpOptions options, std::function<void(const HttpSample&)> on_sample)
+  Client(asio::any_io_executor executor, HttpOptions options,
+         std::function<void(const HttpSample&)> on_sample)
       : executor_(std::move(executor)), options_(std::move(options)), on_sample_(std::move(on_sample)) {
     configure_tls();
     if (!options_.proxy.empty()) proxy_ = parse_target(options_.proxy).origin;
@@ -232,13 +242,14 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
       self->on_sample_({call ? call->operation() : "background", std::move(outcome),
                         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started)});
     };
+    const std::string shown = request.method() + " " + redacted_url(request.url());
     try {
       HttpResponse response = co_await self->send_checked(std::move(request), call);
       sample(status_class(response.status));
       co_return response;
     } catch (const HttpFailure& failure) {
       sample(std::string(to_string(failure.stage())));
-      throw;
+      throw HttpFailure(failure.stage(), failure.bytes_left(), shown + ": " + failure.what());
     }
   }
 
@@ -273,7 +284,8 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     }
   }
 
-  // --- connections ---------------------------------------------------------------------------------------------
+  // --- connections
+  // ---------------------------------------------------------------------------------------------
 
   Awaitable<Lease> acquire(Origin origin, bool fresh) {
     auto& slot = pools_[origin.shown()];
@@ -291,9 +303,9 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
         break;
       }
       if (Clock::now() >= until) {
-        throw HttpFailure(HttpStage::connect, false,
-                          origin.shown() + ": all " + std::to_string(options_.max_connections) +
-                              " connections were in use for too long");
+        throw HttpFailure(
+            HttpStage::connect, false,
+            "all " + std::to_string(options_.max_connections) + " connections were in use for too long");
       }
       asio::steady_timer timer(executor_, until);
       const Waiting place(*pool, timer);
@@ -338,7 +350,9 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     co_await stream.async_connect(endpoints, asio::redirect_error(asio::use_awaitable, failed));
     if (failed) {
       resolved_.erase(via.host + " " + via.port);
-      throw HttpFailure(HttpStage::connect, false, "connecting to " + via.shown() + ": " + explain(failed));
+      throw HttpFailure(HttpStage::connect, false,
+                        (proxy_ ? "connecting to the proxy " + via.shown() : std::string("connecting")) +
+                            ": " + explain(failed));
     }
     error_code ignored;
     stream.socket().set_option(tcp::no_delay(true), ignored);
@@ -347,8 +361,8 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     co_await start_tls(connection, origin);
   }
 
-  /// Asio cannot give up a look-up that the resolver's thread is busy with, so the wait is on a timer that the
-  /// answer cancels.
+  /// Asio cannot give up a look-up that the resolver's thread is busy with, so the wait is on a timer that
+  /// the answer cancels.
   Awaitable<std::vector<tcp::endpoint>> resolve(Origin origin) {
     error_code not_literal;
     const auto address = asio::ip::make_address(origin.host, not_literal);
@@ -365,17 +379,19 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     };
     auto look_up = std::make_shared<LookUp>(asio::steady_timer(executor_, options_.resolve_timeout));
     auto resolver = std::make_shared<tcp::resolver>(executor_);
-    resolver->async_resolve(origin.host, origin.port,
-                            [look_up, resolver](const error_code& failed, const tcp::resolver::results_type& found) {
-                              look_up->failed = failed;
-                              for (const auto& entry : found) look_up->endpoints.push_back(entry.endpoint());
-                              look_up->done.cancel();
-                            });
+    resolver->async_resolve(
+        origin.host, origin.port,
+        [look_up, resolver](const error_code& failed, const tcp::resolver::results_type& found) {
+          look_up->failed = failed;
+          for (const auto& entry : found) look_up->endpoints.push_back(entry.endpoint());
+          look_up->done.cancel();
+        });
     error_code woken;
     co_await look_up->done.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     co_await throw_if_cancelled();
     if (look_up->failed) {
-      throw HttpFailure(HttpStage::resolve, false, "looking up " + origin.host + ": " + explain(look_up->failed));
+      throw HttpFailure(HttpStage::resolve, false,
+                        "looking up " + origin.host + ": " + explain(look_up->failed));
     }
     resolved_[key] = {look_up->endpoints, Clock::now() + options_.dns_cache_time};
     co_return look_up->endpoints;
@@ -389,8 +405,9 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
   }
 
   Awaitable<void> open_tunnel(Connection& connection, Origin origin) {
-    const std::string authority = (origin.host.find(':') == std::string::npos ? origin.host : "[" + origin.host + "]") +
-                                  ":" + origin.port;
+    const std::string authority =
+        (origin.host.find(':') == std::string::npos ? origin.host : "[" + origin.host + "]") + ":" +
+        origin.port;
     const std::string text = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n";
     beast::tcp_stream& stream = connection.tcp();
     stream.expires_after(options_.connect_timeout);
@@ -422,12 +439,13 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     stream.set_verify_callback(ssl::host_name_verification(origin.host));
     error_code failed;
     beast::get_lowest_layer(stream).expires_after(options_.handshake_timeout);
-    co_await stream.async_handshake(ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, failed));
+    co_await stream.async_handshake(ssl::stream_base::client,
+                                    asio::redirect_error(asio::use_awaitable, failed));
     if (!failed) co_return;
     std::string why = explain(failed);
     const long verdict = SSL_get_verify_result(stream.native_handle());
     if (verdict != X509_V_OK) why += std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
-    throw HttpFailure(HttpStage::handshake, false, "TLS with " + origin.shown() + ": " + why);
+    throw HttpFailure(HttpStage::handshake, false, "TLS: " + why);
   }
 
   /// Made at the first https request: reading the system's certificates takes a while.
@@ -458,10 +476,11 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
          [&](error_code& e) { tls_.use_private_key_file(options_.client_key_file, ssl::context::pem, e); });
   }
 
-  // --- one request and its answer ------------------------------------------------------------------------------
+  // --- one request and its answer
+  // ------------------------------------------------------------------------------
 
-  /// From here until the whole answer is there, a close discards what the kernel still holds, and the kernel itself
-  /// stops delivering after the response time-out, even if this process is gone by then.
+  /// From here until the whole answer is there, a close discards what the kernel still holds, and the kernel
+  /// itself stops delivering after the response time-out, even if this process is gone by then.
   static void guard_money(Connection& connection, Milliseconds response_timeout) {
     const linger reset_on_close{1, 0};
     const auto user_timeout = static_cast<unsigned>(response_timeout.count());
@@ -484,9 +503,11 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
       fault::point("provider.before_first_byte");
     }
     if (connection.tls) {
-      co_return co_await exchange_over(*connection.tls, connection, text, response_timeout, call, may_be_stale, is_head);
+      co_return co_await exchange_over(*connection.tls, connection, text, response_timeout, call,
+                                       may_be_stale, is_head);
     }
-    co_return co_await exchange_over(*connection.plain, connection, text, response_timeout, call, may_be_stale, is_head);
+    co_return co_await exchange_over(*connection.plain, connection, text, response_timeout, call,
+                                     may_be_stale, is_head);
   }
 
   template <class Stream>
@@ -494,13 +515,17 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
                                     Milliseconds response_timeout, std::shared_ptr<CallContext> call,
                                     bool may_be_stale, bool is_head) {
     error_code failed;
-    beast::get_lowest_layer(stream).expires_after(options_.write_timeout);
+    // An answer to money is awaited from the first byte on, because absence is dated from there; any other
+    // one from the last byte on.
+    const auto give_up_money = Clock::now() + response_timeout;
+    const auto write_until = Clock::now() + options_.write_timeout;
+    beast::get_lowest_layer(stream).expires_at(call ? std::min(write_until, give_up_money) : write_until);
     co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, failed));
     if (failed && may_be_stale) co_return std::nullopt;
     if (failed) throw HttpFailure(HttpStage::write, true, "sending the request: " + explain(failed));
     if (call) fault::point("provider.after_bytes_left");
 
-    beast::get_lowest_layer(stream).expires_after(response_timeout);
+    beast::get_lowest_layer(stream).expires_at(call ? give_up_money : Clock::now() + response_timeout);
     for (int interim = 0; interim < 8; ++interim) {
       beast::http::response_parser<beast::http::string_body> parser;
       parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
@@ -512,7 +537,8 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
         const bool nothing_came = !parser.got_some() && interim == 0 && connection.buffer.size() == 0;
         const bool was_closed = failed != beast::error::timeout && failed != asio::error::operation_aborted;
         if (may_be_stale && nothing_came && was_closed) co_return std::nullopt;
-        if (call && parser.is_header_done()) call->note_partial_answer(static_cast<int>(parser.get().result_int()));
+        if (call && parser.is_header_done())
+          call->note_partial_answer(static_cast<int>(parser.get().result_int()));
         throw HttpFailure(HttpStage::read, true, "reading the answer: " + explain(failed));
       }
       const int status = static_cast<int>(parser.get().result_int());
@@ -538,7 +564,8 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
   static std::string explain(const error_code& failed) {
     if (failed == beast::error::timeout || failed == asio::error::timed_out) return "timed out";
     if (failed == asio::error::operation_aborted) return "cancelled";
-    if (failed == beast::http::error::end_of_stream) return "the server closed the connection without an answer";
+    if (failed == beast::http::error::end_of_stream)
+      return "the server closed the connection without an answer";
     if (failed == beast::http::error::body_limit) return "the body is larger than the limit";
     if (failed == beast::http::error::header_limit) return "the headers are larger than the limit";
     return failed.message();
@@ -571,12 +598,15 @@ std::string redacted_url(std::string_view url) {
   if (const auto scheme = out.find("://"); scheme != std::string::npos) {
     const auto host = scheme + 3;
     const auto at = out.find('@');
-    if (at != std::string::npos && at < std::min(out.find('/', host), out.size())) out.erase(host, at + 1 - host);
+    if (at != std::string::npos && at < std::min(out.find('/', host), out.size()))
+      out.erase(host, at + 1 - host);
   }
   for (std::size_t i = 0; i < out.size();) {
     std::size_t end = i;
     while (end < out.size() && std::isdigit(static_cast<unsigned char>(out[end]))) ++end;
-    if (end - i >= 6) std::fill(out.begin() + static_cast<std::ptrdiff_t>(i), out.begin() + static_cast<std::ptrdiff_t>(end - 2), '*');
+    if (end - i >= 6)
+      std::fill(out.begin() + static_cast<std::ptrdiff_t>(i),
+                out.begin() + static_cast<std::ptrdiff_t>(end - 2), '*');
     i = std::max(end, i + 1);
   }
   return out;

@@ -5,11 +5,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <string>
-#include <vector>
-
 #include <payoutd/http.hpp>
 #include <payoutd/result.hpp>
+#include <string>
+#include <vector>
 
 namespace payoutd::providers {
 
@@ -41,11 +40,12 @@ struct HttpSample {
   std::chrono::microseconds duration{};
 };
 
-/// The provider process's HTTP client. Redirects are answers. Kept-alive connections are looked at before they
-/// are used again; a GET is tried once more on a new connection if a kept one died before any byte of the answer.
-/// A money-moving request is never tried again, and goes over a fresh connection unless the contract says that a
-/// repeat is harmless. Its connection resets on close until the answer is whole, and gives up unacknowledged data
-/// after the response time-out, so that nothing is delivered long after everybody stopped waiting for it.
+/// The provider process's HTTP client. Redirects are answers. Kept-alive connections are looked at before
+/// they are used again; a GET is tried once more on a new connection if a kept one died before any byte of
+/// the answer. A money-moving request is never tried again, and goes over a fresh connection unless the
+/// contract says that a repeat is harmless. Its connection resets on close until the answer is whole, and
+/// gives up unacknowledged data after the response time-out, counted from its first byte, so that nothing is
+/// delivered long after everybody stopped waiting for it.
 ///
 /// Throws HttpFailure for everything but an answer; MoneyRuleBroken as CallContext says. At construction it
 /// throws std::runtime_error if a certificate file cannot be read.

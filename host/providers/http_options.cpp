@@ -10,7 +10,8 @@ namespace json = boost::json;
 /// Reads the members that it is told about and reports everything else as unknown.
 class Section {
  public:
-  Section(const json::object& values, std::vector<Problem>& problems) : values_(values), problems_(problems) {}
+  Section(const json::object& values, std::vector<Problem>& problems)
+      : values_(values), problems_(problems) {}
 
   void text(const char* name, std::string& into) {
     const json::value* value = find(name);
@@ -39,7 +40,9 @@ class Section {
     into = static_cast<Number>(value->get_int64());
   }
 
-  void wrong(const std::string& name, const std::string& reason) { problems_.push_back({"http." + name, reason}); }
+  void wrong(const std::string& name, const std::string& reason) {
+    problems_.push_back({"http." + name, reason});
+  }
 
   void report_unknown() {
     for (const auto& member : values_) {

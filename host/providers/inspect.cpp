@@ -42,7 +42,10 @@ Inspection inspect(const std::filesystem::path& provider_executable, const std::
   Output output;
   // Its stdout arrives with its stderr; the JSON is the last line.
   const auto process = ProviderProcess::start(
-      io.get_executor(), {.executable = provider_executable, .arguments = {"--inspect", plugin.string()}, .max_line_bytes = 4u << 20},
+      io.get_executor(),
+      {.executable = provider_executable,
+       .arguments = {"--inspect", plugin.string()},
+       .max_line_bytes = 4u << 20},
       {.on_notice = {},
        .on_stderr_line = [&output](std::string line) { output.text = std::move(line); },
        .on_lost = {},

@@ -6,8 +6,8 @@
 
 namespace payoutd::providers {
 
-/// What a plugin library is, found out in a process of its own. Either `refused` holds the sentence that says why it
-/// cannot be used, or `about` its name, version, sdk_version, abi_tag, schema and contract (null, with
+/// What a plugin library is, found out in a process of its own. Either `refused` holds the sentence that says
+/// why it cannot be used, or `about` its name, version, sdk_version, abi_tag, schema and contract (null, with
 /// `contract_needs`, where the defaults of its settings do not suffice).
 struct Inspection {
   boost::json::object about;

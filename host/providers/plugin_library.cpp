@@ -38,32 +38,37 @@ std::string abi_difference(std::string_view plugin_tag, std::string_view host_ta
 std::string refusal(const PluginDescriptor& descriptor, const std::string& expected_name) {
   // In the order of the layout: nothing is read before what stands in front of it is known to be right.
   if (descriptor.struct_size < sizeof(std::uint32_t) * 2 || descriptor.struct_size > 4096) {
-    return "its descriptor's struct_size is " + std::to_string(descriptor.struct_size) + ", which cannot be right";
+    return "its descriptor's struct_size is " + std::to_string(descriptor.struct_size) +
+           ", which cannot be right";
   }
   if (descriptor.sdk_version != kSdkVersion) {
     return "it was built with sdk_version " + std::to_string(descriptor.sdk_version) + ", this host needs " +
            std::to_string(kSdkVersion);
   }
   if (descriptor.struct_size != sizeof(PluginDescriptor)) {
-    return "its descriptor's struct_size is " + std::to_string(descriptor.struct_size) + ", this host needs " +
-           std::to_string(sizeof(PluginDescriptor));
+    return "its descriptor's struct_size is " + std::to_string(descriptor.struct_size) +
+           ", this host needs " + std::to_string(sizeof(PluginDescriptor));
   }
   if (descriptor.abi_tag == nullptr) return "its descriptor's abi_tag is missing";
   if (auto difference = abi_difference(descriptor.abi_tag, kAbiTag); !difference.empty()) return difference;
   if (descriptor.name == nullptr || *descriptor.name == '\0') return "its descriptor's name is missing";
-  if (descriptor.version == nullptr || *descriptor.version == '\0') return "its descriptor's version is missing";
+  if (descriptor.version == nullptr || *descriptor.version == '\0')
+    return "its descriptor's version is missing";
   if (descriptor.settings_schema == nullptr) return "its descriptor's settings_schema is missing";
   if (descriptor.validate == nullptr) return "its descriptor's validate is missing";
   if (descriptor.contract == nullptr) return "its descriptor's contract is missing";
   if (descriptor.create == nullptr) return "its descriptor's create is missing";
   if (!expected_name.empty() && expected_name != descriptor.name) {
-    return "its name is '" + std::string(descriptor.name) + "', the configuration expects '" + expected_name + "'";
+    return "its name is '" + std::string(descriptor.name) + "', the configuration expects '" + expected_name +
+           "'";
   }
   return {};
 }
 
 const PluginDescriptor& load_plugin(const std::filesystem::path& path, const std::string& expected_name) {
-  const auto refuse = [&](const std::string& why) { throw PluginRefused("plugin " + path.string() + ": " + why); };
+  const auto refuse = [&](const std::string& why) {
+    throw PluginRefused("plugin " + path.string() + ": " + why);
+  };
   std::error_code unreadable;
   if (!std::filesystem::is_regular_file(path, unreadable)) refuse("there is no such file");
   // Never destroyed: the library stays.

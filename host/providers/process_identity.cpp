@@ -44,7 +44,8 @@ KillResult kill_process(const ProcessIdentity& process) {
     if (errno == ESRCH) return KillResult::gone;
     throw std::system_error(errno, std::generic_category(), "opening process " + std::to_string(process.pid));
   }
-  // The pidfd is opened first: if the start time read afterwards is the expected one, both mean the same process.
+  // The pidfd is opened first: if the start time read afterwards is the expected one, both mean the same
+  // process.
   const auto found = ProcessIdentity::of(process.pid);
   const bool same = found && found->start_ticks == process.start_ticks;
   const bool failed = same && ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) != 0;

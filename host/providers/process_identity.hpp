@@ -21,8 +21,8 @@ std::string current_boot_id();
 
 enum class KillResult { gone, signalled };
 
-/// Sends SIGKILL to exactly that process through a pidfd: a recycled pid is never hit. Throws std::system_error
-/// if the process is there but may not be signalled.
+/// Sends SIGKILL to exactly that process through a pidfd: a recycled pid is never hit. Throws
+/// std::system_error if the process is there but may not be signalled.
 KillResult kill_process(const ProcessIdentity& process);
 
 /// The pidfd of a child; throws std::system_error.

@@ -18,12 +18,18 @@ Awaitable<Lane> ProviderHandle::maintain(Lane lane) {
 
 std::string_view to_string(ProviderState state) noexcept {
   switch (state) {
-    case ProviderState::starting: return "starting";
-    case ProviderState::ready: return "ready";
-    case ProviderState::restarting: return "restarting";
-    case ProviderState::draining: return "draining";
-    case ProviderState::quarantined: return "quarantined";
-    case ProviderState::stopped: return "stopped";
+    case ProviderState::starting:
+      return "starting";
+    case ProviderState::ready:
+      return "ready";
+    case ProviderState::restarting:
+      return "restarting";
+    case ProviderState::draining:
+      return "draining";
+    case ProviderState::quarantined:
+      return "quarantined";
+    case ProviderState::stopped:
+      return "stopped";
   }
   return "";
 }

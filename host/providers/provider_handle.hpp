@@ -3,16 +3,15 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <payoutd/provider.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include <payoutd/provider.hpp>
-
 namespace payoutd::providers {
 
-/// CLOCK_BOOTTIME in nanoseconds: goes on while the machine sleeps and is the same in all processes of one boot.
-/// Submit deadlines travel to the provider process as values of this clock.
+/// CLOCK_BOOTTIME in nanoseconds: goes on while the machine sleeps and is the same in all processes of one
+/// boot. Submit deadlines travel to the provider process as values of this clock.
 struct BootTime {
   std::int64_t ns = 0;
   static BootTime now();
@@ -22,25 +21,29 @@ struct BootTime {
   friend auto operator<=>(const BootTime&, const BootTime&) = default;
 };
 
-/// Why a call got no answer from the plugin. `reached_process` false proves that the process never saw the call.
+/// Why a call got no answer from the plugin. `reached_process` false proves that the process never saw the
+/// call.
 class CallFailed : public std::runtime_error {
  public:
-  CallFailed(bool reached_process, const std::string& what) : std::runtime_error(what), reached_process_(reached_process) {}
+  CallFailed(bool reached_process, const std::string& what)
+      : std::runtime_error(what), reached_process_(reached_process) {}
   bool reached_process() const noexcept { return reached_process_; }
 
  private:
   bool reached_process_;
 };
 
-/// What the runtime around the plugin saw of the one money-moving request, independently of the plugin's claim.
+/// What the runtime around the plugin saw of the one money-moving request, independently of the plugin's
+/// claim.
 struct Evidence {
-  bool bytes_left = false;      ///< the first byte may have left (the send log was marked)
-  bool acceptance_sign = false; ///< a 2xx answer, a duplicate code or a provider_ref was seen
-  int http_status = 0;          ///< of the money-moving request's answer; 0: none
+  bool bytes_left = false;       ///< the first byte may have left (the send log was marked)
+  bool acceptance_sign = false;  ///< a 2xx answer, a duplicate code or a provider_ref was seen
+  int http_status = 0;           ///< of the money-moving request's answer; 0: none
 };
 
 struct SubmitReply {
-  Submission submission;  ///< already downgraded to unknown where the contract or the evidence does not carry it
+  Submission
+      submission;  ///< already downgraded to unknown where the contract or the evidence does not carry it
   Evidence evidence;
 };
 
@@ -67,20 +70,22 @@ class ProviderHandle {
   virtual const std::string& plugin_version() const = 0;
   virtual const std::string& plugin_name() const = 0;
 
-  /// A call waits for its answer at most `timeout`, then is cancelled and throws CallFailed. Errors of the plugin
-  /// (exceptions) also arrive as CallFailed with reached_process true.
+  /// A call waits for its answer at most `timeout`, then is cancelled and throws CallFailed. Errors of the
+  /// plugin (exceptions) also arrive as CallFailed with reached_process true.
   virtual Awaitable<std::optional<Problem>> check_destination(std::string destination) = 0;
   virtual Awaitable<Prepared> prepare(Order order, std::chrono::milliseconds timeout) = 0;
 
-  /// Announces a submit in the send log: called before the journal commits. False: the log is full or the process
-  /// is away; then the payout is not journaled.
+  /// Announces a submit in the send log: called before the journal commits. False: the log is full or the
+  /// process is away; then the payout is not journaled.
   virtual bool announce(const std::string& attempt_id) = 0;
   /// Frees the slot once the attempt's outcome is committed, or the journal did not happen.
   virtual void retire(const std::string& attempt_id) = 0;
 
-  /// Hands the journaled attempt to the process. Nothing is sent after `deadline`. Never throws for an outcome of
-  /// the payment: a lost process is a reply of kind unknown (or not_accepted, if the send log proves it).
-  virtual Awaitable<SubmitReply> submit(Order order, Prepared prepared, std::string attempt_id, BootTime deadline) = 0;
+  /// Hands the journaled attempt to the process. Nothing is sent after `deadline`. Never throws for an
+  /// outcome of the payment: a lost process is a reply of kind unknown (or not_accepted, if the send log
+  /// proves it).
+  virtual Awaitable<SubmitReply> submit(Order order, Prepared prepared, std::string attempt_id,
+                                        BootTime deadline) = 0;
 
   virtual Awaitable<Status> query(Order order, Prepared prepared, std::string provider_ref) = 0;
   virtual Awaitable<Balance> balance() = 0;
@@ -89,8 +94,9 @@ class ProviderHandle {
   virtual Awaitable<void> probe() = 0;
   virtual Awaitable<WebhookReading> read_webhook(Webhook webhook) = 0;
 
-  /// Entries that a predecessor's process left in the send log of this host, read under its lock after the old
-  /// process was dead, within one boot of the machine. nullopt: nothing can be proven (another boot, no log).
+  /// Entries that a predecessor's process left in the send log of this host, read under its lock after the
+  /// old process was dead, within one boot of the machine. nullopt: nothing can be proven (another boot, no
+  /// log).
   virtual const std::optional<std::vector<SendLogEntry>>& inherited_send_log() const = 0;
 };
 

@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 using Milliseconds = std::chrono::milliseconds;
 
-constexpr Milliseconds kLastWords{300};   // for what a dead process left in its pipes
+constexpr Milliseconds kLastWords{300};    // for what a dead process left in its pipes
 constexpr Milliseconds kExitGrace{1'000};  // between the end of the channel and SIGKILL
 
 void check(int result, const char* what) {
@@ -69,7 +69,8 @@ pid_t spawn(const SpawnOptions& options, int channel, int error_pipe) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setpgroup(&attributes, 0);  // Ctrl-C is for the host, which then drains
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 
   std::vector<std::string> arguments{options.executable.string()};
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
@@ -110,8 +111,8 @@ json::value take_answer(json::object answer) {
 
 class SpawnedProcess final : public ProviderProcess {
  public:
-  SpawnedProcess(asio::any_io_executor executor, pid_t pid, OwnedFd channel, OwnedFd errors, Callbacks callbacks,
-                 std::size_t max_line_bytes)
+  SpawnedProcess(asio::any_io_executor executor, pid_t pid, OwnedFd channel, OwnedFd errors,
+                 Callbacks callbacks, std::size_t max_line_bytes)
       : executor_(executor),
         pid_(pid),
         callbacks_(std::move(callbacks)),
@@ -122,8 +123,9 @@ class SpawnedProcess final : public ProviderProcess {
         max_line_bytes_(max_line_bytes) {}
 
   void watch() {
-    channel_->start({.on_message = [self = self()](json::object message) { self->receive(std::move(message)); },
-                     .on_closed = [self = self()](const std::string& why) { self->on_channel_closed(why); }});
+    channel_->start(
+        {.on_message = [self = self()](json::object message) { self->receive(std::move(message)); },
+         .on_closed = [self = self()](const std::string& why) { self->on_channel_closed(why); }});
     read_errors();
     death_.async_wait(asio::posix::stream_descriptor::wait_read,
                       [self = self()](const boost::system::error_code&) { self->on_death(); });
@@ -140,7 +142,9 @@ class SpawnedProcess final : public ProviderProcess {
   bool is_open() const noexcept override { return channel_->is_open() && !end_; }
 
  private:
-  std::shared_ptr<SpawnedProcess> self() { return std::static_pointer_cast<SpawnedProcess>(shared_from_this()); }
+  std::shared_ptr<SpawnedProcess> self() {
+    return std::static_pointer_cast<SpawnedProcess>(shared_from_this());
+  }
 
   /// Takes the call off the table, however its coroutine ends.
   struct Registration {
@@ -149,8 +153,8 @@ class SpawnedProcess final : public ProviderProcess {
     ~Registration() { process->pending_.erase(id); }
   };
 
-  static Awaitable<json::value> call(std::shared_ptr<SpawnedProcess> self, std::string operation, json::object body,
-                                     Milliseconds timeout) {
+  static Awaitable<json::value> call(std::shared_ptr<SpawnedProcess> self, std::string operation,
+                                     json::object body, Milliseconds timeout) {
     if (!self->is_open()) throw CallFailed(false, "the provider's process is not running");
     const std::int64_t id = ++self->last_id_;
     const auto until = std::chrono::steady_clock::now() + timeout;
@@ -161,7 +165,8 @@ class SpawnedProcess final : public ProviderProcess {
     while (!pending->answer && pending->lost.empty()) {
       if (std::chrono::steady_clock::now() >= until) {
         self->send_request(++self->last_id_, "cancel", {{"id", id}});
-        throw CallFailed(true, operation + " was not answered within " + std::to_string(timeout.count()) + " ms");
+        throw CallFailed(true,
+                         operation + " was not answered within " + std::to_string(timeout.count()) + " ms");
       }
       co_await pending->answered.wait_until(until);
     }
@@ -296,9 +301,10 @@ std::string ProcessEnd::text() const {
 
 std::vector<std::string> harmless_environment() {
   // Everything else stays with the host: its environment may hold the database's URL.
-  constexpr std::string_view kNames[] = {"PATH",          "LANG",         "TZ",           "LD_LIBRARY_PATH",
-                                         "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-                                         "TSAN_OPTIONS",  "LSAN_OPTIONS", "TMPDIR",       "LLVM_PROFILE_FILE"};
+  constexpr std::string_view kNames[] = {
+      "PATH",          "LANG",         "TZ",           "LD_LIBRARY_PATH",
+      "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+      "TSAN_OPTIONS",  "LSAN_OPTIONS", "TMPDIR",       "LLVM_PROFILE_FILE"};
   std::vector<std::string> out;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
@@ -310,8 +316,8 @@ std::vector<std::string> harmless_environment() {
   return out;
 }
 
-std::shared_ptr<ProviderProcess> ProviderProcess::start(asio::any_io_executor executor, const SpawnOptions& options,
-                                                        Callbacks callbacks) {
+std::shared_ptr<ProviderProcess> ProviderProcess::start(asio::any_io_executor executor,
+                                                        const SpawnOptions& options, Callbacks callbacks) {
   int pair[2];
   int pipe[2];
   check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "making the channel");
@@ -321,9 +327,8 @@ std::shared_ptr<ProviderProcess> ProviderProcess::start(asio::any_io_executor ex
   OwnedFd errors(pipe[0]);
   const OwnedFd errors_in(pipe[1]);
   const pid_t pid = spawn(options, lifted(theirs.get()).get(), lifted(errors_in.get()).get());
-  auto process =
-      std::make_shared<SpawnedProcess>(executor, pid, std::move(ours), std::move(errors), std::move(callbacks),
-                                        options.max_line_bytes);
+  auto process = std::make_shared<SpawnedProcess>(executor, pid, std::move(ours), std::move(errors),
+                                                  std::move(callbacks), options.max_line_bytes);
   process->watch();
   return process;
 }

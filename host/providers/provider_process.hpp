@@ -20,8 +20,8 @@ struct ProcessEnd {
   std::string text() const;  ///< `exited with code 3`, `was ended by signal 11 (Segmentation fault)`
 };
 
-/// The plugin answered a call with an error; `type` is `failed`, `unsupported` or `refused` (the runtime itself would
-/// not run the call).
+/// The plugin answered a call with an error; `type` is `failed`, `unsupported` or `refused` (the runtime
+/// itself would not run the call).
 class PluginError : public CallFailed {
  public:
   PluginError(std::string type, const std::string& what, std::vector<Problem> problems)
@@ -40,24 +40,25 @@ struct SpawnOptions {
   std::size_t max_line_bytes = 8192;  ///< of stderr; longer lines are cut into several
 };
 
-/// A running payoutd-provider: its channel, its stderr and its death. One thread; callbacks come from the executor.
+/// A running payoutd-provider: its channel, its stderr and its death. One thread; callbacks come from the
+/// executor.
 class ProviderProcess : public std::enable_shared_from_this<ProviderProcess> {
  public:
   struct Callbacks {
     std::function<void(boost::json::object)> on_notice;
     std::function<void(std::string)> on_stderr_line;
     std::function<void(std::string)> on_lost;  ///< the channel ended: nothing can be called any more
-    std::function<void(ProcessEnd)> on_end;  ///< the last callback; the process is reaped
+    std::function<void(ProcessEnd)> on_end;    ///< the last callback; the process is reaped
   };
 
-  /// Starts the process in a process group of its own, with descriptors 0 to 2 and the channel as 3, and with only
-  /// harmless parts of the environment (no database URL, no secrets). Throws std::system_error.
-  static std::shared_ptr<ProviderProcess> start(boost::asio::any_io_executor executor, const SpawnOptions& options,
-                                                Callbacks callbacks);
+  /// Starts the process in a process group of its own, with descriptors 0 to 2 and the channel as 3, and with
+  /// only harmless parts of the environment (no database URL, no secrets). Throws std::system_error.
+  static std::shared_ptr<ProviderProcess> start(boost::asio::any_io_executor executor,
+                                                const SpawnOptions& options, Callbacks callbacks);
   virtual ~ProviderProcess() = default;
 
-  /// Sends a call and waits for its answer; throws CallFailed, PluginError for an error that the process reports.
-  /// After `timeout` the call is cancelled in the process and given up here.
+  /// Sends a call and waits for its answer; throws CallFailed, PluginError for an error that the process
+  /// reports. After `timeout` the call is cancelled in the process and given up here.
   virtual Awaitable<boost::json::value> call(std::string operation, boost::json::object body,
                                              std::chrono::milliseconds timeout) = 0;
   virtual void signal(int number) = 0;

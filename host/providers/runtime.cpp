@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <csignal>
 
 #include "core/fault.hpp"
@@ -30,15 +31,17 @@ constexpr Milliseconds kLastWords{1'000};
 constexpr std::size_t kMaxUnsentForLogs = 1u << 20;
 constexpr std::size_t kMaxErrorBytes = 2048;
 
-// Read by the SIGTERM handler: a process with payments under way is ended by the host (stop, then SIGKILL), not by
-// a signal to the whole control group.
+// Read by the SIGTERM handler: a process with payments under way is ended by the host (stop, then SIGKILL),
+// not by a signal to the whole control group.
 std::atomic<bool> g_busy{false};
 
 void on_terminate(int) {
   if (!g_busy.load(std::memory_order_relaxed)) ::_exit(128 + SIGTERM);
 }
 
-[[noreturn]] void leave(ExitCode code) { ::_exit(static_cast<int>(code)); }
+[[noreturn]] void leave(ExitCode code) {
+  ::_exit(static_cast<int>(code));
+}
 
 std::string describe(std::exception_ptr thrown) {
   try {
@@ -89,10 +92,14 @@ class ChannelLogger final : public Logger {
  private:
   static std::string_view name_of(Level level) {
     switch (level) {
-      case Level::debug: return "debug";
-      case Level::info: return "info";
-      case Level::warning: return "warning";
-      case Level::error: return "error";
+      case Level::debug:
+        return "debug";
+      case Level::info:
+        return "info";
+      case Level::warning:
+        return "warning";
+      case Level::error:
+        return "error";
     }
     return "info";
   }
@@ -135,7 +142,8 @@ auto plugin_step(const char* name, Step step) {
   } catch (const ConfigurationRefused&) {
     throw;
   } catch (...) {
-    throw ConfigurationRefused(std::string("the plugin's ") + name + " threw: " + describe(std::current_exception()));
+    throw ConfigurationRefused(std::string("the plugin's ") + name +
+                               " threw: " + describe(std::current_exception()));
   }
 }
 
@@ -161,7 +169,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
         heartbeat_(io) {}
 
   void start() {
-    channel_->start({.on_message = [self = shared_from_this()](json::object message) { self->receive(std::move(message)); },
+    channel_->start({.on_message = [self = shared_from_this()](
+                                       json::object message) { self->receive(std::move(message)); },
                      .on_closed = [](const std::string&) { leave(ExitCode::parent_gone); }});
     json::object hello = describe_plugin(plugin_, schema_);
     hello["notice"] = "hello";
@@ -174,10 +183,13 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
     std::int64_t id = 0;
     std::shared_ptr<CallContext> context;
     std::shared_ptr<Instance> instance;
+    /// Not a part of the context: Asio keeps the call's executor, and so the context, in the signal.
+    std::shared_ptr<asio::cancellation_signal> cancellation = std::make_shared<asio::cancellation_signal>();
     SendLogTicket ticket{};  // of a submit
   };
 
-  // --- messages ------------------------------------------------------------------------------------------------
+  // --- messages
+  // ------------------------------------------------------------------------------------------------
 
   void send(json::object message) {
     wire::make_sendable(message);
@@ -232,7 +244,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
     start_call(id, operation, body);
   }
 
-  // --- configuration -------------------------------------------------------------------------------------------
+  // --- configuration
+  // -------------------------------------------------------------------------------------------
 
   json::object configure(const json::object& body) {
     auto instance = std::make_shared<Instance>();
@@ -252,9 +265,11 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
                       .log = logger_,
                       .clock = std::make_shared<SystemClock>(),
                       .environment = environment};
-    instance->provider = plugin_step("constructor", [&] { return plugin_.create(services, instance->settings); });
+    instance->provider =
+        plugin_step("constructor", [&] { return plugin_.create(services, instance->settings); });
     if (!instance->provider) throw ConfigurationRefused("the plugin's factory made nothing");
-    instance->account_scope = plugin_step("account_scope", [&] { return instance->provider->account_scope(); });
+    instance->account_scope =
+        plugin_step("account_scope", [&] { return instance->provider->account_scope(); });
     instance_ = std::move(instance);
     return {{"contract", to_json(instance_->contract)},
             {"account_scope", instance_->account_scope},
@@ -269,7 +284,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
     throw ConfigurationRefused(text, problems);
   }
 
-  // --- calls ---------------------------------------------------------------------------------------------------
+  // --- calls
+  // ---------------------------------------------------------------------------------------------------
 
   void check_destination(std::int64_t id, const json::object& body) {
     const auto problem = instance_->provider->check_destination(wire::text_field(body, "destination"));
@@ -277,18 +293,19 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   }
 
   void read_webhook(std::int64_t id, const json::object& body) {
-    reply(id, wire::encode(instance_->provider->read_webhook(wire::decode_webhook(wire::field(body, "webhook")))));
+    reply(id, wire::encode(
+                  instance_->provider->read_webhook(wire::decode_webhook(wire::field(body, "webhook")))));
   }
 
   void start_call(std::int64_t id, const std::string& operation, const json::object& body) {
     Call call{.id = id, .context = std::make_shared<CallContext>(operation), .instance = instance_};
     if (operation == "submit") permit_submit(call, body);
-    calls_[id] = call.context;
+    calls_.insert_or_assign(id, call);
     g_busy = true;
     const CallExecutor executor(io_.get_executor(), call.context);
     asio::co_spawn(asio::any_io_executor(executor), run(shared_from_this(), call, operation, body),
                    asio::bind_cancellation_slot(
-                       call.context->cancellation().slot(),
+                       call.cancellation->slot(),
                        [self = shared_from_this(), call](std::exception_ptr thrown, json::object result) {
                          self->finish_call(call, thrown, std::move(result));
                        }));
@@ -354,20 +371,23 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
 
   json::object judge(const Call& call, Submission claim) {
     call.context->close();
-    Verdict verdict = judge_claim(call.instance->contract, *call.context, may_have_sent(call), std::move(claim));
+    Verdict verdict =
+        judge_claim(call.instance->contract, *call.context, may_have_sent(call), std::move(claim));
     if (!verdict.downgraded.empty()) {
-      logger_->log(Logger::Level::error, "provider.claim_downgraded", verdict.downgraded,
-                   {{"kind", to_string(verdict.reply.submission.kind)}, {"provider", options_.provider_name}});
+      logger_->log(
+          Logger::Level::error, "provider.claim_downgraded", verdict.downgraded,
+          {{"kind", to_string(verdict.reply.submission.kind)}, {"provider", options_.provider_name}});
     }
     return wire::encode(verdict.reply);
   }
 
-  /// The runtime's own knowledge, made final: an attempt that was not marked is revoked, so that nothing that the
-  /// plugin left running can send it any more.
+  /// The runtime's own knowledge, made final: an attempt that was not marked is revoked, so that nothing that
+  /// the plugin left running can send it any more.
   bool may_have_sent(const Call& call) { return call.context->marked() || !send_log_->revoke(call.ticket); }
 
   void finish_call(const Call& call, std::exception_ptr thrown, json::object result) {
     calls_.erase(call.id);
+    asio::post(io_, [cancellation = call.cancellation] {});  // the coroutine's last steps still refer to it
     g_busy = !calls_.empty();
     call.context->close();
     const bool is_submit = call.context->operation() == "submit";
@@ -400,18 +420,20 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
 
   void warn_of_broken_rule(const Call& call, const std::string& what) {
     if (!call.context->broke_a_rule()) return;
-    logger_->log(Logger::Level::error, "provider.money_rule_broken", what, {{"operation", call.context->operation()}});
+    logger_->log(Logger::Level::error, "provider.money_rule_broken", what,
+                 {{"operation", call.context->operation()}});
   }
 
   /// Cancelling counts only while nothing was sent: afterwards the answer is worth waiting for.
   void cancel(std::int64_t id) {
     const auto found = calls_.find(id);
-    if (found == calls_.end() || found->second->marked()) return;
-    const auto context = found->second;
-    context->cancellation().emit(asio::cancellation_type::terminal);
+    if (found == calls_.end() || found->second.context->marked()) return;
+    const auto cancellation = found->second.cancellation;
+    cancellation->emit(asio::cancellation_type::terminal);
   }
 
-  // --- life ----------------------------------------------------------------------------------------------------
+  // --- life
+  // ----------------------------------------------------------------------------------------------------
 
   void beat() {
     send_samples();
@@ -460,7 +482,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   SettingsSchema schema_;
   std::shared_ptr<ChannelLogger> logger_;
   std::shared_ptr<Instance> instance_;
-  std::unordered_map<std::int64_t, std::shared_ptr<CallContext>> calls_;
+  std::unordered_map<std::int64_t, Call> calls_;
   std::vector<std::int64_t> drain_ids_;
   json::array samples_;
   bool draining_ = false;
@@ -502,7 +524,8 @@ int serve_provider(const ProcessOptions& options) {
   try {
     auto send_log = SendLogMarker::attach(options.send_log_path);
     const PluginDescriptor& plugin = load_plugin(options.plugin_path, options.plugin_name);
-    runtime = std::make_shared<Runtime>(io, options, channel, std::move(send_log), plugin, read_schema(plugin));
+    runtime =
+        std::make_shared<Runtime>(io, options, channel, std::move(send_log), plugin, read_schema(plugin));
     runtime->start();
   } catch (const SendLogError& error) {
     refuse(*channel, error.what(), ExitCode::send_log);

@@ -33,9 +33,13 @@ constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kSlotBytes = 64;
 constexpr std::size_t kFileBytes = kHeaderBytes + SendLogFile::kSlots * kSlotBytes;
 
-std::uint64_t word(std::uint64_t sequence, std::uint64_t state) { return (sequence << 2) | state; }
+std::uint64_t word(std::uint64_t sequence, std::uint64_t state) {
+  return (sequence << 2) | state;
+}
 
-[[noreturn]] void fail(const std::string& what) { throw SendLogError(what + ": " + std::strerror(errno)); }
+[[noreturn]] void fail(const std::string& what) {
+  throw SendLogError(what + ": " + std::strerror(errno));
+}
 
 int open_file(const std::filesystem::path& path, int flags) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
@@ -61,7 +65,9 @@ void SendLogFile::map() {
   memory_ = memory;
 }
 
-SendLogFile::Header& SendLogFile::header() const { return *static_cast<Header*>(memory_); }
+SendLogFile::Header& SendLogFile::header() const {
+  return *static_cast<Header*>(memory_);
+}
 
 SendLogFile::Slot& SendLogFile::slot(std::uint32_t index) const {
   PAYOUTD_ASSERT(index < kSlots, "a send log slot is within the file");
@@ -70,7 +76,8 @@ SendLogFile::Slot& SendLogFile::slot(std::uint32_t index) const {
 
 bool SendLogFile::swap_state(SendLogTicket ticket, State from, State to) const {
   std::uint64_t expected = word(ticket.sequence, from);
-  return slot(ticket.slot).word.compare_exchange_strong(expected, word(ticket.sequence, to), std::memory_order_acq_rel);
+  return slot(ticket.slot)
+      .word.compare_exchange_strong(expected, word(ticket.sequence, to), std::memory_order_acq_rel);
 }
 
 SendLogFile::State SendLogFile::state_of(SendLogTicket ticket) const {
@@ -94,10 +101,12 @@ std::unique_ptr<SendLog> SendLog::try_take_over(const std::filesystem::path& pat
     try {
       kill_process(owner);
     } catch (const std::system_error& error) {
-      throw SendLogError("the process that holds the send log " + path.string() + " cannot be killed: " + error.what());
+      throw SendLogError("the process that holds the send log " + path.string() +
+                         " cannot be killed: " + error.what());
     }
   }
-  // The lock, not the pid, is the proof that the old process is dead: the kernel frees it after its last action.
+  // The lock, not the pid, is the proof that the old process is dead: the kernel frees it after its last
+  // action.
   if (::flock(log->fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return nullptr;
     fail("locking the send log " + path.string());
@@ -204,7 +213,9 @@ bool SendLogMarker::is_announced(SendLogTicket ticket, const std::string& attemp
   return attempt_id == std::string_view(text, ::strnlen(text, sizeof(Slot::attempt_id)));
 }
 
-bool SendLogMarker::mark(SendLogTicket ticket) { return swap_state(ticket, kAnnounced, kMarked); }
+bool SendLogMarker::mark(SendLogTicket ticket) {
+  return swap_state(ticket, kAnnounced, kMarked);
+}
 
 bool SendLogMarker::revoke(SendLogTicket ticket) {
   return swap_state(ticket, kAnnounced, kRevoked) || state_of(ticket) == kRevoked;

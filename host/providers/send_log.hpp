@@ -26,10 +26,10 @@ struct SendLogTicket {
 };
 
 /// The memory-mapped file of one provider that says of every submit whether its money-moving request may have
-/// left. The host announces an attempt before its journal commits; the provider process marks it just before the
-/// first byte; the host frees the slot once the outcome is committed. Both transitions out of `announced` are
-/// compare-and-swap on one word, so that either the process marks or the host revokes, never both: a revoked
-/// attempt was not sent and never will be, even by a process that is stopped and continued later.
+/// left. The host announces an attempt before its journal commits; the provider process marks it just before
+/// the first byte; the host frees the slot once the outcome is committed. Both transitions out of `announced`
+/// are compare-and-swap on one word, so that either the process marks or the host revokes, never both: a
+/// revoked attempt was not sent and never will be, even by a process that is stopped and continued later.
 ///
 /// The process holds the file's lock for its life. Entries are meaningful within one boot of the kernel only,
 /// because nobody waits for the file to reach the disk.
@@ -60,16 +60,17 @@ class SendLogFile {
 /// The host's side.
 class SendLog final : public SendLogFile {
  public:
-  /// One try to become the owner of the log at `path`: kills the process that a predecessor left behind and takes
-  /// the lock. nullptr: the old process is not dead yet, try again shortly. Throws SendLogError when the file
-  /// cannot be used. Call once per provider and life of the host; the lock is free again on return, for the
-  /// provider process to take.
+  /// One try to become the owner of the log at `path`: kills the process that a predecessor left behind and
+  /// takes the lock. nullptr: the old process is not dead yet, try again shortly. Throws SendLogError when
+  /// the file cannot be used. Call once per provider and life of the host; the lock is free again on return,
+  /// for the provider process to take.
   static std::unique_ptr<SendLog> try_take_over(const std::filesystem::path& path);
 
   /// What the predecessor left, nullopt if that proves nothing. These entries keep their slots until retired.
   const std::optional<std::vector<SendLogEntry>>& inherited() const noexcept { return inherited_; }
 
-  /// nullopt: full, or the id is not one. An attempt that already has a slot keeps it only while it is announced.
+  /// nullopt: full, or the id is not one. An attempt that already has a slot keeps it only while it is
+  /// announced.
   std::optional<SendLogTicket> announce(const std::string& attempt_id);
   std::optional<SendLogTicket> find(const std::string& attempt_id) const;
   void retire(const std::string& attempt_id);

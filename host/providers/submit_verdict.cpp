@@ -15,16 +15,22 @@ bool means_success(Submission::Kind kind) {
 
 std::optional<CodeMeaning> claimed_meaning(Submission::Kind kind) {
   switch (kind) {
-    case Submission::Kind::refused: return CodeMeaning::refused;
-    case Submission::Kind::refused_for_now: return CodeMeaning::refused_for_now;
-    case Submission::Kind::not_accepted: return CodeMeaning::not_accepted;
-    case Submission::Kind::duplicate: return CodeMeaning::duplicate;
-    default: return std::nullopt;
+    case Submission::Kind::refused:
+      return CodeMeaning::refused;
+    case Submission::Kind::refused_for_now:
+      return CodeMeaning::refused_for_now;
+    case Submission::Kind::not_accepted:
+      return CodeMeaning::not_accepted;
+    case Submission::Kind::duplicate:
+      return CodeMeaning::duplicate;
+    default:
+      return std::nullopt;
   }
 }
 
 /// Why the claim cannot be believed; empty if it can.
-std::string doubt(const Contract& contract, const CallContext& call, bool may_have_sent, const Submission& claim) {
+std::string doubt(const Contract& contract, const CallContext& call, bool may_have_sent,
+                  const Submission& claim) {
   const std::string shown = "the plugin claimed '" + std::string(to_string(claim.kind)) + "'";
   if (means_success(claim.kind)) {
     if (!may_have_sent) return shown + " without having sent the money-moving request";
@@ -60,7 +66,8 @@ Verdict judge_claim(const Contract& contract, const CallContext& call, bool may_
   };
   verdict.downgraded = doubt(contract, call, may_have_sent, claim);
   if (verdict.downgraded.empty() && claim.provider_ref.size() > kMaxProviderRefBytes) {
-    verdict.downgraded = "the plugin gave a provider_ref of " + std::to_string(claim.provider_ref.size()) + " bytes";
+    verdict.downgraded =
+        "the plugin gave a provider_ref of " + std::to_string(claim.provider_ref.size()) + " bytes";
   }
   if (claim.provider_ref.size() > kMaxProviderRefBytes) claim.provider_ref.clear();
   clean(claim);
@@ -71,7 +78,8 @@ Verdict judge_claim(const Contract& contract, const CallContext& call, bool may_
         !may_have_sent && !means_success(claim.kind) && !verdict.reply.evidence.acceptance_sign;
     claim.kind = nothing_happened ? Submission::Kind::not_accepted : Submission::Kind::unknown;
     if (claim.kind == Submission::Kind::not_accepted) claim.code = kNotSent;
-  } else if (claim.kind == Submission::Kind::unknown && !may_have_sent && !verdict.reply.evidence.acceptance_sign) {
+  } else if (claim.kind == Submission::Kind::unknown && !may_have_sent &&
+             !verdict.reply.evidence.acceptance_sign) {
     claim.kind = Submission::Kind::not_accepted;  // the plugin cannot know it, the send log does
     if (claim.code.empty()) claim.code = kNotSent;
   }
@@ -84,7 +92,8 @@ SubmitReply judge_exception(const CallContext& call, bool may_have_sent, const s
   reply.evidence = {.bytes_left = may_have_sent,
                     .acceptance_sign = call.http_status() / 100 == 2,
                     .http_status = call.http_status()};
-  reply.submission = may_have_sent ? Submission::unknown("exception", what) : Submission::not_accepted(kNotSent, what);
+  reply.submission =
+      may_have_sent ? Submission::unknown("exception", what) : Submission::not_accepted(kNotSent, what);
   clean(reply.submission);
   return reply;
 }

@@ -16,9 +16,10 @@ struct Verdict {
 
 /// Holds a plugin's claim against what the runtime saw and what the contract lists.
 ///
-/// `may_have_sent` false means that the attempt's announcement was revoked before any byte: then nothing but a
-/// listed refusal or a listed duplicate stands beside `not_accepted`. Otherwise a refusal needs an answer to the
-/// money-moving request and a code listed with that meaning, and a success needs an answer; all else is unknown.
+/// `may_have_sent` false means that the attempt's announcement was revoked before any byte: then nothing but
+/// a listed refusal or a listed duplicate stands beside `not_accepted`. Otherwise a refusal needs an answer
+/// to the money-moving request and a code listed with that meaning, and a success needs an answer; all else
+/// is unknown.
 Verdict judge_claim(const Contract& contract, const CallContext& call, bool may_have_sent, Submission claim);
 
 /// For a submit that ended in an exception.

@@ -19,7 +19,7 @@ constexpr Milliseconds kHeartbeat{500};
 constexpr Milliseconds kExitGrace{1'000};
 constexpr Milliseconds kSendLogRetry{10};
 constexpr Milliseconds kSendLogLimit{5'000};
-constexpr Milliseconds kReplySlack{5'000};   // for requests that a submit makes around the money-moving one
+constexpr Milliseconds kReplySlack{5'000};  // for requests that a submit makes around the money-moving one
 constexpr Milliseconds kQueryBurst{50};
 constexpr Milliseconds kLongestQueryWait{30'000};
 constexpr Clock::time_point kNever = Clock::time_point::max();
@@ -58,6 +58,33 @@ std::string sentence(const std::vector<Problem>& problems) {
   return text;
 }
 
+/// `text` with every secret of the configuration blotted out: plugins quote what they please.
+void blot(std::string& text, const json::object& secrets) {
+  constexpr std::size_t kShortest = 4;  // shorter ones would blot out ordinary words
+  for (const auto& secret : secrets) {
+    if (!secret.value().is_array()) continue;
+    for (const json::value& value : secret.value().get_array()) {
+      if (!value.is_string() || value.get_string().size() < kShortest) continue;
+      const std::string_view hidden = value.get_string();
+      for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at)) {
+        text.replace(at, hidden.size(), "***");
+      }
+    }
+  }
+}
+
+void blot(json::value& value, const json::object& secrets) {
+  if (json::string* text = value.if_string()) {
+    std::string copy(*text);
+    blot(copy, secrets);
+    if (copy != std::string_view(*text)) *text = copy;
+  } else if (json::array* items = value.if_array()) {
+    for (json::value& item : *items) blot(item, secrets);
+  } else if (json::object* object = value.if_object()) {
+    for (auto& member : *object) blot(member.value(), secrets);
+  }
+}
+
 Logger::Level level_of(const std::string& name) {
   if (name == "debug") return Logger::Level::debug;
   if (name == "warning") return Logger::Level::warning;
@@ -67,7 +94,8 @@ Logger::Level level_of(const std::string& name) {
 
 }  // namespace
 
-SupervisedProvider::SupervisedProvider(asio::any_io_executor executor, std::shared_ptr<const SupervisorOptions> options,
+SupervisedProvider::SupervisedProvider(asio::any_io_executor executor,
+                                       std::shared_ptr<const SupervisorOptions> options,
                                        ProviderConfig config)
     : executor_(executor), options_(std::move(options)), config_(std::move(config)), changed_(executor) {}
 
@@ -86,7 +114,8 @@ void SupervisedProvider::launch() {
   });
 }
 
-// --- the life of a provider --------------------------------------------------------------------------------------
+// --- the life of a provider
+// --------------------------------------------------------------------------------------
 
 Awaitable<void> SupervisedProvider::live(Self self) {
   while (!self->stopping_ && !co_await take_over_send_log(self)) {
@@ -100,7 +129,9 @@ Awaitable<void> SupervisedProvider::live(Self self) {
     }
     const RunEnd end = co_await run_process(self);
     if (self->stopping_) break;
-    if (end == RunEnd::refused) {
+    if (std::exchange(self->replacing_, false)) {
+      self->set_state(ProviderState::restarting);
+    } else if (end == RunEnd::refused) {
       self->log(Logger::Level::error, "provider.refused", self->last_error_);
       co_await stand_still(self, ProviderState::stopped);
     } else {
@@ -148,7 +179,8 @@ Awaitable<SupervisedProvider::RunEnd> SupervisedProvider::run_process(Self self)
     co_await begin(self, Clock::now() + self->options_->start_limit);
     self->last_error_.clear();
     self->set_state(self->stopping_ ? ProviderState::draining : ProviderState::ready);
-    self->log(Logger::Level::info, "provider.ready", "plugin " + self->plugin_name_ + " " + self->plugin_version_,
+    self->log(Logger::Level::info, "provider.ready",
+              "plugin " + self->plugin_name_ + " " + self->plugin_version_,
               {{"pid", self->process_->pid()}, {"account_scope", self->account_scope_}});
     while (!self->process_end_) co_await self->changed_.wait_until(kNever);
   } catch (const ProviderRefused& refused) {
@@ -160,8 +192,10 @@ Awaitable<SupervisedProvider::RunEnd> SupervisedProvider::run_process(Self self)
   }
   const bool died = !self->lost_.empty() || self->process_end_;
   co_await end_process(self);
-  if (end == RunEnd::crashed && died && self->process_end_) self->last_error_ = "its process " + self->process_end_->text();
+  if (end == RunEnd::crashed && died && self->process_end_)
+    self->last_error_ = "its process " + self->process_end_->text();
   if (!self->kill_reason_.empty()) self->last_error_ = self->kill_reason_;
+  self->last_error_ = self->scrubbed(self->last_error_);
   co_return self->stopping_ ? RunEnd::stopped : end;
 }
 
@@ -174,9 +208,10 @@ std::shared_ptr<ProviderProcess> SupervisedProvider::spawn_process() {
   beats_missed_ = 0;
   SpawnOptions spawn;
   spawn.executable = options_->provider_executable;
-  spawn.arguments = {"--provider", config_.name, "--plugin", config_.plugin_path.string(), "--send-log",
-                                   (options_->state_directory / (config_.name + ".sendlog")).string(), "--host-pid",
-                                   std::to_string(::getpid())};
+  spawn.arguments = {"--provider", config_.name,
+                     "--plugin",   config_.plugin_path.string(),
+                     "--send-log", (options_->state_directory / (config_.name + ".sendlog")).string(),
+                     "--host-pid", std::to_string(::getpid())};
   if (!config_.plugin_name.empty()) {
     spawn.arguments.insert(spawn.arguments.end(), {"--plugin-name", config_.plugin_name});
   }
@@ -184,7 +219,10 @@ std::shared_ptr<ProviderProcess> SupervisedProvider::spawn_process() {
   auto process = ProviderProcess::start(
       executor_, spawn,
       {.on_notice = [self](json::object notice) { self->on_notice(std::move(notice)); },
-       .on_stderr_line = [self](std::string line) { self->log(Logger::Level::warning, "provider.stderr", std::move(line)); },
+       .on_stderr_line =
+           [self](std::string line) {
+             self->log(Logger::Level::warning, "provider.stderr", std::move(line));
+           },
        .on_lost =
            [self](std::string why) {
              self->lost_ = std::move(why);
@@ -211,12 +249,15 @@ Awaitable<void> SupervisedProvider::begin(Self self, Clock::time_point limit) {
     // Only what is wrong with the library itself is final; a send log that is still locked passes.
     while (!self->process_end_ && Clock::now() < limit) co_await self->changed_.wait_until(limit);
     constexpr int kPluginRefused = 65;
-    if (self->process_end_ && self->process_end_->exit_code == kPluginRefused) throw ProviderRefused(self->refused_);
+    if (self->process_end_ && self->process_end_->exit_code == kPluginRefused)
+      throw ProviderRefused(self->refused_);
     throw StartFailed(self->refused_);
   }
-  if (self->process_end_) throw StartFailed("its process " + self->process_end_->text() + " while it loaded the plugin");
+  if (self->process_end_)
+    throw StartFailed("its process " + self->process_end_->text() + " while it loaded the plugin");
   if (!self->hello_) {
-    throw StartFailed("the plugin was not loaded within " + std::to_string(self->options_->start_limit.count()) + " ms");
+    throw StartFailed("the plugin was not loaded within " +
+                      std::to_string(self->options_->start_limit.count()) + " ms");
   }
   self->plugin_name_ = wire::text_field(*self->hello_, "name");
   self->plugin_version_ = wire::text_field(*self->hello_, "version");
@@ -228,10 +269,12 @@ Awaitable<void> SupervisedProvider::begin(Self self, Clock::time_point limit) {
   }
 }
 
-/// Checks the settings here, has the process check them again and make the plugin, and takes over its contract.
+/// Checks the settings here, has the process check them again and make the plugin, and takes over its
+/// contract.
 Awaitable<void> SupervisedProvider::configure(Self self, ProviderConfig config, Milliseconds timeout) {
   const auto schema = schema_from_json(wire::field(*self->hello_, "schema"));
-  if (!schema) throw ProviderRefused("its settings schema is not one: " + std::string(BadInput(schema.error()).what()));
+  if (!schema)
+    throw ProviderRefused("its settings schema is not one: " + std::string(BadInput(schema.error()).what()));
   std::vector<Problem> problems;
   HttpOptions::parse(config.http, problems);
   Settings::check(*schema, config.settings, config.secrets, problems);
@@ -244,7 +287,8 @@ Awaitable<void> SupervisedProvider::configure(Self self, ProviderConfig config, 
   const json::value answer = co_await self->process_->call("configure", std::move(body), timeout);
   if (!answer.is_object()) throw StartFailed("the answer to configure is not an object");
   auto contract = contract_from_json(wire::object_field(answer.get_object(), "contract"));
-  if (!contract) throw ProviderRefused("its contract is not one: " + std::string(BadInput(contract.error()).what()));
+  if (!contract)
+    throw ProviderRefused("its contract is not one: " + std::string(BadInput(contract.error()).what()));
   self->account_scope_ = wire::text_field(answer.get_object(), "account_scope");
   self->contract_ = *std::move(contract);
   self->config_ = std::move(config);
@@ -278,10 +322,11 @@ Awaitable<void> SupervisedProvider::after_crash(Self self) {
   ++self->restarts_;
   self->set_state(ProviderState::restarting);
   const int doublings = std::min(self->crashes_in_a_row_ - 1, 16);
-  const auto delay =
-      with_jitter(std::min(self->options_->longest_restart_delay, self->options_->first_restart_delay * (1 << doublings)));
+  const auto delay = with_jitter(std::min(self->options_->longest_restart_delay,
+                                          self->options_->first_restart_delay * (1 << doublings)));
   const auto restart_at = Clock::now() + delay;
-  while (!self->stopping_ && !self->wake_ && Clock::now() < restart_at) co_await self->changed_.wait_until(restart_at);
+  while (!self->stopping_ && !self->wake_ && Clock::now() < restart_at)
+    co_await self->changed_.wait_until(restart_at);
 }
 
 Awaitable<void> SupervisedProvider::quarantine(Self self, std::string reason) {
@@ -317,10 +362,15 @@ void SupervisedProvider::lift() {
 
 Awaitable<std::vector<Problem>> SupervisedProvider::reconfigure(ProviderConfig config) {
   const Self self = shared_from_this();
-  const bool same_library = config.plugin_path == config_.plugin_path && config.plugin_name == config_.plugin_name;
+  const bool same_library =
+      config.plugin_path == config_.plugin_path && config.plugin_name == config_.plugin_name;
   if (state_ != ProviderState::ready || !same_library) {
     config_ = std::move(config);
-    if (state_ == ProviderState::ready) kill_process("another plugin library was configured");
+    if (state_ == ProviderState::ready) {
+      replacing_ = true;
+      set_state(ProviderState::draining);
+      co_await stop_process(self);
+    }
     if (!quarantine_) lift();
     co_return std::vector<Problem>{};
   }
@@ -334,8 +384,8 @@ Awaitable<std::vector<Problem>> SupervisedProvider::reconfigure(ProviderConfig c
   co_return std::vector<Problem>{};
 }
 
-/// Counts beats that did not come, not time: a host that was itself stopped for a while must not take it out on
-/// its providers.
+/// Counts beats that did not come, not time: a host that was itself stopped for a while must not take it out
+/// on its providers.
 Awaitable<void> SupervisedProvider::watch_heartbeat(Self self, std::shared_ptr<ProviderProcess> process) {
   const auto limit = static_cast<int>(self->options_->heartbeat_limit / kHeartbeat);
   asio::steady_timer timer(self->executor_);
@@ -345,7 +395,8 @@ Awaitable<void> SupervisedProvider::watch_heartbeat(Self self, std::shared_ptr<P
     co_await timer.async_wait(asio::use_awaitable);
     if (self->process_ != process || self->process_end_) co_return;
     if (!self->hello_ || ++self->beats_missed_ < std::max(limit, 2)) continue;
-    self->kill_process("it gave no sign of life for " + std::to_string(self->options_->heartbeat_limit.count()) +
+    self->kill_process("it gave no sign of life for " +
+                       std::to_string(self->options_->heartbeat_limit.count()) +
                        " ms: the plugin spins or blocks, or the process is stopped");
     co_return;
   }
@@ -361,27 +412,35 @@ Awaitable<void> SupervisedProvider::stop() {
   const Self self = shared_from_this();
   stopping_ = true;
   if (state_ == ProviderState::ready) set_state(ProviderState::draining);
-  const auto drained_by = Clock::now() + options_->drain_limit;
-  while (!in_flight_.empty() && process_ && !process_end_ && Clock::now() < drained_by) {
-    co_await changed_.wait_until(drained_by);
-  }
   changed_.notify();
-  const auto process = process_;
-  if (process && !process_end_ && hello_) {
+  co_await stop_process(self);
+  changed_.notify();
+  while (!ended_) co_await changed_.wait_for(Milliseconds(100));
+}
+
+/// Drains and ends the process: asked, then told, then forced.
+Awaitable<void> SupervisedProvider::stop_process(Self self) {
+  const auto process = self->process_;
+  if (!process) co_return;
+  const auto gone = [&] { return self->process_ != process || self->process_end_.has_value(); };
+  const auto drained_by = Clock::now() + self->options_->drain_limit;
+  while (!self->in_flight_.empty() && !gone() && Clock::now() < drained_by) {
+    co_await self->changed_.wait_until(drained_by);
+  }
+  if (!gone() && self->hello_) {
     try {
-      co_await process->call("stop", {}, options_->stop_limit);
+      co_await process->call("stop", {}, self->options_->stop_limit);
     } catch (const CallFailed& failed) {
-      if (!process_end_) log(Logger::Level::warning, "provider.stop_hangs", failed.what());
+      if (!gone()) self->log(Logger::Level::warning, "provider.stop_hangs", failed.what());
     }
   }
-  if (process && !process_end_) co_await changed_.wait_for(options_->terminate_limit / 2);
-  if (process && !process_end_) {
-    process->signal(SIGTERM);
-    const auto terminated_by = Clock::now() + options_->terminate_limit;
-    while (!process_end_ && Clock::now() < terminated_by) co_await changed_.wait_until(terminated_by);
-  }
-  kill_process("it did not stop when told to");
-  while (!ended_) co_await changed_.wait_for(Milliseconds(100));
+  const auto left_by = Clock::now() + self->options_->terminate_limit;
+  while (!gone() && !process->is_open() && Clock::now() < left_by)
+    co_await self->changed_.wait_until(left_by);
+  if (!gone()) process->signal(SIGTERM);
+  const auto terminated_by = Clock::now() + self->options_->terminate_limit;
+  while (!gone() && Clock::now() < terminated_by) co_await self->changed_.wait_until(terminated_by);
+  if (!gone()) self->kill_process("it did not stop when told to");
 }
 
 Awaitable<void> SupervisedProvider::left_starting(Clock::time_point limit) {
@@ -401,7 +460,8 @@ ProviderStatus SupervisedProvider::status() const {
           .quarantine = quarantine_};
 }
 
-// --- notices -----------------------------------------------------------------------------------------------------
+// --- notices
+// -----------------------------------------------------------------------------------------------------
 
 void SupervisedProvider::on_notice(json::object notice) {
   beats_missed_ = 0;
@@ -438,8 +498,9 @@ void SupervisedProvider::forward_samples(const json::object& notice) {
         !(*parts)[2].is_int64()) {
       throw wire::WireError("a sample is not one");
     }
-    options_->on_http(config_.name, {std::string((*parts)[0].get_string()), std::string((*parts)[1].get_string()),
-                                     std::chrono::microseconds((*parts)[2].get_int64())});
+    options_->on_http(config_.name,
+                      {std::string((*parts)[0].get_string()), std::string((*parts)[1].get_string()),
+                       std::chrono::microseconds((*parts)[2].get_int64())});
   }
 }
 
@@ -450,27 +511,38 @@ void SupervisedProvider::set_state(ProviderState state) {
   if (options_->on_state) options_->on_state(config_.name, state);
 }
 
-void SupervisedProvider::log(Logger::Level level, std::string event, std::string message, json::object fields) const {
-  if (options_->on_log) {
-    options_->on_log({config_.name, level, std::move(event), std::move(message), std::move(fields)});
-  }
+void SupervisedProvider::log(Logger::Level level, std::string event, std::string message,
+                             json::object fields) const {
+  if (!options_->on_log) return;
+  json::value blotted = std::move(fields);
+  blot(blotted, config_.secrets);
+  options_->on_log(
+      {config_.name, level, std::move(event), scrubbed(std::move(message)), std::move(blotted.get_object())});
 }
 
-// --- calls -------------------------------------------------------------------------------------------------------
+std::string SupervisedProvider::scrubbed(std::string text) const {
+  blot(text, config_.secrets);
+  return text;
+}
+
+// --- calls
+// -------------------------------------------------------------------------------------------------------
 
 Awaitable<json::value> SupervisedProvider::call(Self self, std::string operation, json::object body,
                                                 Milliseconds timeout) {
   const auto process = self->process_;
   const bool serving = self->state_ == ProviderState::ready || self->state_ == ProviderState::draining;
   if (!process || !serving) {
-    throw CallFailed(false, "the provider " + self->config_.name + " is " + std::string(to_string(self->state_)));
+    throw CallFailed(false,
+                     "the provider " + self->config_.name + " is " + std::string(to_string(self->state_)));
   }
   try {
     co_return co_await process->call(operation, std::move(body), timeout);
   } catch (const PluginError& error) {
-    throw PluginError(error.type(), self->config_.name + ": " + error.what(), error.problems());
+    throw PluginError(error.type(), self->scrubbed(self->config_.name + ": " + error.what()),
+                      error.problems());
   } catch (const CallFailed& failed) {
-    throw CallFailed(failed.reached_process(), self->config_.name + ": " + failed.what());
+    throw CallFailed(failed.reached_process(), self->scrubbed(self->config_.name + ": " + failed.what()));
   }
 }
 
@@ -489,8 +561,8 @@ auto decoded(const std::string& name, Decode decode, const json::value& answer) 
 }  // namespace
 
 Awaitable<std::optional<Problem>> SupervisedProvider::check_destination(std::string destination) {
-  const auto answer =
-      co_await call(shared_from_this(), "check_destination", {{"destination", destination}}, kQuickCallTimeout);
+  const auto answer = co_await call(shared_from_this(), "check_destination", {{"destination", destination}},
+                                    kQuickCallTimeout);
   if (answer.is_null()) co_return std::nullopt;
   co_return decoded(name(), wire::decode_problem, answer);
 }
@@ -498,7 +570,8 @@ Awaitable<std::optional<Problem>> SupervisedProvider::check_destination(std::str
 Awaitable<Prepared> SupervisedProvider::prepare(Order order, Milliseconds timeout) {
   json::object body;
   body["order"] = wire::encode(order);
-  co_return decoded(name(), wire::decode_prepared, co_await call(shared_from_this(), "prepare", std::move(body), timeout));
+  co_return decoded(name(), wire::decode_prepared,
+                    co_await call(shared_from_this(), "prepare", std::move(body), timeout));
 }
 
 bool SupervisedProvider::announce(const std::string& attempt_id) {
@@ -528,7 +601,8 @@ Awaitable<SubmitReply> SupervisedProvider::submit(Order order, Prepared prepared
 SubmitReply SupervisedProvider::without_answer(SendLogTicket ticket, const std::string& why) {
   SubmitReply reply;
   if (send_log_->revoke(ticket)) {
-    reply.submission = Submission::not_accepted("not_sent", why + "; the send log proves that nothing was sent");
+    reply.submission =
+        Submission::not_accepted("not_sent", why + "; the send log proves that nothing was sent");
   } else {
     reply.submission = Submission::unknown("no_answer", why);
     reply.evidence.bytes_left = true;
@@ -536,13 +610,15 @@ SubmitReply SupervisedProvider::without_answer(SendLogTicket ticket, const std::
   return reply;
 }
 
-Awaitable<SubmitReply> SupervisedProvider::submit(Self self, Order order, Prepared prepared, std::string attempt_id,
-                                                  BootTime deadline) {
+Awaitable<SubmitReply> SupervisedProvider::submit(Self self, Order order, Prepared prepared,
+                                                  std::string attempt_id, BootTime deadline) {
   const auto ticket = self->send_log_ ? self->send_log_->find(attempt_id) : std::nullopt;
   if (!ticket) {
-    co_return SubmitReply{Submission::not_accepted("not_sent", "the attempt was not announced in the send log"), {}};
+    co_return SubmitReply{
+        Submission::not_accepted("not_sent", "the attempt was not announced in the send log"), {}};
   }
-  const auto left = std::chrono::duration_cast<Milliseconds>(std::chrono::nanoseconds(deadline.ns - BootTime::now().ns));
+  const auto left =
+      std::chrono::duration_cast<Milliseconds>(std::chrono::nanoseconds(deadline.ns - BootTime::now().ns));
   const auto timeout = std::max(left, Milliseconds(0)) + self->contract_.response_timeout + kReplySlack;
   SubmitReply reply;
   try {
@@ -552,8 +628,15 @@ Awaitable<SubmitReply> SupervisedProvider::submit(Self self, Order order, Prepar
                       {"deadline_ns", deadline.ns}};
     body["order"] = wire::encode(order);
     body["prepared"] = wire::encode(prepared);
-    reply = decoded(self->name(), wire::decode_submit_reply, co_await call(self, "submit", std::move(body), timeout));
+    reply = decoded(self->name(), wire::decode_submit_reply,
+                    co_await call(self, "submit", std::move(body), timeout));
+    reply.submission.message = self->scrubbed(std::move(reply.submission.message));
+    const bool claims_not_sent =
+        reply.submission.kind == Submission::Kind::not_accepted && !reply.evidence.bytes_left;
     if (self->send_log_->may_have_sent(*ticket)) reply.evidence.bytes_left = true;
+    if (claims_not_sent && reply.evidence.bytes_left) {
+      reply.submission.kind = Submission::Kind::unknown;  // the log is the stronger witness
+    }
   } catch (const CallFailed& failed) {
     reply = self->without_answer(*ticket, failed.what());
   }
@@ -568,7 +651,8 @@ Awaitable<void> SupervisedProvider::take_query_token(Self self) {
   const auto interval = std::chrono::nanoseconds(1'000'000'000) / self->contract_.query_rate_per_s;
   const auto mine = std::max(self->next_query_, now - kQueryBurst);
   if (mine - now > kLongestQueryWait) {
-    throw CallFailed(false, self->config_.name + ": too many queries are waiting for the contract's rate limit");
+    throw CallFailed(false,
+                     self->config_.name + ": too many queries are waiting for the contract's rate limit");
   }
   self->next_query_ = mine + interval;
   if (mine <= now) co_return;
@@ -582,7 +666,10 @@ Awaitable<Status> SupervisedProvider::query(Order order, Prepared prepared, std:
   json::object body{{"provider_ref", provider_ref}};
   body["order"] = wire::encode(order);
   body["prepared"] = wire::encode(prepared);
-  co_return decoded(name(), wire::decode_status, co_await call(self, "query", std::move(body), options_->call_timeout));
+  Status status = decoded(name(), wire::decode_status,
+                          co_await call(self, "query", std::move(body), options_->call_timeout));
+  status.message = scrubbed(std::move(status.message));
+  co_return status;
 }
 
 Awaitable<Balance> SupervisedProvider::balance() {

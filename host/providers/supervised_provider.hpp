@@ -10,7 +10,8 @@
 namespace payoutd::providers {
 
 /// One provider of the supervisor: its process now and over restarts, and the host's side of its send log.
-class SupervisedProvider final : public ProviderHandle, public std::enable_shared_from_this<SupervisedProvider> {
+class SupervisedProvider final : public ProviderHandle,
+                                 public std::enable_shared_from_this<SupervisedProvider> {
  public:
   SupervisedProvider(boost::asio::any_io_executor executor, std::shared_ptr<const SupervisorOptions> options,
                      ProviderConfig config);
@@ -33,7 +34,8 @@ class SupervisedProvider final : public ProviderHandle, public std::enable_share
   Awaitable<Prepared> prepare(Order order, std::chrono::milliseconds timeout) override;
   bool announce(const std::string& attempt_id) override;
   void retire(const std::string& attempt_id) override;
-  Awaitable<SubmitReply> submit(Order order, Prepared prepared, std::string attempt_id, BootTime deadline) override;
+  Awaitable<SubmitReply> submit(Order order, Prepared prepared, std::string attempt_id,
+                                BootTime deadline) override;
   Awaitable<Status> query(Order order, Prepared prepared, std::string provider_ref) override;
   Awaitable<Balance> balance() override;
   Awaitable<Lane> maintain(Lane lane) override;
@@ -56,6 +58,7 @@ class SupervisedProvider final : public ProviderHandle, public std::enable_share
   static Awaitable<void> quarantine(Self self, std::string reason);
   static Awaitable<void> stand_still(Self self, ProviderState state);
   static Awaitable<void> end_process(Self self);
+  static Awaitable<void> stop_process(Self self);
   static Awaitable<void> watch_heartbeat(Self self, std::shared_ptr<ProviderProcess> process);
   static Awaitable<SubmitReply> submit(Self self, Order order, Prepared prepared, std::string attempt_id,
                                        BootTime deadline);
@@ -68,7 +71,9 @@ class SupervisedProvider final : public ProviderHandle, public std::enable_share
   void forward_log(const boost::json::object& notice);
   void forward_samples(const boost::json::object& notice);
   void set_state(ProviderState state);
-  void log(Logger::Level level, std::string event, std::string message, boost::json::object fields = {}) const;
+  void log(Logger::Level level, std::string event, std::string message,
+           boost::json::object fields = {}) const;
+  std::string scrubbed(std::string text) const;
   void kill_process(const std::string& reason);
   void release(const std::string& attempt_id);
   SubmitReply without_answer(SendLogTicket ticket, const std::string& why);
@@ -83,7 +88,8 @@ class SupervisedProvider final : public ProviderHandle, public std::enable_share
   std::string plugin_version_;
 
   std::unique_ptr<SendLog> send_log_;
-  std::unordered_set<std::string> in_flight_;  // announced and not yet answered: bounded by contract.concurrency
+  std::unordered_set<std::string>
+      in_flight_;  // announced and not yet answered: bounded by contract.concurrency
 
   std::shared_ptr<ProviderProcess> process_;
   std::optional<ProcessEnd> process_end_;
@@ -101,6 +107,7 @@ class SupervisedProvider final : public ProviderHandle, public std::enable_share
   int crashes_in_a_row_ = 0;
   std::chrono::steady_clock::time_point next_query_{};
   bool stopping_ = false;
+  bool replacing_ = false;  // the process ends because another library takes its place
   bool ended_ = false;
   bool wake_ = false;  // lift() or reconfigure() wants a start now
   Event changed_;

@@ -20,7 +20,8 @@ bool is_name(const std::string& name) {
 class ProcessSupervisor final : public Supervisor {
  public:
   ProcessSupervisor(asio::any_io_executor executor, SupervisorOptions options)
-      : executor_(std::move(executor)), options_(std::make_shared<const SupervisorOptions>(std::move(options))) {}
+      : executor_(std::move(executor)),
+        options_(std::make_shared<const SupervisorOptions>(std::move(options))) {}
 
   ~ProcessSupervisor() override {
     if (lock_ >= 0) ::close(lock_);
@@ -29,7 +30,8 @@ class ProcessSupervisor final : public Supervisor {
   void start(std::vector<ProviderConfig> configs) override {
     lock_state_directory();
     for (ProviderConfig& config : configs) {
-      if (!is_name(config.name)) throw std::invalid_argument("'" + config.name + "' is not a name for a provider");
+      if (!is_name(config.name))
+        throw std::invalid_argument("'" + config.name + "' is not a name for a provider");
       if (find(config.name) != nullptr) {
         throw std::invalid_argument("the provider " + config.name + " is configured twice");
       }

@@ -16,12 +16,12 @@ namespace payoutd::providers {
 
 /// One configured provider.
 struct ProviderConfig {
-  std::string name;                  ///< of the instance, such as `momo-ci`; letters, digits, `-`, `_`
+  std::string name;  ///< of the instance, such as `momo-ci`; letters, digits, `-`, `_`
   std::filesystem::path plugin_path;
-  std::string plugin_name;           ///< what the library must call itself; empty: anything
-  boost::json::object settings;      ///< as Settings::check reads them
-  boost::json::object secrets;       ///< name → [current, previous?]
-  boost::json::object http;          ///< as HttpOptions::parse reads them
+  std::string plugin_name;       ///< what the library must call itself; empty: anything
+  boost::json::object settings;  ///< as Settings::check reads them
+  boost::json::object secrets;   ///< name → [current, previous?]
+  boost::json::object http;      ///< as HttpOptions::parse reads them
 };
 
 struct QuarantineRecord {
@@ -51,12 +51,12 @@ struct SupervisorOptions {
   std::filesystem::path state_directory;      ///< holds the send logs; one host at a time
   Environment environment = Environment::dev;
 
-  std::chrono::milliseconds start_limit{10'000};      ///< from the process's start until its plugin is configured
-  std::chrono::milliseconds heartbeat_limit{5'000};   ///< without a sign of life the process is killed
-  std::chrono::milliseconds call_timeout{30'000};     ///< query, balance, probe, maintain
-  std::chrono::milliseconds drain_limit{35'000};      ///< for submits in flight when the provider stops
-  std::chrono::milliseconds stop_limit{2'000};        ///< for the plugin's destructor; then SIGTERM …
-  std::chrono::milliseconds terminate_limit{1'000};   ///< … and then SIGKILL
+  std::chrono::milliseconds start_limit{10'000};  ///< from the process's start until its plugin is configured
+  std::chrono::milliseconds heartbeat_limit{5'000};  ///< without a sign of life the process is killed
+  std::chrono::milliseconds call_timeout{30'000};    ///< query, balance, probe, maintain
+  std::chrono::milliseconds drain_limit{35'000};     ///< for submits in flight when the provider stops
+  std::chrono::milliseconds stop_limit{2'000};       ///< for the plugin's destructor; then SIGTERM …
+  std::chrono::milliseconds terminate_limit{1'000};  ///< … and then SIGKILL
   std::chrono::milliseconds first_restart_delay{100};
   std::chrono::milliseconds longest_restart_delay{30'000};
   int crashes_until_quarantine = 5;
@@ -74,11 +74,11 @@ struct ProviderStatus {
   ProviderState state = ProviderState::starting;
   std::string plugin_name;
   std::string plugin_version;
-  pid_t pid = 0;       ///< 0: no process
-  int restarts = 0;    ///< since the host started
+  pid_t pid = 0;     ///< 0: no process
+  int restarts = 0;  ///< since the host started
   int submits_in_flight = 0;
-  std::string last_error;           ///< the sentence; empty if nothing is wrong
-  std::vector<Problem> problems;    ///< of its settings, if those are why it stands still
+  std::string last_error;         ///< the sentence; empty if nothing is wrong
+  std::vector<Problem> problems;  ///< of its settings, if those are why it stands still
   std::optional<QuarantineRecord> quarantine;
 };
 
@@ -88,8 +88,8 @@ class StateDirectoryError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Keeps one process per configured provider running. Providers know nothing of each other: none delays another.
-/// All functions run on the executor's thread.
+/// Keeps one process per configured provider running. Providers know nothing of each other: none delays
+/// another. All functions run on the executor's thread.
 class Supervisor {
  public:
   static std::unique_ptr<Supervisor> make(boost::asio::any_io_executor executor, SupervisorOptions options);
@@ -99,7 +99,8 @@ class Supervisor {
   /// std::invalid_argument for a name that is not one or occurs twice.
   virtual void start(std::vector<ProviderConfig> configs) = 0;
 
-  /// Until no provider is `starting` any more, at most `limit`. Only then are inherited send logs known for all.
+  /// Until no provider is `starting` any more, at most `limit`. Only then are inherited send logs known for
+  /// all.
   virtual Awaitable<void> settled(std::chrono::milliseconds limit) = 0;
 
   /// nullptr if there is none of that name. Handles live as long as the supervisor.
@@ -110,8 +111,8 @@ class Supervisor {
   /// Lets a quarantined or standing provider start again at once. False: no such provider.
   virtual Awaitable<bool> lift(std::string name) = 0;
 
-  /// New settings or secrets. A running plugin is configured again without losing calls; one that refuses them keeps
-  /// the old ones. Returns the problems; one that stands still is started with the new ones.
+  /// New settings or secrets. A running plugin is configured again without losing calls; one that refuses
+  /// them keeps the old ones. Returns the problems; one that stands still is started with the new ones.
   virtual Awaitable<std::vector<Problem>> reconfigure(ProviderConfig config) = 0;
 
   /// Drains and stops all providers, side by side. Afterwards no process is left.

@@ -6,7 +6,9 @@ namespace {
 namespace json = boost::json;
 using TimePoint = std::chrono::system_clock::time_point;
 
-std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string quoted(std::string_view name) {
+  return "'" + std::string(name) + "'";
+}
 
 /// Reads one object field by field and, at the end, refuses whatever was not asked for.
 class Fields {
@@ -148,9 +150,12 @@ std::vector<std::pair<std::string, std::string>> decode_headers(const json::valu
 
 std::string_view webhook_kind(WebhookReading::Kind kind) {
   switch (kind) {
-    case WebhookReading::Kind::hint: return "hint";
-    case WebhookReading::Kind::verified: return "verified";
-    case WebhookReading::Kind::rejected: return "rejected";
+    case WebhookReading::Kind::hint:
+      return "hint";
+    case WebhookReading::Kind::verified:
+      return "verified";
+    case WebhookReading::Kind::rejected:
+      return "rejected";
   }
   return "rejected";
 }
@@ -180,10 +185,14 @@ std::size_t character_length(std::string_view text) {
 }  // namespace
 
 json::object encode(const Order& order) {
-  return {{"payout_id", order.payout_id},       {"reference", order.reference},
-          {"money", encode_money(order.money)}, {"destination", order.destination},
-          {"note", order.note},                 {"lane", order.lane},
-          {"lane_state", order.lane_state},     {"callback_url", order.callback_url}};
+  return {{"payout_id", order.payout_id},
+          {"reference", order.reference},
+          {"money", encode_money(order.money)},
+          {"destination", order.destination},
+          {"note", order.note},
+          {"lane", order.lane},
+          {"lane_state", order.lane_state},
+          {"callback_url", order.callback_url}};
 }
 
 Order decode_order(const json::value& value) {
@@ -208,7 +217,8 @@ json::object encode(const Prepared& prepared) {
                    {"reference_spent", prepared.reference_spent}};
   if (prepared.valid_until) {
     out["valid_until_us"] =
-        std::chrono::duration_cast<std::chrono::microseconds>(prepared.valid_until->time_since_epoch()).count();
+        std::chrono::duration_cast<std::chrono::microseconds>(prepared.valid_until->time_since_epoch())
+            .count();
   }
   if (prepared.cost) out["cost"] = encode_money(*prepared.cost);
   return out;
@@ -313,7 +323,9 @@ Balance decode_balance(const json::value& value) {
   return balance;
 }
 
-json::object encode(const Lane& lane) { return {{"name", lane.name}, {"state", lane.state}}; }
+json::object encode(const Lane& lane) {
+  return {{"name", lane.name}, {"state", lane.state}};
+}
 
 Lane decode_lane(const json::value& value) {
   Fields fields(value, "lane");
@@ -343,9 +355,12 @@ Webhook decode_webhook(const json::value& value) {
 }
 
 json::object encode(const WebhookReading& reading) {
-  return {{"kind", webhook_kind(reading.kind)},      {"reference", reading.reference},
-          {"provider_ref", reading.provider_ref},    {"status", encode(reading.status)},
-          {"key_id", reading.key_id},                {"reason", reading.reason}};
+  return {{"kind", webhook_kind(reading.kind)},
+          {"reference", reading.reference},
+          {"provider_ref", reading.provider_ref},
+          {"status", encode(reading.status)},
+          {"key_id", reading.key_id},
+          {"reason", reading.reason}};
 }
 
 WebhookReading decode_webhook_reading(const json::value& value) {
@@ -368,7 +383,9 @@ WebhookReading decode_webhook_reading(const json::value& value) {
   return reading;
 }
 
-json::object encode(const Problem& problem) { return {{"field", problem.field}, {"reason", problem.reason}}; }
+json::object encode(const Problem& problem) {
+  return {{"field", problem.field}, {"reason", problem.reason}};
+}
 
 Problem decode_problem(const json::value& value) {
   Fields fields(value, "problem");
@@ -482,7 +499,9 @@ void make_sendable(json::object& object, int depth) {
 
 }  // namespace
 
-void make_sendable(json::object& object) { make_sendable(object, 24); }
+void make_sendable(json::object& object) {
+  make_sendable(object, 24);
+}
 
 const json::value& field(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);

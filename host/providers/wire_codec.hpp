@@ -18,8 +18,8 @@ class WireError : public std::runtime_error {
 
 inline constexpr std::size_t kMaxArtefactBytes = 64u << 10;
 
-// Encoding and decoding are exact inverses. Decoding is strict: a missing field, one of another type and one that
-// is not known are WireErrors. Artefacts, webhook bodies and webhook header values travel as base64.
+// Encoding and decoding are exact inverses. Decoding is strict: a missing field, one of another type and one
+// that is not known are WireErrors. Artefacts, webhook bodies and webhook header values travel as base64.
 
 boost::json::object encode(const Order& order);
 boost::json::object encode(const Prepared& prepared);
@@ -49,8 +49,8 @@ std::string base64(std::string_view bytes);
 /// nullopt unless `text` is exactly what base64() makes.
 std::optional<std::string> from_base64(std::string_view text);
 
-/// `text` with every byte that is not part of well-formed UTF-8 replaced by U+FFFD, cut at a character's border
-/// to at most `max_bytes`. What a plugin quotes from a provider may be anything.
+/// `text` with every byte that is not part of well-formed UTF-8 replaced by U+FFFD, cut at a character's
+/// border to at most `max_bytes`. What a plugin quotes from a provider may be anything.
 std::string clean_text(std::string_view text, std::size_t max_bytes);
 
 /// Makes every text in `object`, keys included, well-formed UTF-8, so that the other side can read the frame;

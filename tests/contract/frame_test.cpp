@@ -1,10 +1,11 @@
 // Frames and the channel: what one side writes the other side reads, and nothing else.
+#include "providers/frame.hpp"
+
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "host_fixture.hpp"
 #include "providers/channel.hpp"
-#include "providers/frame.hpp"
 
 using namespace contract_tests;
 using namespace payoutd::providers;
@@ -22,7 +23,8 @@ void feed(FrameReader& reader, std::string_view bytes) {
 
 TEST_CASE("frames survive being cut anywhere", "[frame]") {
   std::string stream;
-  for (int i = 0; i < 50; ++i) append_frame(stream, {{"id", i}, {"text", std::string(static_cast<std::size_t>(i) * 37, 'x')}});
+  for (int i = 0; i < 50; ++i)
+    append_frame(stream, {{"id", i}, {"text", std::string(static_cast<std::size_t>(i) * 37, 'x')}});
   for (const std::size_t piece : {1u, 3u, 7u, 1000u, 100000u}) {
     FrameReader reader;
     int next = 0;
@@ -86,7 +88,8 @@ TEST_CASE("a reader that is slower than the writer gets everything in order", "[
   left->start({});
   for (int i = 0; i < 2000; ++i) left->send({{"id", i}, {"text", std::string(2000, 'y')}});
   io.run_for(20ms);
-  right->start({.on_message = [&](boost::json::object message) { next += message.at("id").as_int64() == next; },
-                .on_closed = {}});
+  right->start(
+      {.on_message = [&](boost::json::object message) { next += message.at("id").as_int64() == next; },
+       .on_closed = {}});
   CHECK(run_until(io, [&] { return next == 2000; }));
 }

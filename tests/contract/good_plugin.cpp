@@ -6,7 +6,8 @@ namespace {
 class Good final : public contract_tests::Base {
  public:
   Good(payoutd::Services services, const payoutd::Settings& settings)
-      : Base(std::move(services), settings), key_(settings.has("key") ? settings.secret("key") : payoutd::Secret()) {}
+      : Base(std::move(services), settings),
+        key_(settings.has("key") ? settings.secret("key") : payoutd::Secret()) {}
 
   static payoutd::Contract contract(const payoutd::Settings& settings) {
     auto contract = Base::contract(settings);
@@ -16,7 +17,8 @@ class Good final : public contract_tests::Base {
     return contract;
   }
 
-  static std::vector<payoutd::Problem> validate(const payoutd::Settings& settings, payoutd::Environment environment) {
+  static std::vector<payoutd::Problem> validate(const payoutd::Settings& settings,
+                                                payoutd::Environment environment) {
     if (environment == payoutd::Environment::prod && settings.string("url").starts_with("http:")) {
       return {{"url", "must be https in production"}};
     }

@@ -67,7 +67,8 @@ T run(boost::asio::io_context& io, payoutd::Awaitable<T> work, std::chrono::mill
       outcome->done = true;
     });
   }
-  if (!run_until(io, [&] { return outcome->done; }, limit)) throw std::runtime_error("the coroutine did not end");
+  if (!run_until(io, [&] { return outcome->done; }, limit))
+    throw std::runtime_error("the coroutine did not end");
   if (outcome->thrown) std::rethrow_exception(outcome->thrown);
   if constexpr (!std::is_void_v<T>) return std::move(*outcome->value);
 }
@@ -83,11 +84,14 @@ class Host {
       logs.push_back(log);
       INFO(log.provider << " " << log.event << " " << log.message);
     };
-    options.on_http = [this](const std::string&, const providers::HttpSample& sample) { samples.push_back(sample); };
+    options.on_http = [this](const std::string&, const providers::HttpSample& sample) {
+      samples.push_back(sample);
+    };
   }
   ~Host() { stop(); }
 
-  static providers::ProviderConfig config(const std::string& plugin, const std::string& url = "http://127.0.0.1:1",
+  static providers::ProviderConfig config(const std::string& plugin,
+                                          const std::string& url = "http://127.0.0.1:1",
                                           boost::json::object settings = {}) {
     providers::ProviderConfig config;
     config.name = plugin;
@@ -114,7 +118,8 @@ class Host {
     }
     throw std::logic_error("no provider " + name);
   }
-  bool wait_for_state(const std::string& name, providers::ProviderState state, std::chrono::milliseconds limit = 10s) {
+  bool wait_for_state(const std::string& name, providers::ProviderState state,
+                      std::chrono::milliseconds limit = 10s) {
     return run_until(io, [&] { return (*this)[name].state() == state; }, limit);
   }
   bool has_logged(const std::string& event, const std::string& part = {}) const {
@@ -137,7 +142,8 @@ class Host {
                                 std::chrono::milliseconds window = 5s) {
     if (!(*this)[name].announce(attempt)) throw std::runtime_error("the send log took no announcement");
     auto reply = contract_tests::run(
-        io, (*this)[name].submit(order(), payoutd::Prepared{}, attempt, providers::BootTime::now() + window), 40s);
+        io, (*this)[name].submit(order(), payoutd::Prepared{}, attempt, providers::BootTime::now() + window),
+        40s);
     (*this)[name].retire(attempt);
     return reply;
   }

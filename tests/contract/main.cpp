@@ -1,7 +1,6 @@
 #define CATCH_CONFIG_RUNNER
-#include <csignal>
-
 #include <catch2/catch.hpp>
+#include <csignal>
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // as payoutd does

@@ -3,7 +3,8 @@
 
 namespace contract_tests {
 
-/// A small, correct plugin for a made-up PSP: POST /pay pays, GET /status asks. The broken ones change one thing.
+/// A small, correct plugin for a made-up PSP: POST /pay pays, GET /status asks. The broken ones change one
+/// thing.
 class Base : public payoutd::Provider {
  public:
   Base(payoutd::Services services, const payoutd::Settings& settings)
@@ -59,13 +60,20 @@ class Base : public payoutd::Provider {
 
   static payoutd::Submission read_answer(const payoutd::HttpResponse& answer) {
     switch (answer.status) {
-      case 200: return payoutd::Submission::confirmed(answer.body);
-      case 202: return payoutd::Submission::accepted(answer.body);
-      case 409: return payoutd::Submission::duplicate("DUPLICATE", "we have this one already");
-      case 422: return payoutd::Submission::refused("REFUSED", "no such payee");
-      case 423: return payoutd::Submission::refused("UNLISTED", "a code that nobody promised");
-      case 503: return payoutd::Submission::not_accepted("BUSY", "come back later");
-      default: return payoutd::Submission::unknown(std::to_string(answer.status), "unexpected answer");
+      case 200:
+        return payoutd::Submission::confirmed(answer.body);
+      case 202:
+        return payoutd::Submission::accepted(answer.body);
+      case 409:
+        return payoutd::Submission::duplicate("DUPLICATE", "we have this one already");
+      case 422:
+        return payoutd::Submission::refused("REFUSED", "no such payee");
+      case 423:
+        return payoutd::Submission::refused("UNLISTED", "a code that nobody promised");
+      case 503:
+        return payoutd::Submission::not_accepted("BUSY", "come back later");
+      default:
+        return payoutd::Submission::unknown(std::to_string(answer.status), "unexpected answer");
     }
   }
 
@@ -76,9 +84,20 @@ class Base : public payoutd::Provider {
 inline payoutd::SettingsSchema base_schema() {
   using payoutd::SettingType;
   return {{.name = "url", .type = SettingType::url, .description = "Where the PSP is."},
-          {.name = "concurrency", .type = SettingType::integer, .description = "Submits at once.", .default_value = "8", .min = 1},
-          {.name = "query_rate", .type = SettingType::integer, .description = "Queries a second.", .default_value = "0", .min = 0},
-          {.name = "response_timeout", .type = SettingType::duration, .description = "For an answer.", .default_value = "5s"},
+          {.name = "concurrency",
+           .type = SettingType::integer,
+           .description = "Submits at once.",
+           .default_value = "8",
+           .min = 1},
+          {.name = "query_rate",
+           .type = SettingType::integer,
+           .description = "Queries a second.",
+           .default_value = "0",
+           .min = 0},
+          {.name = "response_timeout",
+           .type = SettingType::duration,
+           .description = "For an answer.",
+           .default_value = "5s"},
           {.name = "key", .type = SettingType::secret, .description = "An API key.", .optional = true}};
 }
 

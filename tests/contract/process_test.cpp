@@ -51,7 +51,8 @@ bool dies(pid_t pid, std::chrono::milliseconds limit = 5s) {
   return true;
 }
 
-/// Runs a host with one provider in a child process; `ready` gets the provider's pid. The child hosts until killed.
+/// Runs a host with one provider in a child process; `ready` gets the provider's pid. The child hosts until
+/// killed.
 pid_t fork_host(const std::filesystem::path& state, const std::string& url, std::filesystem::path pid_file,
                 bool submit) {
   const pid_t child = ::fork();
@@ -177,8 +178,8 @@ TEST_CASE("the end of the channel ends the process", "[process]") {
   const pid_t child = ::fork();
   if (child == 0) {
     ::dup2(pair[1], 3);
-    ::execl(PROVIDER_EXECUTABLE, "payoutd-provider", "--host-pid", self.c_str(), "--provider", "x", "--plugin",
-            plugin.c_str(), "--send-log", log.c_str(), nullptr);
+    ::execl(PROVIDER_EXECUTABLE, "payoutd-provider", "--host-pid", self.c_str(), "--provider", "x",
+            "--plugin", plugin.c_str(), "--send-log", log.c_str(), nullptr);
     ::_exit(99);
   }
   ::close(pair[1]);
@@ -194,7 +195,8 @@ TEST_CASE("the end of the channel ends the process", "[process]") {
 TEST_CASE("a process that was not started by the host it is told ends at once", "[process]") {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::execl(PROVIDER_EXECUTABLE, "payoutd-provider", "--host-pid", "1", "--plugin", "x", "--send-log", "y", nullptr);
+    ::execl(PROVIDER_EXECUTABLE, "payoutd-provider", "--host-pid", "1", "--plugin", "x", "--send-log", "y",
+            nullptr);
     ::_exit(99);
   }
   int status = 0;

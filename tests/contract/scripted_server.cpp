@@ -31,7 +31,8 @@ std::optional<std::string> Connection::read_request() {
   }
   head += 4;
   std::size_t length = 0;
-  if (const auto at = buffer_.find("Content-Length: "); at < head) length = std::stoul(buffer_.substr(at + 16));
+  if (const auto at = buffer_.find("Content-Length: "); at < head)
+    length = std::stoul(buffer_.substr(at + 16));
   while (buffer_.size() < head + length) {
     if (!read_more()) return std::nullopt;
   }
@@ -73,7 +74,8 @@ void Connection::relay_to(int port) {
   ::close(other);
 }
 
-ScriptedServer::ScriptedServer(Script script, const std::string& certificate_file, const std::string& key_file)
+ScriptedServer::ScriptedServer(Script script, const std::string& certificate_file,
+                               const std::string& key_file)
     : script_(std::move(script)) {
   if (!certificate_file.empty()) {
     tls_ = SSL_CTX_new(TLS_server_method());
@@ -135,7 +137,8 @@ std::string ScriptedServer::url() const {
   return std::string(tls_ != nullptr ? "https" : "http") + "://127.0.0.1:" + std::to_string(port_);
 }
 
-ScriptedServer::Script answering(std::function<std::string(const std::string&)> answer, std::atomic<int>* seen) {
+ScriptedServer::Script answering(std::function<std::string(const std::string&)> answer,
+                                 std::atomic<int>* seen) {
   return [answer = std::move(answer), seen](Connection& connection) {
     while (const auto request = connection.read_request()) {
       if (seen != nullptr) ++*seen;
@@ -162,10 +165,10 @@ TestCertificate::TestCertificate(const char* alternative_names) {
   X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
   X509_set_pubkey(certificate, key);
   X509_NAME* subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1,
+                             -1, 0);
   X509_set_issuer_name(certificate, subject);
-  X509_EXTENSION* names =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_names);
+  X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_names);
   X509_add_ext(certificate, names, -1);
   X509_EXTENSION_free(names);
   X509_sign(certificate, key, EVP_sha256());
@@ -179,6 +182,8 @@ TestCertificate::TestCertificate(const char* alternative_names) {
   EVP_PKEY_free(key);
 }
 
-TestCertificate::~TestCertificate() { std::filesystem::remove_all(directory); }
+TestCertificate::~TestCertificate() {
+  std::filesystem::remove_all(directory);
+}
 
 }  // namespace contract_tests

@@ -38,7 +38,8 @@ class ScriptedServer {
  public:
   using Script = std::function<void(Connection&)>;
   /// The certificate and key (PEM files) make it speak TLS.
-  explicit ScriptedServer(Script script, const std::string& certificate_file = {}, const std::string& key_file = {});
+  explicit ScriptedServer(Script script, const std::string& certificate_file = {},
+                          const std::string& key_file = {});
   ~ScriptedServer();
 
   int port() const { return port_; }
@@ -60,7 +61,8 @@ class ScriptedServer {
   std::thread acceptor_;
 };
 
-/// A script that answers each request by `answer(request)`, keeping the connection; requests are counted in `seen`.
+/// A script that answers each request by `answer(request)`, keeping the connection; requests are counted in
+/// `seen`.
 ScriptedServer::Script answering(std::function<std::string(const std::string&)> answer,
                                  std::atomic<int>* seen = nullptr);
 

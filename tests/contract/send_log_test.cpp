@@ -1,4 +1,6 @@
 // The send log: what it proves, to whom, and when it proves nothing.
+#include "providers/send_log.hpp"
+
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -7,7 +9,6 @@
 
 #include "host_fixture.hpp"
 #include "providers/process_identity.hpp"
-#include "providers/send_log.hpp"
 
 using namespace contract_tests;
 using namespace payoutd::providers;
@@ -78,7 +79,8 @@ TEST_CASE("a slot that was reused is not hit by an old ticket", "[send_log]") {
 TEST_CASE("a full log takes no announcement until one is retired", "[send_log]") {
   TemporaryDirectory directory;
   const auto log = take_over(directory.path() / "log");
-  for (std::uint32_t i = 0; i < SendLogFile::kSlots; ++i) REQUIRE(log->announce("attempt-" + std::to_string(i)));
+  for (std::uint32_t i = 0; i < SendLogFile::kSlots; ++i)
+    REQUIRE(log->announce("attempt-" + std::to_string(i)));
   CHECK_FALSE(log->announce("one too many"));
   log->retire("attempt-7");
   CHECK(log->announce("one too many"));
@@ -168,7 +170,8 @@ TEST_CASE("a log that another process holds is not taken", "[send_log]") {
   static_cast<void>(take_over(path));
   const auto holder = SendLogMarker::attach(path);
   CHECK_THROWS_WITH(SendLogMarker::attach(path), Catch::Contains("locked by another process"));
-  // Its owner is this very process, which the take-over would kill: pretend that it is unknown, as in a container.
+  // Its owner is this very process, which the take-over would kill: pretend that it is unknown, as in a
+  // container.
   overwrite(path, kOwnerAt, std::string(16, '\0'));
   CHECK(SendLog::try_take_over(path) == nullptr);
 }

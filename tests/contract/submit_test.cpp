@@ -113,7 +113,8 @@ TEST_CASE("a submit that was not announced is refused by host and process", "[su
   ScriptedServer psp(answering([](const std::string&) { return http_answer(202); }, &requests));
   Host host;
   host.start({Host::config("good", psp.url())});
-  const auto reply = run(host.io, host["good"].submit(Host::order(), {}, "never-announced", providers::BootTime::now() + 5s));
+  const auto reply = run(
+      host.io, host["good"].submit(Host::order(), {}, "never-announced", providers::BootTime::now() + 5s));
   CHECK(reply.submission.kind == Submission::Kind::not_accepted);
   CHECK(requests == 0);
 }
@@ -126,7 +127,8 @@ TEST_CASE("an attempt that was retired while its submit was on the way is not se
   auto& good = host["good"];
   REQUIRE(good.announce("attempt-1"));
   boost::asio::post(host.io, [&] { good.retire("attempt-1"); });
-  static_cast<void>(run(host.io, good.submit(Host::order(), {}, "attempt-1", providers::BootTime::now() + 5s)));
+  static_cast<void>(
+      run(host.io, good.submit(Host::order(), {}, "attempt-1", providers::BootTime::now() + 5s)));
   CHECK(requests == 0);
 }
 
@@ -179,7 +181,8 @@ TEST_CASE("money takes a fresh connection unless a repeat is harmless", "[submit
     const std::string plugin = harmless ? "harmless" : "good";
     host.start({Host::config(plugin, psp.url())});
     for (int i = 0; i < 3; ++i) {
-      CHECK(host.submit(plugin, "attempt-" + std::to_string(i)).submission.kind == Submission::Kind::accepted);
+      CHECK(host.submit(plugin, "attempt-" + std::to_string(i)).submission.kind ==
+            Submission::Kind::accepted);
     }
     CHECK(psp.connections() == (harmless ? 1 : 3));
   }

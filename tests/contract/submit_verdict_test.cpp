@@ -1,6 +1,7 @@
 // What the runtime believes of a plugin's claim, row by row.
-#include "host_fixture.hpp"
 #include "providers/submit_verdict.hpp"
+
+#include "host_fixture.hpp"
 
 using namespace payoutd;
 using namespace payoutd::providers;

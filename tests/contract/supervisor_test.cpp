@@ -42,6 +42,40 @@ TEST_CASE("secrets are rotated without a restart; refused settings change nothin
   CHECK(host.serves("good"));
 }
 
+TEST_CASE("secrets that a plugin blurts out are blotted out", "[supervisor]") {
+  ScriptedServer psp(answering([](const std::string&) { return http_answer(500); }));
+  Host host;
+  auto config = Host::config("blurts", psp.url());
+  config.secrets = {{"key", {"planted-secret-value", "planted-older-value"}}};
+  host.start({config});
+  const auto reply = host.submit("blurts");
+  CHECK(reply.submission.message == "the key is ***");
+  CHECK_THROWS_WITH(run(host.io, host["blurts"].probe()), Catch::Contains("*** is wrong"));
+  CHECK(host.query("blurts").message == "***");
+  REQUIRE(run_until(host.io,
+                    [&] { return host.has_logged("blurts.log") && host.has_logged("provider.stderr"); }));
+  host.stop();
+  for (const auto& log : host.logs) {
+    const std::string all = log.message + boost::json::serialize(log.fields);
+    INFO(all);
+    CHECK(all.find("planted-") == std::string::npos);
+  }
+}
+
+TEST_CASE("another library takes over after the old process has drained", "[supervisor]") {
+  Host host;
+  host.start({Host::config("good")});
+  const auto pid = host.status("good").pid;
+  auto other = Host::config("harmless");
+  other.name = "good";
+  CHECK(run(host.io, host.supervisor->reconfigure(other)).empty());
+  REQUIRE(host.wait_for_state("good", ProviderState::ready));
+  CHECK(host["good"].plugin_name() == "harmless");
+  CHECK(host.status("good").pid != pid);
+  CHECK(host.status("good").restarts == 0);
+  CHECK_FALSE(host.has_logged("provider.crashed"));
+}
+
 TEST_CASE("a provider that stands still starts with corrected settings", "[supervisor]") {
   Host host;
   host.start({Host::config("good", "not a url")});
@@ -95,25 +129,30 @@ TEST_CASE("thousands of calls a second go through the channel", "[.][speed]") {
 TEST_CASE("thousands of submits a second reach the PSP", "[.][speed]") {
   ScriptedServer psp(answering([](const std::string&) { return http_answer(202, "x"); }));
   Host host;
-  const std::string plugin = "harmless";
+  const std::string plugin = GENERATE("harmless", "good");  // kept and fresh connections
   host.start({Host::config(plugin, psp.url(), {{"concurrency", 16}})});
   constexpr int kSubmits = 5'000;
   int started_count = 0;
   int done = 0;
   const auto started = std::chrono::steady_clock::now();
-  REQUIRE(run_until(host.io, [&] {
-    while (started_count < kSubmits) {
-      const std::string attempt = "attempt-" + std::to_string(started_count);
-      if (!host[plugin].announce(attempt)) break;
-      ++started_count;
-      boost::asio::co_spawn(host.io, host[plugin].submit(Host::order(), {}, attempt, providers::BootTime::now() + 5s),
-                            [&, attempt](std::exception_ptr, providers::SubmitReply reply) {
-                              done += reply.submission.kind == payoutd::Submission::Kind::accepted;
-                              host[plugin].retire(attempt);
-                            });
-    }
-    return done == kSubmits;
-  }, 30s));
+  REQUIRE(run_until(
+      host.io,
+      [&] {
+        while (started_count < kSubmits) {
+          const std::string attempt = "attempt-" + std::to_string(started_count);
+          if (!host[plugin].announce(attempt)) break;
+          ++started_count;
+          boost::asio::co_spawn(
+              host.io, host[plugin].submit(Host::order(), {}, attempt, providers::BootTime::now() + 5s),
+              [&, attempt](std::exception_ptr, providers::SubmitReply reply) {
+                done += reply.submission.kind == payoutd::Submission::Kind::accepted;
+                host[plugin].retire(attempt);
+              });
+        }
+        return done == kSubmits;
+      },
+      30s));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  WARN(static_cast<int>(kSubmits / took.count()) << " submits a second over " << psp.connections() << " connections");
+  WARN(static_cast<int>(kSubmits / took.count())
+       << " submits a second over " << psp.connections() << " connections");
 }

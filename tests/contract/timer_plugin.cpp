@@ -1,12 +1,12 @@
 // Proves that Asio is one across the executable and the plugin: a timer of the plugin fires on the runtime's
 // executor, and error codes made by one side are recognised by the other.
+#include <boost/asio/connect_pipe.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/readable_pipe.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/writable_pipe.hpp>
-#include <boost/asio/connect_pipe.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include "plugin_base.hpp"
@@ -31,7 +31,8 @@ class TimerPlugin final : public contract_tests::Base {
     co_await reader.async_read_some(asio::buffer(&byte, 1), asio::redirect_error(asio::use_awaitable, ended));
     if (ended != asio::error::eof) throw std::runtime_error("the end of a pipe is not asio::error::eof here");
     // Thrown to the runtime, which must recognise the type, category and text.
-    throw boost::system::system_error(boost::beast::http::make_error_code(boost::beast::http::error::end_of_stream));
+    throw boost::system::system_error(
+        boost::beast::http::make_error_code(boost::beast::http::error::end_of_stream));
   }
 };
 

@@ -1,6 +1,7 @@
 // Everything that crosses the channel comes out as it went in; everything else is refused by name.
-#include "host_fixture.hpp"
 #include "providers/wire_codec.hpp"
+
+#include "host_fixture.hpp"
 
 using namespace payoutd;
 namespace wire = payoutd::providers::wire;
@@ -9,7 +10,9 @@ namespace json = boost::json;
 namespace {
 
 /// Through text, as on the channel.
-json::value sent(json::object object) { return json::parse(json::serialize(object)); }
+json::value sent(json::object object) {
+  return json::parse(json::serialize(object));
+}
 
 Status status() {
   Status status;
@@ -43,7 +46,8 @@ TEST_CASE("orders and prepared payments are exact", "[wire]") {
   for (int i = 0; i < 256; ++i) prepared.artefact += static_cast<char>(i);
   prepared.format = 3;
   prepared.lookup = {{"hash", "abc"}};
-  prepared.valid_until = std::chrono::system_clock::time_point(std::chrono::microseconds(1'700'000'000'123'456));
+  prepared.valid_until =
+      std::chrono::system_clock::time_point(std::chrono::microseconds(1'700'000'000'123'456));
   prepared.cost = Money{Amount::from_units(5), "EUR"};
   prepared.reference_spent = true;
   const Prepared prepared_back = wire::decode_prepared(sent(wire::encode(prepared)));
@@ -78,7 +82,8 @@ TEST_CASE("replies are exact", "[wire]") {
   CHECK(reading_back.status.code == "R1");
   CHECK(reading_back.key_id == "current");
 
-  Webhook webhook{"POST", "/w?x=\xff", {{"X-Sig", std::string("\0\xfe", 2)}}, std::string("\0\1\xff", 3), "ref"};
+  Webhook webhook{
+      "POST", "/w?x=\xff", {{"X-Sig", std::string("\0\xfe", 2)}}, std::string("\0\1\xff", 3), "ref"};
   const Webhook webhook_back = wire::decode_webhook(sent(wire::encode(webhook)));
   CHECK(webhook_back.path == webhook.path);
   CHECK(webhook_back.headers == webhook.headers);
@@ -129,7 +134,7 @@ TEST_CASE("base64 has one text for each value", "[wire]") {
 
 TEST_CASE("texts of a plugin are made sendable", "[wire]") {
   CHECK(wire::clean_text("a\xff b", 100) == "a\xEF\xBF\xBD b");
-  CHECK(wire::clean_text("\xC0\xAF", 100) == "\xEF\xBF\xBD\xEF\xBF\xBD");      // an overlong slash
+  CHECK(wire::clean_text("\xC0\xAF", 100) == "\xEF\xBF\xBD\xEF\xBF\xBD");          // an overlong slash
   CHECK(wire::clean_text("\xED\xA0\x80", 100).find("\xED") == std::string::npos);  // half of a surrogate pair
   CHECK(wire::clean_text("üü", 3) == "ü");
   json::object object{{"a\xff", json::array{"\xfe", {{"k\xff", "v"}}}}};

@@ -197,7 +197,7 @@ class FakeHost final : public http::HostView {
   // Set before the server starts, or read after its answers; the maps of counts are guarded.
   std::map<std::string, Entry> entries;
   std::map<std::string, std::string> by_key;
-  int admissions = 0;
+  std::atomic<int> admissions = 0;
   std::chrono::milliseconds admit_delay{0};
   store::ListFilter last_filter;
   engine::OperatorRequest last_decision;

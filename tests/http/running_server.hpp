@@ -57,6 +57,15 @@ class RunningServer {
     return result;
   }
 
+  /// Returns when so many payouts have reached the host.
+  void await_admissions(int count) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (host.admissions < count) {
+      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("no payout reached the host");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
   RawClient client() const { return RawClient::tcp(server->port()); }
   RawClient operator_client() const { return RawClient::unix_socket(socket); }
   RawResponse ask(const std::string& bytes) const {

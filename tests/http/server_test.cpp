@@ -226,8 +226,7 @@ TEST_CASE("stop lets requests in flight finish and closes idle connections") {
   CHECK(idle.receive().status == 200);
   RawClient busy = running.client();
   busy.send(request("POST", "/v1/payouts", kPayout, with_key("a")));
-  while (running.server->connections() < 2) std::this_thread::sleep_for(milliseconds(1));
-  std::this_thread::sleep_for(milliseconds(50));
+  running.await_admissions(1);
   CHECK(running.stop(std::chrono::seconds(5)));
   const RawResponse response = busy.receive();
   CHECK(response.status == 201);
@@ -241,7 +240,7 @@ TEST_CASE("stop cuts what does not finish in time") {
   running.host.admit_delay = std::chrono::seconds(30);
   RawClient busy = running.client();
   busy.send(request("POST", "/v1/payouts", kPayout, with_key("a")));
-  while (running.host.admissions == 0) std::this_thread::sleep_for(milliseconds(1));
+  running.await_admissions(1);
   CHECK_FALSE(running.stop(milliseconds(100)));
 }
 

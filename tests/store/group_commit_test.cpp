@@ -151,10 +151,10 @@ TEST_CASE("concurrent submits share transactions", "[group]") {
 }
 
 TEST_CASE("a lone item goes out at once, not after the window", "[group]") {
-  Bench bench({.window = 500'000us});
+  Bench bench({.window = 5'000'000us});
   const auto begin = std::chrono::steady_clock::now();
   CHECK(run(bench.io, bench.group->submit({"alone", 1})).sequence == 1);
-  CHECK(std::chrono::steady_clock::now() - begin < 250ms);
+  CHECK(std::chrono::steady_clock::now() - begin < 2'500ms);
 }
 
 TEST_CASE("while a batch is in flight, items wait for the window", "[group]") {
@@ -270,11 +270,11 @@ TEST_CASE("a zombie transaction is waited for, whichever way it goes", "[group][
 
 TEST_CASE("a zombie that nobody ends is ended by its own time limit", "[group][doubt]") {
   Bench bench({.max_in_flight = 1, .idle_in_transaction_timeout = 300ms}, true);
-  bench.proxy->arm(CommitProxy::Fault::late_commit, 1, 2'000);
+  bench.proxy->arm(CommitProxy::Fault::late_commit, 1, 4'000);
   const auto begin = std::chrono::steady_clock::now();
   bench.submit("p", 1);
   REQUIRE(bench.wait_for(1));
-  CHECK(std::chrono::steady_clock::now() - begin < 1'500ms);
+  CHECK(std::chrono::steady_clock::now() - begin < 3'500ms);
   CHECK(bench.group->stats().found_committed == 0);
   CHECK(bench.nothing_lost_or_doubled());
 }

@@ -1,7 +1,7 @@
 // Crashes in submit when the PSP has already paid.
-#include "plugin_base.hpp"
-
 #include <csignal>
+
+#include "plugin_base.hpp"
 
 namespace {
 class Plugin final : public contract_tests::Base {

@@ -1,12 +1,13 @@
 // Crashes whenever it is loaded.
-#include "plugin_base.hpp"
-
 #include <csignal>
+
+#include "plugin_base.hpp"
 
 namespace {
 class Plugin final : public contract_tests::Base {
  public:
-  Plugin(payoutd::Services services, const payoutd::Settings& settings) : Base(std::move(services), settings) {
+  Plugin(payoutd::Services services, const payoutd::Settings& settings)
+      : Base(std::move(services), settings) {
     std::raise(SIGABRT);
   }
 };

@@ -1,7 +1,7 @@
 // Crashes in submit before anything was sent.
-#include "plugin_base.hpp"
-
 #include <csignal>
+
+#include "plugin_base.hpp"
 
 namespace {
 class Plugin final : public contract_tests::Base {

@@ -1,12 +1,13 @@
 // Its constructor never returns.
-#include "plugin_base.hpp"
-
 #include <unistd.h>
+
+#include "plugin_base.hpp"
 
 namespace {
 class Plugin final : public contract_tests::Base {
  public:
-  Plugin(payoutd::Services services, const payoutd::Settings& settings) : Base(std::move(services), settings) {
+  Plugin(payoutd::Services services, const payoutd::Settings& settings)
+      : Base(std::move(services), settings) {
     for (;;) ::pause();
   }
 };

@@ -1,9 +1,9 @@
 // Its destructor never returns, and it ignores SIGTERM.
-#include "plugin_base.hpp"
-
 #include <unistd.h>
 
 #include <csignal>
+
+#include "plugin_base.hpp"
 
 namespace {
 class Plugin final : public contract_tests::Base {

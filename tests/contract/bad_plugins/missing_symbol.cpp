@@ -2,4 +2,6 @@
 #include "plugin_base.hpp"
 
 extern "C" BOOST_SYMBOL_EXPORT int some_other_symbol();
-int some_other_symbol() { return 1; }
+int some_other_symbol() {
+  return 1;
+}

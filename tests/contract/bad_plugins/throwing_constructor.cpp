@@ -4,7 +4,8 @@
 namespace {
 class Plugin final : public contract_tests::Base {
  public:
-  Plugin(payoutd::Services services, const payoutd::Settings& settings) : Base(std::move(services), settings) {
+  Plugin(payoutd::Services services, const payoutd::Settings& settings)
+      : Base(std::move(services), settings) {
     throw std::runtime_error("the licence file is missing");
   }
 };

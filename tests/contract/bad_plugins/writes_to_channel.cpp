@@ -1,7 +1,7 @@
 // Writes garbage into the runtime's own descriptor.
-#include "plugin_base.hpp"
-
 #include <unistd.h>
+
+#include "plugin_base.hpp"
 
 namespace {
 class Plugin final : public contract_tests::Base {

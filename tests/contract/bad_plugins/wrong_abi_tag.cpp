@@ -8,7 +8,10 @@ const payoutd::PluginDescriptor payoutd_plugin_descriptor = {
     "sdk=1;libstdcxx_cxx11_abi=1;libstdcxx=12;boost=1_74;sanitizer=" PAYOUTD_SANITIZER_TAG,
     PAYOUTD_PLUGIN_NAME,
     PAYOUTD_PLUGIN_VERSION,
-    [] { std::abort(); return payoutd::SettingsSchema{}; },
+    [] {
+      std::abort();
+      return payoutd::SettingsSchema{};
+    },
     [](const payoutd::Settings&, payoutd::Environment) { return std::vector<payoutd::Problem>{}; },
     [](const payoutd::Settings&) { return payoutd::Contract{}; },
     [](payoutd::Services, const payoutd::Settings&) { return std::unique_ptr<payoutd::Provider>(); }};

@@ -16,7 +16,8 @@ struct Paid {
 // The simulator's own ledger, by the payout's id, which travels as externalId.
 std::map<std::string, Paid> read_ledger(simulator::SimulatorProcess& simulator) {
   std::map<std::string, Paid> paid;
-  for (const auto& value : simulator.get("/ledger?limit=1000000").as_array()) {
+  const boost::json::value entries = simulator.get("/ledger?limit=1000000");
+  for (const auto& value : entries.as_array()) {
     const auto& entry = value.as_object();
     Paid& one = paid[std::string(entry.at("external_id").as_string())];
     if (entry.at("paid").as_bool()) ++one.times;
