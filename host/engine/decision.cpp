@@ -126,8 +126,11 @@ Decision after_absence(const Standing& s) {
     d.absent_count = s.absent_count + 1;
     return d;
   }
-  return try_again(ReferenceUse::keep, Purpose::resend, "absent",
-                   "The provider was asked twice after every deadline and does not know the payment: it was never made.");
+  Decision d = try_again(
+      ReferenceUse::keep, Purpose::resend, "absent",
+      "The provider was asked twice after every deadline and does not know the payment: it was never made.");
+  d.absent_count = s.absent_count + 1;
+  return d;
 }
 
 // News about a payout that is no longer under way. Old news changes nothing; proof that contradicts it goes to a

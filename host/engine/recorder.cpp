@@ -219,7 +219,7 @@ store::Transition Recorder::transition(const store::Claimed& current, const News
     }
     a.provider_ref = news.provider_ref;
     a.acceptance_sign = news.acceptance_sign || d.acceptance_sign;
-    if (about_live && d.changes) a.absent_count = d.absent_count;
+    if (about_live && d.absent_count > 0) a.absent_count = d.absent_count;
     t.attempt = a;
   }
   const bool quiet = !d.changes || (d.to == p.state && p.state == State::sent);

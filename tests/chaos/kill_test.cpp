@@ -92,7 +92,7 @@ TEST_CASE("a process killed at a step of the way leaves every payout right", "[k
   const bool reached = eventually(seconds{20}, [&] { return process_state(waiting) == 'T'; });
   if (!reached) WARN(scene.logs());
   CHECK(reached);
-  host.settings().faults.clear();
+  host.disarm();
   if (victim != Victim::host) ::kill(provider, SIGKILL);
   if (victim != Victim::provider) {
     host.kill();
@@ -112,7 +112,7 @@ TEST_CASE("recovery begins within 10 s of the restart", "[kill]") {
   REQUIRE(host.wait_until_ready());
   scene.post(host, 10);
   REQUIRE(eventually(seconds{20}, [&] { return process_state(host.provider()) == 'T'; }));
-  host.settings().faults.clear();
+  host.disarm();
   host.kill();
   const auto killed_with = scene.database().value("select count(*) from app.payouts where state = 'SUBMITTING'");
   REQUIRE(killed_with != "0");
@@ -135,6 +135,7 @@ TEST_CASE("a stopped provider process, its host killed, continued after another 
   const pid_t provider = first.provider();
   scene.post(first, 10);
   REQUIRE(eventually(seconds{20}, [&] { return process_state(provider) == 'T'; }));
+  first.disarm();
   first.kill();
   HostProcess& second = scene.add_host("host-b");
   second.start();

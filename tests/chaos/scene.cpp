@@ -67,6 +67,17 @@ bool Scene::wait_until_finished(std::chrono::milliseconds limit) {
   });
 }
 
+LedgerCheck Scene::check() {
+  std::vector<OurPayout> ours;
+  store::Connection connection = database_.connect();
+  pqxx::nontransaction work(connection);
+  for (const auto& row : work.exec("select id, state, coalesce(reason, '') from app.all_payouts order by id")) {
+    ours.push_back({row[0].c_str(), row[1].c_str(), row[2].c_str()});
+  }
+  const boost::json::value ledger = simulator_->get("/ledger?limit=1000000");
+  return check_ledger(ours, ledger.as_array());
+}
+
 std::string Scene::logs() const {
   std::string all;
   for (const auto& host : hosts_) all += "--- " + host->settings().name + "\n" + host->log_end(6000) + "\n";

@@ -22,7 +22,7 @@ class Scene {
   void post(HostProcess& host, int count, const std::string& batch = "chaos");
   /// Until every payout is final (or in REVIEW); false after `limit`.
   bool wait_until_finished(std::chrono::milliseconds limit);
-  LedgerCheck check() { return check_ledger(database_, *simulator_); }
+  LedgerCheck check();
 
   TestDatabase& database() { return database_; }
   simulator::SimulatorProcess& simulator() { return *simulator_; }

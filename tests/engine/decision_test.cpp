@@ -177,7 +177,7 @@ TEST_CASE("query cannot tell: again after backoff", "[decision]") {
   CHECK(decide(at(State::sent), Saw::query_cannot_tell).to == State::sent);
 }
 
-TEST_CASE("rule 1: not accepted closes its own attempt only", "[decision][rules]") {
+TEST_CASE("decision, rule 1: not accepted closes its own attempt only", "[decision][rules]") {
   Standing s = at(State::submitting);
   s.about = About::live_reference;  // an earlier submit under the same reference answers late
   CHECK_FALSE(decide(s, Saw::submit_not_accepted).changes);
@@ -185,7 +185,7 @@ TEST_CASE("rule 1: not accepted closes its own attempt only", "[decision][rules]
   CHECK(decide(s, Saw::submit_confirmed).to == State::confirmed);
 }
 
-TEST_CASE("rule 1: proof of payment against the record is a contradiction", "[decision][rules]") {
+TEST_CASE("decision, rule 1: proof of payment against the record is a contradiction", "[decision][rules]") {
   for (const State state : {State::failed, State::cancelled}) {
     for (const Saw saw : {Saw::submit_confirmed, Saw::query_confirmed, Saw::query_pending, Saw::submit_accepted}) {
       const Decision d = decide(at(state), saw);
@@ -203,7 +203,7 @@ TEST_CASE("rule 1: proof of payment against the record is a contradiction", "[de
   }
 }
 
-TEST_CASE("rule 1: a state never goes backwards on old news", "[decision][rules]") {
+TEST_CASE("decision, rule 1: a state never goes backwards on old news", "[decision][rules]") {
   for (const State state : kFinal) {
     for (const Saw saw : {Saw::submit_unknown, Saw::submit_not_accepted, Saw::query_absent, Saw::query_cannot_tell}) {
       CHECK_FALSE(decide(at(state), saw).changes);
@@ -216,7 +216,7 @@ TEST_CASE("rule 1: a state never goes backwards on old news", "[decision][rules]
   CHECK_FALSE(decide(at(State::reversed), Saw::query_confirmed).changes);
 }
 
-TEST_CASE("rule 2: absence must be dated and without a sign of acceptance", "[decision][rules]") {
+TEST_CASE("decision, rule 2: absence must be dated and without a sign of acceptance", "[decision][rules]") {
   Standing early = at(State::unknown);
   early.absent_count = 1;
   const Decision too_early = decide(early, Saw::query_absent);
@@ -239,7 +239,7 @@ TEST_CASE("rule 2: absence must be dated and without a sign of acceptance", "[de
   CHECK(decide(harmless, Saw::query_absent).next != Next::submit_again);
 }
 
-TEST_CASE("rule 3: found must match", "[decision][rules]") {
+TEST_CASE("decision, rule 3: found must match", "[decision][rules]") {
   for (const State state : kUnderWay) {
     const Decision d = decide(at(state), Saw::query_mismatch);
     CHECK(d.to == State::review);
@@ -247,7 +247,7 @@ TEST_CASE("rule 3: found must match", "[decision][rules]") {
   }
 }
 
-TEST_CASE("rule 4: repeats and absence count within one scope only", "[decision][rules]") {
+TEST_CASE("decision, rule 4: repeats and absence count within one scope only", "[decision][rules]") {
   Standing s = at(State::unknown);
   s.dated = true;
   s.absent_count = 5;
@@ -258,7 +258,7 @@ TEST_CASE("rule 4: repeats and absence count within one scope only", "[decision]
   CHECK(decide(harmless, Saw::query_absent).next != Next::submit_again);
 }
 
-TEST_CASE("rule 9: a confirmed payout is watched as long as the contract says", "[decision][rules]") {
+TEST_CASE("decision, rule 9: a confirmed payout is watched as long as the contract says", "[decision][rules]") {
   Contract reversible = momo_like();
   reversible.reversal_window = std::chrono::hours{24};
   const Decision d = decide(at(State::unknown, reversible), Saw::query_confirmed);

@@ -68,7 +68,9 @@ void HostProcess::start_without_waiting() {
   ChildProcess::Start start;
   start.program = build_bin() / "payoutd";
   start.arguments = {"--config", (settings_.directory / "payoutd.yaml").string()};
-  start.environment = {{"PAYOUTD_FAULTS", settings_.faults}};
+  const auto faults = settings_.directory / "faults";
+  std::ofstream(faults, std::ios::trunc) << settings_.faults << '\n';
+  start.environment = {{"PAYOUTD_FAULTS_FILE", faults.string()}};
   start.log = settings_.directory / "host.log";
   process_ = std::make_unique<ChildProcess>(start);
 }
@@ -92,6 +94,11 @@ bool HostProcess::wait_until_ready(std::chrono::milliseconds limit) {
 void HostProcess::start() {
   start_without_waiting();
   if (!wait_until_listening()) throw std::runtime_error("the host did not start:\n" + log_end());
+}
+
+void HostProcess::disarm() {
+  settings_.faults.clear();
+  std::ofstream(settings_.directory / "faults", std::ios::trunc) << '\n';
 }
 
 void HostProcess::kill() {

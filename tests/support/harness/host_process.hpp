@@ -16,7 +16,7 @@ struct HostSettings {
   std::filesystem::path directory;  ///< of this host: configuration, state, log
   std::string database;             ///< DSN, or `embedded`
   std::string momo_url;             ///< of the simulator
-  std::string faults;               ///< PAYOUTD_FAULTS at the next start
+  std::string faults;               ///< armed in the host and in its provider process until disarm()
   std::map<std::string, std::string> momo{};    ///< settings of the provider over the defaults here
   std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
   std::string instance_key = "instance key of the tests, 32+ chars";
@@ -35,6 +35,7 @@ class HostProcess {
   bool wait_until_ready(std::chrono::milliseconds limit = std::chrono::seconds{30});
   void kill();  ///< SIGKILL, and waits for its end
   int stop();   ///< SIGTERM; the exit status
+  void disarm();  ///< no fault point does anything any more, in processes that run either
   bool running() { return process_ && process_->running(); }
   ChildProcess& process() { return *process_; }
   /// The provider process; 0 if there is none.

@@ -1,11 +1,16 @@
 #pragma once
+#include <boost/json.hpp>
 #include <string>
 #include <vector>
 
-#include "database/database.hpp"
-#include "simulator_process.hpp"
-
 namespace payoutd::test {
+
+/// A payout as our books show it.
+struct OurPayout {
+  std::string id;
+  std::string state;
+  std::string reason;
+};
 
 /// Our books against the simulator's: what both say of every payout.
 struct LedgerCheck {
@@ -23,6 +28,7 @@ struct LedgerCheck {
   std::string text() const;
 };
 
-LedgerCheck check_ledger(const TestDatabase& database, simulator::SimulatorProcess& simulator);
+/// `ledger` is what the simulator's `GET /ledger` answers; its external_id is our payout's id.
+LedgerCheck check_ledger(const std::vector<OurPayout>& payouts, const boost::json::array& ledger);
 
 }  // namespace payoutd::test

@@ -1,0 +1,412 @@
+#include "ctl/app.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "ctl/check.hpp"
+#include "ctl/commands.hpp"
+#include "ctl/migrate.hpp"
+#include "ctl/pay.hpp"
+#include "ops/config.hpp"
+
+namespace payoutd::ctl {
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/payoutd/payoutd.yaml";
+constexpr const char* kDefaultSocket = "/run/payoutd/control.sock";
+
+constexpr const char* kAbout =
+    "payoutctl: pays files, and looks after payouts, through a running payoutd.\n\n"
+    "It talks to the host on this machine over its control socket; what you do is recorded under your\n"
+    "user name. Start with:\n\n"
+    "  payoutctl pay salaries.csv --batch salaries-2026-01    pay a file and wait for its outcome\n"
+    "  payoutctl list --state UNKNOWN                         what may or may not have been paid\n"
+    "  payoutctl explain ID                                   why a payout is where it is\n"
+    "  payoutctl review list                                  what waits for a human\n"
+    "  payoutctl provider list                                how the providers are\n";
+
+constexpr const char* kFooter =
+    "\nWhere the host is: --socket, else $PAYOUTD_SOCKET, else control_socket of the configuration "
+    "(--config, else\n"
+    "$PAYOUTD_CONFIG, else /etc/payoutd/payoutd.yaml), else /run/payoutd/control.sock.\n"
+    "Colours only on a terminal, and not if NO_COLOR is set.\n\n"
+    "Exit codes:\n"
+    "  0    done, and the answer is good\n"
+    "  1    done, and the answer is bad: not all of a file was paid, a probe failed, a configuration has "
+    "problems\n"
+    "  2    the command line, a file or the configuration is wrong; nothing was done\n"
+    "  3    no host (or database) answers\n"
+    "  4    the host refuses: no such payout, a state that does not allow it, …\n"
+    "  5    the host, its database or a provider could not do it now\n"
+    "  130  interrupted; what was sent goes on, and the same command resumes\n";
+
+constexpr const char* kPayFooter =
+    "\nThe file is CSV with a header line, or one JSON object a line (.jsonl, .ndjson). Columns: amount, "
+    "currency,\n"
+    "destination, and optionally provider, user, region, note, key. Amounts are decimal digits: 100, "
+    "10.50.\n\n"
+    "  amount,currency,destination,key\n"
+    "  1500,XOF,22507000001,salary-2026-01-17\n\n"
+    "`key` is your own name for each payout. Without that column, --batch NAME makes them: NAME:1, NAME:2, … "
+    "by row.\n"
+    "Send the same file again whenever you are in doubt: what was taken before is not paid a second time, "
+    "and what\n"
+    "was not is sent. A row that was changed since is refused as a conflict, with its line.\n\n"
+    "Examples:\n"
+    "  payoutctl pay salaries.csv --batch salaries-2026-01\n"
+    "  payoutctl pay refunds.jsonl --no-wait --json\n"
+    "  payoutctl pay salaries.csv --batch salaries-2026-01 --out outcome.csv --timeout 600\n";
+
+std::string environment(const char* name) {
+  const char* value = ::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+/// What the command line says; commands fill in theirs.
+struct Arguments {
+  std::string socket;
+  std::string config;
+  bool json = false;
+
+  PayOptions pay;
+  std::string form;
+  bool no_wait = false;
+  std::int64_t timeout_s = 0;
+  ListOptions list;
+  std::string id;
+  std::string note;
+  std::string name;
+  std::string value;
+  std::string batch;
+  std::string provider;
+  bool paid = false;
+  bool not_paid = false;
+  bool ask_again = false;
+  MigrateOptions migrate;
+  std::string provider_executable;
+
+  std::filesystem::path config_file() const {
+    if (!config.empty()) return config;
+    const std::string from_environment = environment("PAYOUTD_CONFIG");
+    return from_environment.empty() ? kDefaultConfig : from_environment;
+  }
+};
+
+// A configuration that this user may not read, or whose secrets are not there, still leaves the usual place.
+std::string find_socket(const Arguments& arguments) {
+  if (!arguments.socket.empty()) return arguments.socket;
+  if (std::string named = environment("PAYOUTD_SOCKET"); !named.empty()) return named;
+  std::error_code ec;
+  const std::filesystem::path file = arguments.config_file();
+  if (std::filesystem::exists(file, ec)) {
+    try {
+      return ops::load_config(file).static_config.control_socket.string();
+    } catch (const ops::ConfigError& error) {
+      if (!arguments.config.empty()) throw CommandFailed(ExitCode::usage, error.what());
+    }
+  } else if (!arguments.config.empty()) {
+    throw CommandFailed(ExitCode::usage, arguments.config + ": there is no such file");
+  }
+  return kDefaultSocket;
+}
+
+using Command = std::function<ExitCode(Context&)>;
+
+/// The commands, each with its options and the function that carries it out.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.footer(kFooter);
+    app_.add_option("--socket", a_.socket, "Control socket of the host");
+    app_.add_option("-c,--config", a_.config, "Configuration of the host");
+    app_.add_flag("--json", a_.json, "Answer with one JSON document on standard output");
+    app_.set_version_flag("--version", PAYOUTD_VERSION);
+    add_pay();
+    add_lookups();
+    add_decisions();
+    add_providers();
+    add_operations();
+    add_migrate();
+  }
+
+  CLI::App& app() { return app_; }
+  const Arguments& arguments() const { return a_; }
+  const Command& chosen() const { return chosen_; }
+  bool needs_host() const { return needs_host_; }
+
+ private:
+  CLI::App* add(CLI::App* parent, const std::string& name, const std::string& about, Command command) {
+    CLI::App* sub = parent->add_subcommand(name, about);
+    sub->fallthrough();
+    sub->callback([this, command = std::move(command)] { chosen_ = command; });
+    return sub;
+  }
+  void add_note(CLI::App* sub, const char* about) { sub->add_option("--note", a_.note, about); }
+  void add_id(CLI::App* sub) { sub->add_option("id", a_.id, "Id of the payout")->required(); }
+
+  void add_pay() {
+    CLI::App* sub =
+        add(&app_, "pay", "Pay what a file lists, and wait for the outcome", [this](Context& context) {
+          PayOptions& options = a_.pay;
+          options.wait = !a_.no_wait;
+          options.timeout = std::chrono::seconds(a_.timeout_s);
+          const std::string ending = std::filesystem::path(options.file).extension().string();
+          const bool lines = a_.form.empty() ? ending == ".jsonl" || ending == ".ndjson" : a_.form == "jsonl";
+          options.format.form = lines ? FileOptions::Form::lines : FileOptions::Form::csv;
+          watch_interrupts();
+          return pay(context, options);
+        });
+    sub->footer(kPayFooter);
+    sub->add_option("file", a_.pay.file, "CSV or JSON lines; - for standard input")->required();
+    sub->add_option("--batch", a_.pay.format.batch,
+                    "Name of the batch; also makes the keys where the file has none");
+    sub->add_option("--format", a_.form, "csv or jsonl; by the file's ending if left out")
+        ->check(CLI::IsMember({"csv", "jsonl"}));
+    sub->add_flag("--skip-bad", a_.pay.skip_bad, "Send the good rows of a file that has bad ones");
+    sub->add_flag("--no-wait", a_.no_wait, "Return when all is admitted");
+    sub->add_option("--timeout", a_.timeout_s, "Seconds after which to stop waiting; the host goes on")
+        ->check(CLI::NonNegativeNumber);
+    sub->add_option("--out", a_.pay.out_file, "Write what became of each row to this CSV file");
+    sub->add_option("--in-flight", a_.pay.in_flight, "Requests at the same time")->check(CLI::Range(1, 64));
+    sub->add_option("--chunk", a_.pay.chunk, "Payouts in one request")->check(CLI::Range(1, 1000));
+  }
+
+  void add_lookups() {
+    CLI::App* sub =
+        add(&app_, "list", "List payouts, newest first", [this](Context& c) { return list(c, a_.list); });
+    add_filters(sub);
+    sub->footer(
+        "\nExamples:\n  payoutctl list --state FAILED --batch salaries-2026-01\n"
+        "  payoutctl list --key salary-2026-01-17\n");
+    add_id(add(&app_, "show", "Show one payout", [this](Context& c) { return show(c, a_.id); }));
+    add_id(add(&app_, "explain", "Say why a payout is where it is, on what evidence, and what happens next",
+               [this](Context& c) { return explain(c, a_.id); }));
+    add_id(add(&app_, "events", "List everything that happened to a payout",
+               [this](Context& c) { return events(c, a_.id); }));
+  }
+
+  void add_filters(CLI::App* sub) {
+    sub->add_option("--state", a_.list.state,
+                    "PENDING, HELD, SUBMITTING, SENT, UNKNOWN, REVIEW, CONFIRMED, FAILED, …");
+    sub->add_option("--provider", a_.list.provider, "Only of this provider");
+    sub->add_option("--batch", a_.list.batch, "Only of this batch");
+    sub->add_option("--user", a_.list.user, "Only of this user");
+    sub->add_option("--destination", a_.list.destination, "Only to this destination");
+    sub->add_option("--key", a_.list.idempotency_key, "The one with this key");
+    sub->add_option("--reason", a_.list.reason, "Only with this reason");
+    sub->add_option("--after", a_.list.created_after, "Created after this time (2026-01-31T08:00:00Z)");
+    sub->add_option("--before", a_.list.created_before, "Created before this time");
+    sub->add_option("--limit", a_.list.limit, "Rows to show")
+        ->check(CLI::Range(1, 500))
+        ->capture_default_str();
+    sub->add_flag("--all", a_.list.all, "All rows, however many");
+  }
+
+  void add_decisions() {
+    for (const auto& [name, about] :
+         {std::pair{"cancel", "Do not pay a payout; possible while nothing is under way"},
+          std::pair{"hold", "Keep a payout from being submitted"},
+          std::pair{"release", "Let a held payout go on"}}) {
+      CLI::App* sub = add(&app_, name, about, [this, action = std::string(name)](Context& c) {
+        return change(c, action, a_.id, a_.note);
+      });
+      add_id(sub);
+      add_note(sub, "Why; it stays with the payout");
+    }
+    CLI::App* sub = add(&app_, "review", "Decide on a payout that only a human can settle",
+                        [this](Context& c) { return run_review(c); });
+    sub->add_option("id", a_.id, "Id of the payout, or `list` to see which wait")->required();
+    CLI::Option* paid = sub->add_flag("--paid", a_.paid, "It was paid: it becomes CONFIRMED");
+    CLI::Option* not_paid =
+        sub->add_flag("--not-paid", a_.not_paid, "It was not paid: it is released to be paid again");
+    CLI::Option* ask = sub->add_flag("--ask-again", a_.ask_again, "Have the provider asked now");
+    paid->excludes(not_paid)->excludes(ask);
+    not_paid->excludes(ask);
+    add_note(sub, "The evidence: what was found, where, by whom. Required for --paid and --not-paid");
+    sub->footer(
+        "\nFind out at the provider (its portal, its statement) before you say --paid or --not-paid: saying\n"
+        "--not-paid of something that was paid makes it be paid twice.\n\nExamples:\n"
+        "  payoutctl review list\n  payoutctl review ID --ask-again\n"
+        "  payoutctl review ID --paid --note 'statement of 3 May, line 17, checked by Awa'\n");
+  }
+
+  ExitCode run_review(Context& context) {
+    if (a_.id == "list") {
+      a_.list.state = "REVIEW";
+      a_.list.limit = 500;
+      return list(context, a_.list);
+    }
+    if (!a_.paid && !a_.not_paid && !a_.ask_again) {
+      throw CommandFailed(ExitCode::usage,
+                          "Say what is decided: --paid, --not-paid or --ask-again. `payoutctl explain " +
+                              a_.id + "` shows the evidence.");
+    }
+    if ((a_.paid || a_.not_paid) && a_.note.empty()) {
+      throw CommandFailed(ExitCode::usage, "--note TEXT is required: what was found, where, and by whom.");
+    }
+    return review(context, a_.id, a_.paid ? "paid" : a_.not_paid ? "not_paid" : "ask_again", a_.note);
+  }
+
+  void add_providers() {
+    CLI::App* group = app_.add_subcommand("provider", "Look after providers");
+    group->require_subcommand(1);
+    group->fallthrough();
+    add(group, "list", "How the providers are", [](Context& c) { return providers(c); });
+    const auto named = [this, group](const char* name, const char* about, Command command, bool note) {
+      CLI::App* sub = add(group, name, about, std::move(command));
+      sub->add_option("name", a_.name, "Name of the provider")->required();
+      if (note) add_note(sub, "Why; it is kept");
+    };
+    const auto action = [this](const char* name) {
+      return
+          [this, text = std::string(name)](Context& c) { return provider_action(c, a_.name, text, a_.note); };
+    };
+    named("pause", "Submit nothing new through it; what is in flight goes on", action("pause"), true);
+    named("resume", "Submit through it again", action("resume"), true);
+    named("probe", "Check that it is reachable and takes our credentials", action("probe"), false);
+    named(
+        "balance", "What is left on its account", [this](Context& c) { return provider_balance(c, a_.name); },
+        false);
+    named("lift", "Start a plugin again that was quarantined because it kept crashing",
+          action("lift-quarantine"), true);
+  }
+
+  void add_operations() {
+    CLI::App* group = app_.add_subcommand("switch", "Stop or simulate payments on all hosts at once");
+    group->require_subcommand(1);
+    group->fallthrough();
+    add(group, "list", "How the switches are", [](Context& c) { return switches(c); });
+    CLI::App* set = add(group, "set", "Turn a switch on or off",
+                        [this](Context& c) { return set_switch(c, a_.name, a_.value == "on", a_.note); });
+    set->add_option("name", a_.name, "dry_run, stop_submissions or stop_writes")
+        ->required()
+        ->check(CLI::IsMember({"dry_run", "stop_submissions", "stop_writes"}));
+    set->add_option("value", a_.value, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+    add_note(set, "Why; it is kept");
+    add(&app_, "hosts", "Which hosts share the database, and whether they live",
+        [](Context& c) { return hosts(c); });
+    CLI::App* tally_command = add(&app_, "tally", "How many payouts stand where, and for how long",
+                                  [this](Context& c) { return tally(c, a_.batch, a_.provider); });
+    tally_command->add_option("--batch", a_.batch, "Only of this batch, finished ones included");
+    tally_command->add_option("--provider", a_.provider, "Only of this provider");
+    add(&app_, "drain", "Have the host finish what it has in hand, and stop",
+        [](Context& c) { return drain(c); });
+    add(&app_, "version", "Versions of payoutctl and of the host", [](Context& c) { return version(c); });
+    CLI::App* check_command =
+        add(&app_, "check", "Say what is wrong with a configuration, without starting", [this](Context& c) {
+          return check(c, a_.value.empty() ? a_.config_file() : std::filesystem::path(a_.value),
+                       a_.provider_executable);
+        });
+    check_command->add_option("file", a_.value, "Configuration file; the host's if left out");
+    check_command->add_option("--provider-executable", a_.provider_executable,
+                              "payoutd-provider, which looks into the plugins");
+    check_command->callback([this, command = [this](Context& c) {
+      return check(c, a_.value.empty() ? a_.config_file() : std::filesystem::path(a_.value),
+                   a_.provider_executable);
+    }] {
+      chosen_ = command;
+      needs_host_ = false;
+    });
+  }
+
+  void add_migrate() {
+    CLI::App* group =
+        app_.add_subcommand("migrate", "Bring the database's schema to what this version knows");
+    group->require_subcommand(1);
+    group->fallthrough();
+    group->footer(
+        "\nWorks on the database itself, not through a host. Migrations only ever add, so hosts of the "
+        "version\n"
+        "before go on working. Examples:\n"
+        "  payoutctl migrate status --config /etc/payoutd/payoutd.yaml\n"
+        "  payoutctl migrate up --database postgres://payoutd@db/payoutd\n");
+    const auto step = [this, group](const char* name, const char* about, auto function) {
+      CLI::App* sub = group->add_subcommand(name, about);
+      sub->fallthrough();
+      sub->add_option("--database", a_.migrate.database, "DSN; goes before the configuration");
+      sub->callback([this, function] {
+        needs_host_ = false;
+        chosen_ = [this, function](Context& context) {
+          a_.migrate.config = a_.config_file();
+          return function(context, a_.migrate);
+        };
+      });
+    };
+    step("status", "Which migrations are applied, and which are pending", migrate_status);
+    step("plan", "Print the SQL that `up` would run, with what is destructive marked", migrate_plan);
+    step("up", "Apply what is pending", migrate_up);
+  }
+
+  Arguments a_;
+  CLI::App app_{kAbout, "payoutctl"};
+  Command chosen_;
+  bool needs_host_ = true;
+};
+
+int carry_out(const CommandLine& line) {
+  Context context{.socket = {},
+                  .json = line.arguments().json,
+                  .out = std::cout,
+                  .err = std::cerr,
+                  .style = Style::of_descriptor(STDOUT_FILENO),
+                  .live = ::isatty(STDERR_FILENO) == 1};
+  const auto complain = [&](const std::string& message) {
+    std::cout.flush();
+    std::cerr << "payoutctl: " << message << '\n';
+  };
+  try {
+    if (line.needs_host()) context.socket = find_socket(line.arguments());
+    const ExitCode code = line.chosen()(context);
+    std::cout.flush();
+    if (!std::cout) {
+      complain("standard output cannot be written");
+      return static_cast<int>(ExitCode::failed);
+    }
+    return static_cast<int>(code);
+  } catch (const CommandFailed& failure) {
+    complain(failure.what());
+    return static_cast<int>(failure.code());
+  } catch (const std::exception& failure) {
+    complain(failure.what());
+    return static_cast<int>(ExitCode::failed);
+  }
+}
+
+}  // namespace
+
+std::atomic<bool>& interrupted() {
+  static std::atomic<bool> flag{false};
+  return flag;
+}
+
+void watch_interrupts() {
+  interrupted();  // made before a signal can ask for it
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted() = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one ends the program
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+int run(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    CommandLine line;
+    try {
+      line.app().parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return line.app().exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    }
+    return carry_out(line);
+  } catch (const std::exception& failure) {
+    std::cerr << "payoutctl: " << failure.what() << '\n';
+    return static_cast<int>(ExitCode::failed);
+  }
+}
+
+}  // namespace payoutd::ctl

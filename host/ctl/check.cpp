@@ -1,0 +1,97 @@
+#include "ctl/check.hpp"
+
+#include <boost/json.hpp>
+#include <ostream>
+
+#include "ops/config.hpp"
+#include "providers/inspect.hpp"
+
+namespace payoutd::ctl {
+namespace {
+
+namespace json = boost::json;
+namespace fs = std::filesystem;
+
+// Beside payoutctl, as it is built and installed.
+fs::path provider_program() {
+  std::error_code ec;
+  const fs::path self = fs::read_symlink("/proc/self/exe", ec);
+  const fs::path beside = self.parent_path() / "payoutd-provider";
+  if (!ec && fs::exists(beside)) return beside;
+  return self.parent_path().parent_path() / "lib" / "payoutd" / "payoutd-provider";
+}
+
+ops::ConfigProblem plugin_problem(const ops::Config& config, const std::string& provider,
+                                  std::string reason) {
+  const std::string path = "providers." + provider + ".plugin";
+  return {config.locate(path), path, std::move(reason)};
+}
+
+void check_provider(const ops::Config& config, const ops::ProviderConfig& provider, const fs::path& program,
+                    std::vector<ops::ConfigProblem>& problems) {
+  if (!fs::exists(provider.library)) {
+    problems.push_back(
+        plugin_problem(config, provider.name, "there is no plugin library " + provider.library.string()));
+    return;
+  }
+  const providers::Inspection inspection = providers::inspect(program, provider.library);
+  if (!inspection.refused.empty()) {
+    problems.push_back(plugin_problem(config, provider.name, inspection.refused));
+    return;
+  }
+  const auto* described = inspection.about.if_contains("schema");
+  const auto schema = described == nullptr ? Result<SettingsSchema>(Problem{"schema", "is missing"})
+                                           : schema_from_json(*described);
+  if (!schema) {
+    problems.push_back(plugin_problem(
+        config, provider.name,
+        "its settings schema is not one: " + schema.error().field + " " + schema.error().reason));
+    return;
+  }
+  std::vector<Problem> found;
+  Settings::check(*schema, provider.settings, provider.secrets_json(), found);
+  for (const Problem& problem : found) problems.push_back(config.provider_problem(provider.name, problem));
+}
+
+ExitCode report(Context& context, const std::string& file, const std::vector<ops::ConfigProblem>& problems) {
+  if (context.json) {
+    json::array list;
+    for (const ops::ConfigProblem& problem : problems) {
+      list.push_back(json::object{{"file", problem.place.file},
+                                  {"line", problem.place.line},
+                                  {"column", problem.place.column},
+                                  {"path", problem.path},
+                                  {"reason", problem.reason}});
+    }
+    context.out << json::serialize(json::object{{"ok", problems.empty()}, {"problems", std::move(list)}})
+                << '\n';
+  } else {
+    for (const ops::ConfigProblem& problem : problems) context.err << problem.text() << '\n';
+    if (problems.empty())
+      context.out << file << ": " << context.style.paint(Colour::green, "no problems") << '\n';
+  }
+  return problems.empty() ? ExitCode::ok : ExitCode::negative;
+}
+
+}  // namespace
+
+ExitCode check(Context& context, const fs::path& config_file, fs::path provider_executable) {
+  if (provider_executable.empty()) provider_executable = provider_program();
+  std::vector<ops::ConfigProblem> problems;
+  try {
+    const ops::Config config = ops::load_config(config_file);
+    if (!fs::exists(provider_executable)) {
+      throw CommandFailed(ExitCode::usage, "The plugins cannot be checked: there is no " +
+                                               provider_executable.string() +
+                                               ". Name it with --provider-executable.");
+    }
+    for (const auto& [name, provider] : config.live_config.providers) {
+      if (provider.enabled) check_provider(config, provider, provider_executable, problems);
+    }
+  } catch (const ops::ConfigError& error) {
+    problems = error.problems();
+  }
+  return report(context, config_file.string(), problems);
+}
+
+}  // namespace payoutd::ctl

@@ -1,0 +1,28 @@
+#pragma once
+#include <stdexcept>
+#include <string>
+
+namespace payoutd::ctl {
+
+/// How payoutctl ends; listed in its help.
+enum class ExitCode : int {
+  ok = 0,
+  negative = 1,     ///< the command was carried out and its answer is no
+  usage = 2,        ///< the command line, a file or the configuration is wrong; nothing was done
+  unreachable = 3,  ///< no host answers on the control socket
+  refused = 4,      ///< the host refuses to do it
+  failed = 5,       ///< the host, its database or a provider could not do it now
+  interrupted = 130,
+};
+
+/// Ends a command; what() is for people.
+class CommandFailed : public std::runtime_error {
+ public:
+  CommandFailed(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ExitCode code() const noexcept { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+}  // namespace payoutd::ctl

@@ -1,0 +1,106 @@
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <memory>
+
+#include "engine/engine.hpp"
+#include "policy/built_in_policy.hpp"
+#include "scripted_provider.hpp"
+#include "support/database/database.hpp"
+
+namespace payoutd::test {
+
+struct LoggedEvent {
+  std::string event;
+  boost::json::object fields;
+};
+
+class RecordingObserver final : public engine::Observer {
+ public:
+  std::vector<LoggedEvent> events;
+  bool logged(std::string_view event) const;
+  void log(engine::LogLevel, std::string_view event, std::string_view, boost::json::object fields) override {
+    events.push_back({std::string(event), std::move(fields)});
+  }
+  void saw(const std::string&, std::string_view) override {}
+  void state_changed(const store::Payout&, core::State, core::State) override {}
+  void retried(const std::string&, std::chrono::milliseconds) override {}
+  void recovered(const std::string&, std::string_view) override {}
+};
+
+/// An engine on a real database. Hosts of one test share the database and, if they like, the provider.
+class EngineHost {
+ public:
+  struct Options {
+    std::string name = "host-a";
+    std::string high_water_file;
+    std::vector<std::string> predecessors;
+    bool start = true;
+  };
+  EngineHost(boost::asio::io_context& io, const TestDatabase& database, ScriptedProvider& provider, Options options);
+  ~EngineHost();
+
+  engine::Engine& engine() { return *engine_; }
+  RecordingObserver& observer() { return observer_; }
+  const std::string& incarnation() const { return incarnation_; }
+
+ private:
+  boost::asio::io_context& io_;
+  std::string incarnation_;
+  RecordingObserver observer_;
+  store::Pool pool_;
+  store::Pool front_pool_;
+  store::Pool heart_pool_;
+  policy::BuiltInPolicy policy_;
+  std::unique_ptr<engine::Engine> engine_;
+};
+
+/// One database, one provider, one host, and the loop that runs them.
+class EngineFixture {
+ public:
+  explicit EngineFixture(EngineHost::Options options = {});
+  ~EngineFixture();
+
+  /// Runs the loop until `done`, or for `limit`; true if it came true.
+  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds{15});
+  void run_for(std::chrono::milliseconds time);
+  template <class T>
+  T await(Awaitable<T> task);
+
+  std::string post(const std::string& key, const std::string& amount = "100");
+  std::string state(const std::string& id) const;
+  bool run_until_state(const std::string& id, const std::string& wanted,
+                       std::chrono::milliseconds limit = std::chrono::seconds{15});
+  std::string value(const std::string& sql) const { return database.value(sql); }
+
+  boost::asio::io_context io;
+  TestDatabase database;
+  ScriptedProvider provider{"acme"};
+  std::unique_ptr<EngineHost> host;
+};
+
+template <class T>
+T EngineFixture::await(Awaitable<T> task) {
+  std::exception_ptr error;
+  bool done = false;
+  if constexpr (std::is_void_v<T>) {
+    boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr e) {
+      error = e;
+      done = true;
+    });
+    run_until([&] { return done; });
+    if (error) std::rethrow_exception(error);
+  } else {
+    std::optional<T> result;
+    boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr e, T value) {
+      error = e;
+      if (!e) result.emplace(std::move(value));
+      done = true;
+    });
+    run_until([&] { return done; });
+    if (error) std::rethrow_exception(error);
+    return std::move(*result);
+  }
+}
+
+}  // namespace payoutd::test

@@ -1,0 +1,264 @@
+// Ways of a payout that the rules do not name: admission, refusals, schedules, operators, drain.
+#include <catch2/catch.hpp>
+
+#include "core/ids.hpp"
+#include "engine_fixture.hpp"
+#include "store/housekeeping.hpp"
+
+namespace {
+
+using namespace payoutd;
+using namespace payoutd::test;
+using engine::AdmissionReply;
+using engine::OperatorDecision;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Awaitable<providers::SubmitReply> answer(Submission submission) { co_return ScriptedProvider::reply(std::move(submission)); }
+Awaitable<Status> say(Status status) { co_return status; }
+
+engine::PayoutRequest request(const std::string& key, const std::string& amount = "100") {
+  engine::PayoutRequest r;
+  r.client_id = "default";
+  r.idempotency_key = key;
+  r.money = parse_money(amount, "XOF").value();
+  r.destination = "22507000000";
+  r.actor = "client:test";
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("admission: the same key and payload is the same payout, another payload a conflict", "[life]") {
+  EngineFixture f;
+  const auto first = f.await(f.host->engine().admit(request("k")));
+  CHECK(first.kind == AdmissionReply::Kind::created);
+  const auto again = f.await(f.host->engine().admit(request("k")));
+  CHECK(again.kind == AdmissionReply::Kind::replayed);
+  CHECK(again.payout_id == first.payout_id);
+  CHECK(again.created_at == first.created_at);
+  const auto other = f.await(f.host->engine().admit(request("k", "101")));
+  CHECK(other.kind == AdmissionReply::Kind::conflict);
+  CHECK_FALSE(other.existing_payload.empty());
+  CHECK(f.value("select count(*) from app.payouts") == "1");
+}
+
+TEST_CASE("admission: what the provider cannot pay is refused with its field", "[life]") {
+  EngineFixture f;
+  auto r = request("k");
+  r.destination = "bad";
+  CHECK(f.await(f.host->engine().admit(r)).problem.field == "destination");
+  r = request("k");
+  r.money = parse_money("1.5", "GHS").value();
+  CHECK(f.await(f.host->engine().admit(r)).problem.field == "currency");
+  r = request("k");
+  r.provider = "acmee";
+  const auto reply = f.await(f.host->engine().admit(r));
+  CHECK(reply.problem.field == "provider");
+  CHECK(reply.problem.reason == "is not configured here, did you mean 'acme'?");
+  CHECK(f.value("select count(*) from app.idempotency_keys") == "0");
+}
+
+TEST_CASE("many payouts at once are combined into few transactions and all arrive", "[life]") {
+  EngineFixture f;
+  f.provider.the_contract.concurrency = 64;
+  constexpr int kCount = 300;
+  int admitted = 0;
+  for (int i = 0; i < kCount; ++i) {
+    boost::asio::co_spawn(f.io, f.host->engine().admit(request("k" + std::to_string(i))),
+                          [&](std::exception_ptr error, AdmissionReply reply) {
+                            if (!error && reply.kind == AdmissionReply::Kind::created) ++admitted;
+                          });
+  }
+  REQUIRE(f.run_until([&] { return admitted == kCount; }));
+  REQUIRE(f.run_until([&] { return f.value("select count(*) from app.payouts where state = 'CONFIRMED'") == std::to_string(kCount); },
+                      seconds{30}));
+  CHECK(f.host->engine().admission().stats().batches < kCount / 4);
+  CHECK(f.host->engine().recorder().stats().batches < kCount);
+  CHECK(f.provider.submitted.size() == kCount);
+  CHECK(f.provider.announced.empty());
+}
+
+TEST_CASE("refused for now: a new reference each time, then the schedule gives up", "[life]") {
+  EngineFixture f;
+  f.provider.on_submit = [](Order, Prepared) { return answer(Submission::refused_for_now("LIMIT", "later")); };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "FAILED"));
+  REQUIRE(f.provider.submitted.size() == 3);
+  CHECK(f.provider.submitted[0] != f.provider.submitted[1]);
+  CHECK(f.provider.submitted[1] != f.provider.submitted[2]);
+  CHECK(f.value("select reason from app.payouts") == "LIMIT");
+}
+
+TEST_CASE("nothing was accepted: the same reference until it goes through, however often", "[life]") {
+  EngineFixture f;
+  int tries = 0;
+  f.provider.on_submit = [&](Order, Prepared) {
+    return ++tries < 6 ? answer(Submission::not_accepted("not_sent", "connection refused")) : answer(Submission::confirmed("x"));
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  CHECK(std::set<std::string>(f.provider.submitted.begin(), f.provider.submitted.end()).size() == 1);
+}
+
+TEST_CASE("prepare: a spent reference is no attempt, an impossible payment fails, trouble is tried again", "[life]") {
+  EngineFixture f;
+  int prepared = 0;
+  f.provider.on_prepare = [&](const Order& order) {
+    Prepared p;
+    p.artefact = order.reference;
+    switch (++prepared) {
+      case 1: throw std::runtime_error("no token");
+      case 2: p.reference_spent = true; break;
+      default: break;
+    }
+    return p;
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  CHECK(f.value("select attempt_count || ' ' || reference_n from app.payouts") == "1 2");
+  f.provider.on_prepare = [](const Order&) {
+    Prepared p;
+    p.impossible = Problem{"PAYEE_INACTIVE", "the payee has no account"};
+    return p;
+  };
+  const std::string other = f.post("k2");
+  REQUIRE(f.run_until_state(other, "FAILED"));
+  CHECK(f.value("select reason from app.payouts where id = '" + other + "'") == "PAYEE_INACTIVE");
+  CHECK(f.value("select count(*) from app.attempts where payout_id = '" + other + "'") == "0");
+}
+
+TEST_CASE("operators: cancel before, not after, something was sent", "[life]") {
+  EngineFixture f;
+  f.await(f.host->engine().pause("acme", true, "operator:test", "maintenance"));
+  const std::string id = f.post("k");
+  f.run_for(milliseconds{150});
+  CHECK(f.state(id) == "PENDING");
+  CHECK(f.await(f.host->engine().decide({id, OperatorDecision::cancel, "operator:test", ""})).done);
+  CHECK(f.state(id) == "CANCELLED");
+  CHECK(f.value("select actor from app.events where to_state = 'CANCELLED'") == "operator:test");
+
+  const std::string next = f.post("k2");
+  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::pending, order)); };
+  f.await(f.host->engine().pause("acme", false, "operator:test", ""));
+  REQUIRE(f.run_until_state(next, "SENT"));
+  const auto refused = f.await(f.host->engine().decide({next, OperatorDecision::cancel, "operator:test", ""}));
+  CHECK_FALSE(refused.done);
+  CHECK(refused.code == "wrong_state");
+}
+
+TEST_CASE("operators: the three decisions of REVIEW", "[life]") {
+  EngineFixture f;
+  f.provider.on_submit = [](Order, Prepared) { return answer(Submission::unknown("timeout", "")); };
+  f.provider.on_query = [](Order order) {
+    Status s = ScriptedProvider::found(Status::Kind::confirmed, order);
+    s.found.amount = Amount::from_units(7);
+    return say(s);
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "REVIEW"));
+  CHECK(f.await(f.host->engine().decide({id, OperatorDecision::paid, "operator:test", ""})).code == "note_required");
+  SECTION("it was paid") {
+    CHECK(f.await(f.host->engine().decide({id, OperatorDecision::paid, "operator:test", "statement 7"})).done);
+    CHECK(f.state(id) == "CONFIRMED");
+  }
+  SECTION("it was not paid") {
+    f.provider.on_submit = [](Order, Prepared) { return answer(Submission::confirmed("x")); };
+    CHECK(f.await(f.host->engine().decide({id, OperatorDecision::not_paid, "operator:test", "statement 7"})).done);
+    REQUIRE(f.run_until_state(id, "CONFIRMED"));
+    CHECK(f.provider.submitted[0] == f.provider.submitted[1]);
+  }
+  SECTION("ask again") {
+    f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::confirmed, order)); };
+    CHECK(f.await(f.host->engine().decide({id, OperatorDecision::ask_again, "operator:test", ""})).done);
+    REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  }
+}
+
+TEST_CASE("switches: dry run simulates, stopped submissions wait, both without a failure", "[life]") {
+  EngineFixture f;
+  f.await(f.host->engine().set_switch({"dry_run", true, "operator:test", "rehearsal"}));
+  const std::string dry = f.post("k1");
+  REQUIRE(f.run_until_state(dry, "SIMULATED"));
+  CHECK(f.provider.submitted.empty());
+  f.await(f.host->engine().set_switch({"dry_run", false, "operator:test", ""}));
+  f.await(f.host->engine().set_switch({"stop_submissions", true, "operator:test", ""}));
+  const std::string id = f.post("k2");
+  f.run_for(milliseconds{200});
+  CHECK(f.state(id) == "PENDING");
+  f.await(f.host->engine().set_switch({"stop_submissions", false, "operator:test", ""}));
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+}
+
+TEST_CASE("webhooks: a hint makes the provider be asked now; a forged signature is refused", "[life]") {
+  EngineFixture f;
+  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::pending, order)); };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "SENT"));
+  f.value("update app.payouts set next_action_at = now() + interval '1 hour'");
+  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::confirmed, order)); };
+  const std::string reference = f.provider.submitted.at(0);
+  Webhook webhook;
+  webhook.reference = reference;
+  using Reply = engine::Engine::WebhookReply;
+  CHECK(f.await(f.host->engine().webhook("acme", std::string(32, '0'), webhook)) == Reply::bad_signature);
+  CHECK(f.state(id) == "SENT");
+  const std::string signature =
+      core::sign_callback(Secret("the instance key of the engine's tests"), "acme", reference);
+  CHECK(f.await(f.host->engine().webhook("acme", signature, webhook)) == Reply::taken);
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  webhook.reference = "11111111-1111-4111-8111-111111111111";
+  const std::string other = core::sign_callback(Secret("the instance key of the engine's tests"), "acme", webhook.reference);
+  CHECK(f.await(f.host->engine().webhook("acme", other, webhook)) == Reply::unknown_payout);
+}
+
+TEST_CASE("drain burns no attempt", "[life]") {
+  EngineFixture f;
+  f.provider.the_state = providers::ProviderState::restarting;
+  for (int i = 0; i < 20; ++i) f.post("k" + std::to_string(i));
+  f.provider.the_state = providers::ProviderState::ready;
+  f.run_for(milliseconds{20});
+  CHECK(f.await(f.host->engine().drain(seconds{5})));
+  CHECK(f.value("select count(*) from app.payouts where lease is not null") == "0");
+  CHECK(f.value("select count(*) from app.attempts where live and outcome is null") == "0");
+  CHECK(f.value("select stopped_at is not null from app.hosts") == "t");
+}
+
+TEST_CASE("finished payouts move to history, stay findable, and come back when news contradicts them", "[life]") {
+  EngineFixture f;
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  {
+    store::Connection connection = f.database.connect();
+    pqxx::work work(connection);
+    store::ensure_partitions(work);
+    CHECK(store::archive_finished(work, seconds{-1}, 100) == 1);
+    work.commit();
+  }
+  CHECK(f.value("select count(*) from app.payouts") == "0");
+  CHECK(f.value("select count(*) from app.attempts_history") == "1");
+  const auto found = f.await(f.host->engine().find(id));
+  REQUIRE(found);
+  CHECK(found->archived);
+  CHECK(f.await(f.host->engine().admit(request("k"))).kind == AdmissionReply::Kind::replayed);
+  const auto recalled = f.await(f.host->engine().recorder().reload(id));
+  REQUIRE(recalled);
+  CHECK(f.value("select count(*) from app.payouts") == "1");
+  CHECK(f.value("select count(*) from app.attempts") == "1");
+}
+
+TEST_CASE("explain tells SUBMITTING, UNKNOWN, CONFIRMED like a report", "[life]") {
+  EngineFixture f;
+  f.provider.on_submit = [](Order, Prepared) { return answer(Submission::unknown("http.timeout", "no answer in 2 s")); };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  const auto report = f.await(f.host->engine().explain(id));
+  REQUIRE(report);
+  const std::string text = boost::json::serialize(*report);
+  INFO(text);
+  CHECK(report->at("headline").as_string() == "CONFIRMED: 100 XOF to 22507•••00 through acme was paid, once.");
+  CHECK(report->at("timeline").as_array().size() == 4);
+  CHECK(text.find("may have arrived, so it is not sent again") != std::string::npos);
+  CHECK(text.find("22507000000") == std::string::npos);
+  CHECK(report->at("who_may_act").as_string() == "Nobody has to act.");
+}
