@@ -1,5 +1,5 @@
 # Debian 12's packages. Boost is 1.81 exactly: plugins carry its version in their ABI tag.
-find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url filesystem)
+find_package(Boost 1.81.0 EXACT CONFIG REQUIRED COMPONENTS json url filesystem)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(yaml-cpp REQUIRED)

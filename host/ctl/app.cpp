@@ -146,6 +146,16 @@ class CommandLine {
     sub->callback([this, command = std::move(command)] { chosen_ = command; });
     return sub;
   }
+  /// A command that works without a host.
+  CLI::App* add_offline(const std::string& name, const std::string& about, Command command) {
+    CLI::App* sub = app_.add_subcommand(name, about);
+    sub->fallthrough();
+    sub->callback([this, command = std::move(command)] {
+      chosen_ = command;
+      needs_host_ = false;
+    });
+    return sub;
+  }
   void add_note(CLI::App* sub, const char* about) { sub->add_option("--note", a_.note, about); }
   void add_id(CLI::App* sub) { sub->add_option("id", a_.id, "Id of the payout")->required(); }
 
@@ -296,22 +306,22 @@ class CommandLine {
     tally_command->add_option("--provider", a_.provider, "Only of this provider");
     add(&app_, "drain", "Have the host finish what it has in hand, and stop",
         [](Context& c) { return drain(c); });
+    add_offline("config", "Print the reference of all settings of a configuration",
+                [](Context& context) {
+                  context.out << ops::describe_config();
+                  return ExitCode::ok;
+                })
+        ->add_option("what", a_.value, "reference")
+        ->check(CLI::IsMember({"reference"}));
     add(&app_, "version", "Versions of payoutctl and of the host", [](Context& c) { return version(c); });
-    CLI::App* check_command =
-        add(&app_, "check", "Say what is wrong with a configuration, without starting", [this](Context& c) {
-          return check(c, a_.value.empty() ? a_.config_file() : std::filesystem::path(a_.value),
+    CLI::App* check_command = add_offline(
+        "check", "Say what is wrong with a configuration, without starting", [this](Context& context) {
+          return check(context, a_.value.empty() ? a_.config_file() : std::filesystem::path(a_.value),
                        a_.provider_executable);
         });
     check_command->add_option("file", a_.value, "Configuration file; the host's if left out");
     check_command->add_option("--provider-executable", a_.provider_executable,
                               "payoutd-provider, which looks into the plugins");
-    check_command->callback([this, command = [this](Context& c) {
-      return check(c, a_.value.empty() ? a_.config_file() : std::filesystem::path(a_.value),
-                   a_.provider_executable);
-    }] {
-      chosen_ = command;
-      needs_host_ = false;
-    });
   }
 
   void add_migrate() {
@@ -347,6 +357,42 @@ class CommandLine {
   Command chosen_;
   bool needs_host_ = true;
 };
+
+std::vector<std::string> names_of(CLI::App& group) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : group.get_subcommands([](CLI::App*) { return true; }))
+    names.push_back(sub->get_name());
+  return names;
+}
+
+// CLI11 says that a command is required where there is one that it does not know: this says which, and what
+// may have been meant.
+int explain_usage(CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  CLI::App* group = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--socket" || word == "-c" || word == "--config") ++i;
+    const std::vector<std::string> names = names_of(*group);
+    if (word.starts_with('-') || names.empty()) continue;
+    if (std::find(names.begin(), names.end(), word) != names.end()) {
+      group = group->get_subcommand(word);
+      continue;
+    }
+    const auto near = nearest_name(word, names);
+    std::cerr << "payoutctl: '" << printable(word) << "' is not a command"
+              << (near ? ", did you mean '" + *near + "'?" : std::string(".")) << '\n';
+    return static_cast<int>(ExitCode::usage);
+  }
+  if (names_of(*group).empty()) {
+    std::cerr << "payoutctl: " << error.what() << "\nHow it is used:  payoutctl "
+              << (group->get_parent() == &app ? "" : group->get_parent()->get_name() + " ")
+              << group->get_name() << " --help\n";
+  } else {
+    std::cerr << group->help(group == &app ? "" : "payoutctl");
+  }
+  return static_cast<int>(ExitCode::usage);
+}
 
 int carry_out(const CommandLine& line) {
   Context context{.socket = {},
@@ -394,13 +440,12 @@ void watch_interrupts() {
 }
 
 int run(int argc, char** argv) {
-  ::signal(SIGPIPE, SIG_IGN);
   try {
     CommandLine line;
     try {
       line.app().parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return line.app().exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+      return explain_usage(line.app(), error, argc, argv);
     }
     return carry_out(line);
   } catch (const std::exception& failure) {

@@ -201,8 +201,8 @@ class Follower {
 
   Census look() {
     Census census;
-    for (const json::value& row :
-         client_.get("/v1/admin/tally?batch=" + percent_encoded(batch_)).at("tally").as_array()) {
+    const json::value answer = client_.get("/v1/admin/tally?batch=" + percent_encoded(batch_));
+    for (const json::value& row : answer.at("tally").as_array()) {
       census.states[std::string(row.at("state").as_string())] += row.at("count").to_number<std::size_t>();
     }
     return census;
@@ -215,7 +215,7 @@ class Follower {
       RowOutcome& one = outcomes[next_++ % outcomes.size()];
       if (one.id.empty() || one.final()) continue;
       ++asked;
-      one.read(client_.get("/v1/payouts/" + one.id).as_object());
+      read(one);
     }
     Census census;
     for (const RowOutcome& one : outcomes) {
@@ -228,7 +228,7 @@ class Follower {
   void collect(std::vector<RowOutcome>& outcomes) {
     if (!by_batch()) {
       for (RowOutcome& one : outcomes) {
-        if (!one.id.empty() && !one.final()) one.read(client_.get("/v1/payouts/" + one.id).as_object());
+        if (!one.id.empty() && !one.final()) read(one);
       }
       return;
     }
@@ -249,6 +249,11 @@ class Follower {
   }
 
  private:
+  void read(RowOutcome& one) {
+    const json::value payout = client_.get("/v1/payouts/" + one.id);
+    one.read(payout.as_object());
+  }
+
   Client client_;
   std::string batch_;
   std::size_t next_ = 0;

@@ -9,6 +9,7 @@
 
 #include "core/ids.hpp"
 #include "core/signal.hpp"
+#include "daemon/database_keeper.hpp"
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/quarantine_store.hpp"
@@ -16,7 +17,6 @@
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "jobs/housekeeper.hpp"
-#include "ops/embedded_postgres.hpp"
 #include "ops/log.hpp"
 #include "policy/built_in_policy.hpp"
 #include "store/migrations.hpp"
@@ -100,14 +100,6 @@ ops::EmbeddedPostgresOptions embedded_options(const ops::Config& config) {
   return options;
 }
 
-// Starts the private server where the configuration asks for one; the DSN either way.
-std::string start_database(const ops::Config& config, std::unique_ptr<ops::EmbeddedPostgres>& embedded) {
-  if (!config.static_config.database.embedded) return config.static_config.database.dsn.reveal();
-  embedded = std::make_unique<ops::EmbeddedPostgres>(embedded_options(config));
-  embedded->start([](std::string_view sentence) { log::info("database.embedded", sentence); });
-  return embedded->dsn();
-}
-
 // Connects once, before anything else runs, so that a wrong address, password or schema is said plainly. The private
 // database belongs to this host alone, and is migrated by it.
 std::string check_database(const std::string& dsn, bool embedded) {
@@ -157,7 +149,7 @@ class Host {
   std::string incarnation_ = core::random_uuid();
   std::string revision_;
   // Declared in the order in which they are needed: destruction goes the other way round.
-  std::unique_ptr<ops::EmbeddedPostgres> embedded_;
+  std::unique_ptr<DatabaseKeeper> database_;
   asio::io_context io_{1};
   std::unique_ptr<ops::Metrics> metrics_;
   std::unique_ptr<HostObserver> observer_;
@@ -231,8 +223,9 @@ engine::EngineOptions Host::engine_options() const {
 int Host::run() {
   const ops::StaticConfig& fixed = config_.static_config;
   std::filesystem::create_directories(fixed.state_dir / "providers");
-  const std::string dsn = start_database(config_, embedded_);
-  revision_ = check_database(dsn, embedded_ != nullptr);
+  if (fixed.database.embedded) database_ = std::make_unique<DatabaseKeeper>(embedded_options(config_));
+  const std::string dsn = database_ ? database_->dsn() : fixed.database.dsn.reveal();
+  revision_ = check_database(dsn, database_ != nullptr);
 
   const ops::DatabasePoolConfig& sizes = config_.live_config.database_pool;
   pool_ = std::make_unique<store::Pool>(
@@ -276,7 +269,7 @@ int Host::run() {
   spawn(live(), "host");
   io_.run();
   server_.reset();
-  if (embedded_) embedded_->stop();
+  database_.reset();
   log::info("host.stopped", "The host has stopped.", {{"reason", stop_reason_}});
   return exit_code_;
 }
@@ -317,13 +310,15 @@ Awaitable<void> Host::live() {
   log::info("host.draining", "The host drains: no new submits, what is in flight comes to its record.",
             {{"in_hand", engine_->dispatcher().in_hand()}, {"reason", stop_reason_}});
   view_->draining = true;
-  const bool clean = co_await engine_->drain(config_.live_config.engine.drain_timeout);
+  bool clean = co_await engine_->drain(config_.live_config.engine.drain_timeout);
   if (!clean) {
     log::warning("host.drain_incomplete", "Payouts are still in hand; the next host takes them over.",
                  {{"in_hand", engine_->dispatcher().in_hand()}});
   }
   co_await server_->stop(kHttpStop);
   co_await supervisor_->stop();
+  // The processes are gone, so every submit that was still in flight has its answer, if only "unknown".
+  if (!clean) clean = co_await engine_->drain(milliseconds{5'000});
   housekeeper_->stop();
   pool_->stop();
   front_pool_->stop();

@@ -14,7 +14,12 @@ void HostObserver::saw(const std::string& provider, std::string_view result) {
   metrics_->payout_attempt(provider, result);
 }
 
-void HostObserver::state_changed(const store::Payout& payout, core::State, core::State to) {
+void HostObserver::batch(std::string_view writer, std::size_t items) { metrics_->group_commit(writer, items); }
+
+void HostObserver::state_changed(const store::Payout& payout, core::State from, core::State to) {
+  // What a submit answered is counted where it is seen; what a query made of it, here.
+  const bool by_query = from == core::State::sent || from == core::State::unknown;
+  if (by_query && core::is_final(to)) metrics_->payout_attempt(payout.provider, core::to_string(to));
   if (to == core::State::confirmed && !payout.region.empty()) metrics_->payout_in_region(payout.region);
 }
 

@@ -15,6 +15,7 @@ class HostObserver final : public engine::Observer {
   void saw(const std::string& provider, std::string_view result) override;
   void state_changed(const store::Payout& payout, core::State from, core::State to) override;
   void retried(const std::string& provider, std::chrono::milliseconds after_admission) override;
+  void batch(std::string_view writer, std::size_t items) override;
   void recovered(const std::string& provider, std::string_view how) override;
 
  private:

@@ -146,8 +146,11 @@ Admission::Admission(Parts parts, std::chrono::microseconds window)
             options.max_queued = 20'000;
             return options;
           }(),
-          [host = parts_.host](pqxx::transaction_base& work, std::span<const store::NewPayout> batch,
-                               const store::BatchInfo&) { return store::admit(work, batch, host); },
+          [host = parts_.host, observer = &parts_.observer](
+              pqxx::transaction_base& work, std::span<const store::NewPayout> batch, const store::BatchInfo&) {
+            observer->batch("admission", batch.size());
+            return store::admit(work, batch, host);
+          },
           [](const store::NewPayout& p) { return p.client_id + '\n' + p.idempotency_key; }) {}
 
 Result<providers::ProviderHandle*> Admission::choose(const PayoutRequest& request) const {

@@ -72,6 +72,12 @@ const std::map<std::string, std::string, std::less<>>& sentences() {
   return all;
 }
 
+// Kinds whose sentence says what was seen, while what follows from it depends on what was known before.
+bool depends_on_standing(std::string_view kind) {
+  return kind == "query_absent" || kind == "query_cannot_tell" || kind == "contradiction" || kind == "recovered" ||
+         kind.starts_with("submit_refused");
+}
+
 json::object timeline_entry(const store::Event& event) {
   const json::value parsed = json::parse(event.data);
   const json::object data = parsed.is_object() ? parsed.get_object() : json::object{};
@@ -83,8 +89,9 @@ json::object timeline_entry(const store::Event& event) {
   if (!event.from_state.empty()) entry["from"] = event.from_state;
   if (!event.to_state.empty()) entry["to"] = event.to_state;
   std::string what = with_code(known != sentences().end() ? known->second : event.kind, data);
-  const std::string text = text_at(data, "text");
-  if (!text.empty() && known != sentences().end() && what.find(text) == std::string::npos) what += " " + text;
+  if (known == sentences().end() || depends_on_standing(event.kind)) {
+    if (const std::string text = text_at(data, "text"); !text.empty()) what += " " + text;
+  }
   if (const std::string note = text_at(data, "note"); !note.empty()) what += " Note: " + note;
   entry["what"] = what;
   if (!event.attempt_id.empty()) entry["attempt"] = event.attempt_id;
@@ -100,7 +107,8 @@ json::array evidence(const Dossier& dossier) {
                        ", journaled " + a.journaled_at + ", nothing could be sent after " + a.submit_deadline + ".";
     if (a.acceptance_sign) line += " The provider showed that it has it.";
     if (!a.provider_ref.empty()) line += " Its name there: " + a.provider_ref + ".";
-    if (!a.outcome.empty()) line += " Last word: " + a.outcome + (a.code.empty() ? "" : " (" + a.code + ")") + ".";
+    const bool paid = a.outcome.ends_with("_confirmed");  // then an earlier answer's code is beside the point
+    if (!a.outcome.empty()) line += " Last word: " + a.outcome + (a.code.empty() || paid ? "" : " (" + a.code + ")") + ".";
     line += a.live ? " It is the live attempt." : " It is closed.";
     out.emplace_back(line);
   }

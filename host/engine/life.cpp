@@ -333,7 +333,9 @@ Awaitable<void> Life::recover(store::Claimed claimed, bool from_this_machine) {
     }
   }
   parts_.observer.recovered(claimed.payout.provider, to_string(news.saw));
+  const std::string attempt_id = news.attempt_id;
   co_await parts_.recorder.record(std::move(claimed), std::move(news));
+  if (handle != nullptr) handle->retire(attempt_id);
 }
 
 Awaitable<void> Life::screened_out(store::Claimed claimed, policy::Screening screening) {

@@ -19,6 +19,8 @@ class Observer {
   virtual void state_changed(const store::Payout& payout, core::State from, core::State to) = 0;
   /// A submit was repeated or retried so long after the payout was admitted.
   virtual void retried(const std::string& provider, std::chrono::milliseconds after_admission) = 0;
+  /// A batch of so many items was tried. Called on a database thread, unlike everything else here.
+  virtual void batch(std::string_view writer, std::size_t items) = 0;
   virtual void recovered(const std::string& provider, std::string_view how) = 0;
 };
 

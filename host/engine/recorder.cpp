@@ -61,9 +61,11 @@ Recorder::Recorder(Parts parts, std::chrono::microseconds window)
             options.window = window;
             return options;
           }(),
-          [host = parts_.heart.host().incarnation](pqxx::transaction_base& work,
-                                                   std::span<const store::Transition> batch,
-                                                   const store::BatchInfo&) { return store::apply(work, batch, host); },
+          [host = parts_.heart.host().incarnation, observer = &parts_.observer](
+              pqxx::transaction_base& work, std::span<const store::Transition> batch, const store::BatchInfo&) {
+            observer->batch("transitions", batch.size());
+            return store::apply(work, batch, host);
+          },
           [](const store::Transition& t) { return t.payout_id; }) {}
 
 store::Transition Recorder::keep(const store::Payout& payout, State to) {

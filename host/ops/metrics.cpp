@@ -27,7 +27,7 @@ const std::vector<std::string> kResults = {"CONFIRMED",    "SENT",      "FAILED"
                                            "NOT_ACCEPTED", "DUPLICATE", "UNKNOWN", "SIMULATED"};
 const std::vector<std::string> kProcessStates = {"starting", "ready",       "restarting",
                                                  "draining", "quarantined", "stopped"};
-const std::vector<std::string> kWriters = {"admission", "claim", "journal", "outcome", "event", "webhook"};
+const std::vector<std::string> kWriters = {"admission", "transitions"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
 const std::vector<std::string> kQueryResults = {"confirmed", "pending", "refused",     "refused_for_now",

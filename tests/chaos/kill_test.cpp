@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include "scene.hpp"
+#include "harness/scene.hpp"
 
 namespace {
 

@@ -25,6 +25,7 @@ class RecordingObserver final : public engine::Observer {
   void saw(const std::string&, std::string_view) override {}
   void state_changed(const store::Payout&, core::State, core::State) override {}
   void retried(const std::string&, std::chrono::milliseconds) override {}
+  void batch(std::string_view, std::size_t) override {}
   void recovered(const std::string&, std::string_view) override {}
 };
 

@@ -68,7 +68,7 @@ TEST_CASE("a file is paid, and paying it again pays nothing twice") {
   CHECK(running.host.entries.size() == 1200);
   CHECK_THAT(first.out.str(), Catch::Contains("1200 payouts, 1200 new"));
   CHECK_THAT(first.out.str(), Catch::Contains("CONFIRMED   1080"));
-  CHECK_THAT(first.out.str(), Catch::Contains("PAYEE_NOT_FOUND  FAILED    120  1.5 s"));
+  CHECK_THAT(first.out.str(), Catch::Contains("PAYEE_NOT_FOUND  FAILED    120   1.5 s"));
 
   Terminal again(running.socket);
   again.context.json = true;

@@ -90,7 +90,7 @@ TEST_CASE("the state of payouts and processes is shown", "[metrics]") {
   Metrics metrics(labels());
   metrics.payouts("momo-ci", "SENT", 7, 90'500ms);
   metrics.payouts("momo-ci", "UNKNOWN", 0, 5s);
-  metrics.group_commit("outcome", 120);
+  metrics.group_commit("transitions", 120);
   metrics.provider_process("momo-ci", "starting");
   metrics.provider_process("momo-ci", "ready");
   metrics.provider_restart("momo-ci");
@@ -100,7 +100,7 @@ TEST_CASE("the state of payouts and processes is shown", "[metrics]") {
   CHECK(has_line(text, R"(payoutd_payouts{provider="momo-ci",state="SENT"} 7)"));
   CHECK(has_line(text, R"(payoutd_oldest_payout_age_seconds{provider="momo-ci",state="SENT"} 90.5)"));
   CHECK(has_line(text, R"(payoutd_oldest_payout_age_seconds{provider="momo-ci",state="UNKNOWN"} 0)"));
-  CHECK(has_line(text, R"(payoutd_group_commit_batch_size_bucket{writer="outcome",le="200"} 1)"));
+  CHECK(has_line(text, R"(payoutd_group_commit_batch_size_bucket{writer="transitions",le="200"} 1)"));
   CHECK(has_line(text, R"(payoutd_provider_process_state{provider="momo-ci",state="ready"} 1)"));
   CHECK(has_line(text, R"(payoutd_provider_process_state{provider="momo-ci",state="starting"} 0)"));
   CHECK(has_line(text, R"(payoutd_provider_restarts_total{provider="momo-ci"} 1)"));

@@ -60,7 +60,9 @@ void HostProcess::write_configuration() const {
   out << "  backoff: {base: 300ms, max: 2s, max_attempts: 3}\n  query_backoff: {base: 300ms, max: 2s}\n"
       << "providers:\n  momo:\n    plugin: momo\n    settings:\n";
   for (const auto& [name, value] : momo) out << "      " << name << ": \"" << value << "\"\n";
-  out << "    secrets:\n      api_key: key-of-the-tests\n      subscription_key: subscription-of-the-tests\n";
+  out << "    secrets:\n";
+  for (const auto& [name, value] : settings_.secrets) out << "      " << name << ": \"" << value << "\"\n";
+  out << settings_.more_providers;
 }
 
 void HostProcess::start_without_waiting() {
@@ -70,7 +72,8 @@ void HostProcess::start_without_waiting() {
   start.arguments = {"--config", (settings_.directory / "payoutd.yaml").string()};
   const auto faults = settings_.directory / "faults";
   std::ofstream(faults, std::ios::trunc) << settings_.faults << '\n';
-  start.environment = {{"PAYOUTD_FAULTS_FILE", faults.string()}};
+  start.environment = settings_.environment;
+  start.environment["PAYOUTD_FAULTS_FILE"] = faults.string();
   start.log = settings_.directory / "host.log";
   process_ = std::make_unique<ChildProcess>(start);
 }

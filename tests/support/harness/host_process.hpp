@@ -19,6 +19,10 @@ struct HostSettings {
   std::string faults;               ///< armed in the host and in its provider process until disarm()
   std::map<std::string, std::string> momo{};    ///< settings of the provider over the defaults here
   std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
+  std::map<std::string, std::string> secrets{{"api_key", "key-of-the-tests"},
+                                             {"subscription_key", "subscription-of-the-tests"}};
+  std::string more_providers;  ///< YAML of further providers, indented by two
+  std::map<std::string, std::string> environment{};  ///< variables of the process
   std::string instance_key = "instance key of the tests, 32+ chars";
 };
 
