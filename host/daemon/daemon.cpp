@@ -42,8 +42,15 @@ policy::BuiltInOptions policy_options(const ops::EngineConfig& c) {
   options.query = schedule_of(c.query_backoff);
   options.resend = options.query;
   options.poll = {c.poll_interval, std::max(c.poll_interval, milliseconds{60'000}), 20};
-  if (c.backoff.max_attempts > 0) options.max_attempts = c.backoff.max_attempts;
+  options.max_attempts = c.backoff.max_attempts;
   options.review_after = c.unknown_review_after;
+  return options;
+}
+
+engine::DispatcherOptions dispatcher_options(const ops::EngineConfig& c) {
+  engine::DispatcherOptions options;
+  options.tick = c.claim_interval;
+  options.max_in_hand = c.claim_batch;
   return options;
 }
 
@@ -142,6 +149,7 @@ class Host {
   Awaitable<void> sample();
   Awaitable<void> reload_on_hangup();
   Awaitable<void> reload();
+  void apply(const ops::LiveConfig& live);
   void spawn(Awaitable<void> task, std::string name);
 
   DaemonOptions options_;
@@ -155,6 +163,7 @@ class Host {
   std::unique_ptr<HostObserver> observer_;
   std::unique_ptr<store::Pool> pool_;
   std::unique_ptr<store::Pool> front_pool_;
+  std::unique_ptr<store::Pool> job_pool_;
   std::unique_ptr<store::Pool> heart_pool_;
   std::unique_ptr<DatabaseQuarantine> quarantine_;
   std::unique_ptr<providers::Supervisor> supervisor_;
@@ -167,19 +176,20 @@ class Host {
   std::unique_ptr<core::Signal> stop_;
   bool stopping_ = false;
   std::string stop_reason_;
-  int exit_code_ = 0;
+  std::exception_ptr failure_;  ///< why the host had to end
 };
 
 void Host::spawn(Awaitable<void> task, std::string name) {
   asio::co_spawn(io_, std::move(task), [this, name = std::move(name)](std::exception_ptr error) {
     if (!error) return;
+    if (name == "host") {
+      failure_ = error;
+      return io_.stop();
+    }
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& failure) {
       log::error("host.task_failed", "A task of the host ended with an error.", {{"task", name}, {"error", failure.what()}});
-      if (name != "host") return;
-      exit_code_ = 1;
-      io_.stop();
     }
   });
 }
@@ -213,8 +223,7 @@ engine::EngineOptions Host::engine_options() const {
   o.life.instance_key = fixed.instance_key ? *fixed.instance_key : ops::load_or_create_instance_key(fixed.state_dir);
   o.life.public_url = fixed.public_url;
   o.life.dry_run = config_.live_config.engine.dry_run;
-  o.dispatcher.tick = config_.live_config.engine.claim_interval;
-  o.dispatcher.max_in_hand = config_.live_config.engine.claim_batch;
+  o.dispatcher = dispatcher_options(config_.live_config.engine);
   o.group_commit_window = config_.live_config.engine.group_commit_window;
   o.high_water_file = (fixed.state_dir / "high-water.json").string();
   return o;
@@ -232,6 +241,8 @@ int Host::run() {
       io_.get_executor(), pool_options(dsn, sizes.engine_connections, sizes.acquire_timeout, "payoutd engine"));
   front_pool_ = std::make_unique<store::Pool>(
       io_.get_executor(), pool_options(dsn, sizes.http_connections, sizes.acquire_timeout, "payoutd http"));
+  job_pool_ = std::make_unique<store::Pool>(
+      io_.get_executor(), pool_options(dsn, sizes.job_connections, sizes.acquire_timeout, "payoutd jobs"));
   heart_pool_ = std::make_unique<store::Pool>(io_.get_executor(),
                                               pool_options(dsn, 1, milliseconds{2'000}, "payoutd heart"));
   quarantine_ = std::make_unique<DatabaseQuarantine>(*heart_pool_);
@@ -244,7 +255,7 @@ int Host::run() {
       engine::Engine::Parts{io_.get_executor(), *pool_, *front_pool_, *heart_pool_, *policy_, *observer_,
                             [this] { return supervisor_->providers(); }},
       engine_options());
-  housekeeper_ = std::make_unique<jobs::Housekeeper>(*pool_, *observer_, jobs::HousekeeperOptions{});
+  housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(DaemonView::Parts{*engine_, *supervisor_, revision_,
                                                          [this](std::string actor) {
                                                            stop_reason_ = "drained by " + actor;
@@ -268,10 +279,11 @@ int Host::run() {
 
   spawn(live(), "host");
   io_.run();
+  if (failure_) std::rethrow_exception(failure_);
   server_.reset();
   database_.reset();
   log::info("host.stopped", "The host has stopped.", {{"reason", stop_reason_}});
-  return exit_code_;
+  return 0;
 }
 
 // The order matters: the state directory is locked and old provider processes are dead before leases are taken over;
@@ -322,6 +334,7 @@ Awaitable<void> Host::live() {
   housekeeper_->stop();
   pool_->stop();
   front_pool_->stop();
+  job_pool_->stop();
   heart_pool_->stop();
   io_.stop();
 }
@@ -332,6 +345,7 @@ Awaitable<void> Host::sample() {
   while (!stopping_) {
     metrics_->pool("engine", snapshot(pool_->stats()));
     metrics_->pool("http", snapshot(front_pool_->stats()));
+    metrics_->pool("jobs", snapshot(job_pool_->stats()));
     metrics_->pool("heart", snapshot(heart_pool_->stats()));
     metrics_->dry_run_mode(engine_->heart().last().dry_run || config_.live_config.engine.dry_run);
     std::vector<store::Tally> tallies;
@@ -369,6 +383,17 @@ Awaitable<void> Host::reload_on_hangup() {
   }
 }
 
+// Providers are added and removed at a start only: what is taken over here is what changes about those that run.
+void Host::apply(const ops::LiveConfig& live) {
+  log::set_level(live.log_level);
+  policy_->configure(policy_options(live.engine));
+  engine_->configure(dispatcher_options(live.engine), live.engine.dry_run);
+  pool_->resize(live.database_pool.engine_connections);
+  front_pool_->resize(live.database_pool.http_connections);
+  job_pool_->resize(live.database_pool.job_connections);
+  config_.live_config.engine = live.engine;
+}
+
 // All or nothing for what is checked here: a file with a mistake changes nothing.
 Awaitable<void> Host::reload() {
   std::optional<ops::Config> fresh;
@@ -388,7 +413,7 @@ Awaitable<void> Host::reload() {
       log::error("host.provider_reload_refused", fresh->provider_problem(one.name, problem).text(), {{"provider", one.name}});
     }
   }
-  log::set_level(fresh->live_config.log_level);
+  apply(fresh->live_config);
   log::info("host.reloaded", "The live part of the configuration was taken over.");
 }
 

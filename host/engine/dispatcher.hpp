@@ -40,6 +40,9 @@ class Dispatcher {
   void wake_payments();   ///< something was admitted or freed
   void wake_questions();  ///< a webhook gave a hint
 
+  /// Takes effect with the next claim.
+  void configure(DispatcherOptions options) { options_ = options; }
+
   std::size_t in_hand() const { return in_hand_.size(); }
 
  private:

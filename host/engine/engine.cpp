@@ -40,6 +40,11 @@ Engine::Engine(Parts parts, EngineOptions options)
 
 Engine::~Engine() = default;
 
+void Engine::configure(DispatcherOptions dispatcher, bool dry_run) {
+  dispatcher_.configure(dispatcher);
+  life_.set_dry_run(dry_run);
+}
+
 providers::ProviderHandle* Engine::provider(const std::string& name) const { return finder(parts_.providers)(name); }
 
 void Engine::spawn(Awaitable<void> task, std::string name) {

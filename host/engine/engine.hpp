@@ -69,6 +69,9 @@ class Engine {
   /// A provider's process changed its state: its plugin's name and version are noted.
   void provider_changed(const std::string& provider);
 
+  /// The live part of the options; takes effect with the next payout.
+  void configure(DispatcherOptions dispatcher, bool dry_run);
+
   Heart& heart() { return heart_; }
   Recorder& recorder() { return recorder_; }
   Dispatcher& dispatcher() { return dispatcher_; }

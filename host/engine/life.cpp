@@ -219,7 +219,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   }
   if (!journaled.applied()) {
     handle->retire(attempt_id);
-    if (journaled.refusal == store::Applied::Refusal::switched_off) co_await release(claimed.payout.id);
+    co_await release(claimed.payout.id);  // does nothing where the lease is another's by now
     co_return;
   }
   claimed.payout.version = journaled.version;

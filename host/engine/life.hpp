@@ -46,6 +46,8 @@ class Life {
   /// After this no new payment is begun: payouts on their way to the journal are given back.
   void stop_submitting() { stopping_ = true; }
 
+  void set_dry_run(bool on) { options_.dry_run = on; }
+
   std::string callback_url(const std::string& provider, const std::string& reference) const;
   std::string reference_of(const store::Payout& payout, const Contract& contract) const;
 

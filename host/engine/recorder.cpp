@@ -62,9 +62,9 @@ Recorder::Recorder(Parts parts, std::chrono::microseconds window)
             return options;
           }(),
           [host = parts_.heart.host().incarnation, observer = &parts_.observer](
-              pqxx::transaction_base& work, std::span<const store::Transition> batch, const store::BatchInfo&) {
+              pqxx::transaction_base& work, std::span<const store::Transition> batch, const store::BatchInfo& info) {
             observer->batch("transitions", batch.size());
-            return store::apply(work, batch, host);
+            return store::apply(work, batch, host, info.replay);
           },
           [](const store::Transition& t) { return t.payout_id; }) {}
 

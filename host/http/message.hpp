@@ -14,7 +14,7 @@ struct Route;
 /// Who is on the other end of a connection.
 struct Peer {
   bool control = false;  ///< the control socket: the kernel vouches for the actor
-  std::string actor{};     ///< `operator:NAME` on the control socket, `client:default` on TCP
+  std::string actor{};   ///< `operator:NAME` on the control socket, `client:default` on TCP
   /// Whose payouts the peer may create and see. Until there are tokens everybody is `default`.
   std::string client_id = "default";
 };

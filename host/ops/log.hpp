@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-/// The structured log. Every event has a stable id (`engine.payout_confirmed`) that docs/log-events.md
+/// The structured log. Every event has a stable id (`engine.state_changed`) that docs/log-events.md
 /// explains to operators. Messages and fields pass the redactor. Thread-safe.
 namespace payoutd::log {
 

@@ -17,7 +17,7 @@ BuiltInPolicy::BuiltInPolicy(BuiltInOptions options, std::uint32_t seed) : optio
 BackoffAnswer BuiltInPolicy::backoff(const BackoffQuestion& question) {
   switch (question.purpose) {
     case Purpose::retry:
-      if (question.count >= options_.max_attempts) return GiveUp{};
+      if (options_.max_attempts > 0 && question.count >= options_.max_attempts) return GiveUp{};
       return delay(options_.retry, question.count);
     case Purpose::resend: return delay(options_.resend, question.count);
     case Purpose::poll: return delay(options_.poll, question.count);

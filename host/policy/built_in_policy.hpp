@@ -18,7 +18,7 @@ struct BuiltInOptions {
   Schedule resend{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000}, 20};
   Schedule poll{std::chrono::milliseconds{5'000}, std::chrono::milliseconds{60'000}, 20};
   Schedule query{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000}, 20};
-  int max_attempts = 5;                                 ///< refusals that may pass before giving up
+  int max_attempts = 5;                                 ///< refusals that may pass before giving up; 0: without limit
   std::chrono::milliseconds review_after{86'400'000};   ///< UNKNOWN for longer: a human decides
 };
 
@@ -26,6 +26,8 @@ struct BuiltInOptions {
 class BuiltInPolicy final : public Policy {
  public:
   explicit BuiltInPolicy(BuiltInOptions options, std::uint32_t seed = std::random_device{}());
+  /// Takes effect with the next question.
+  void configure(BuiltInOptions options) { options_ = options; }
   BackoffAnswer backoff(const BackoffQuestion& question) override;
   std::vector<Screening> screen(std::span<const store::Payout> payouts) override;
 

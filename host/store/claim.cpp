@@ -128,14 +128,9 @@ bool hint(pqxx::transaction_base& work, const std::string& provider, const std::
 
 bool recall(pqxx::transaction_base& work, const std::string& payout_id) {
   const auto rows = work.exec_params(
-      "with moved as (delete from app.payouts_history where id = $1::uuid returning *),"
-      " attempts as (delete from app.attempts_history where payout_id = $1::uuid"
-      "  returning id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane, "
-      "artefact,"
-      "  artefact_format, lookup, host, live, outcome, code, message, provider_ref, acceptance_sign, "
-      "absent_count,"
-      "  journaled_at, reference_first_at, submit_deadline, answer_deadline, closed_at),"
-      " attempts_back as (insert into app.attempts select * from attempts)"
+      std::string("with moved as (delete from app.payouts_history where id = $1::uuid returning *),") +
+      " attempts as (delete from app.attempts_history where payout_id = $1::uuid returning *),"
+      " attempts_back as (insert into app.attempts (" + attempt_row() + ") select " + attempt_row() + " from attempts)"
       " insert into app.payouts select * from moved returning id",
       payout_id);
   return !rows.empty();

@@ -102,7 +102,7 @@ StoredContract load_contract(pqxx::transaction_base& work, const std::string& id
 }
 
 std::int64_t mark_verify_first(pqxx::transaction_base& work) {
-  return static_cast<std::int64_t>(work.exec("update app.payouts set verify_first = true, updated_at = now()"
+  return static_cast<std::int64_t>(work.exec("update app.payouts set verify_first = true, updated_at = now(), version = version + 1"
                                              " where state in ('PENDING', 'HELD') and not verify_first")
                                        .affected_rows());
 }

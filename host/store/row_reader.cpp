@@ -38,6 +38,12 @@ std::string attempt_columns(const std::string& alias) {
          millis_since(a + "reference_first_at");
 }
 
+std::string attempt_row() {
+  return "id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane, artefact,"
+         " artefact_format, lookup, host, live, outcome, code, message, provider_ref, acceptance_sign, absent_count,"
+         " journaled_at, reference_first_at, submit_deadline, answer_deadline, closed_at";
+}
+
 std::string text_of(const pqxx::row& row, int column) {
   const auto field = row[static_cast<pqxx::row::size_type>(column)];
   return field.is_null() ? std::string() : std::string(field.c_str(), field.size());

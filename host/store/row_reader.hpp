@@ -10,6 +10,9 @@ namespace payoutd::store {
 std::string payout_columns(const std::string& alias);
 std::string attempt_columns(const std::string& alias);
 
+/// All columns of app.attempts by name, for moving rows between it and its history, which has one more.
+std::string attempt_row();
+
 /// Reads a payout whose columns begin at `first`; `first` moves behind them.
 Payout read_payout(const pqxx::row& row, int& first);
 /// Reads an attempt, or nothing where the outer join found none.

@@ -8,7 +8,8 @@ namespace payoutd::store {
 namespace {
 
 // Locks the payouts in id order, says for each why it may not change, and changes the others: the payout, its
-// live attempt, the new attempt, and the event. The new attempts wait for the old ones to be closed (the
+// live attempt, the new attempt, and the event. In a replay, what the first run changed is told from what it refused
+// by the version, the state and the attempt that it would have left behind. The new attempts wait for the old ones to be closed (the
 // count over `closed`), because the index of live attempts is checked row by row.
 constexpr const char* kApply = R"sql(
 with input as (
@@ -32,7 +33,10 @@ with input as (
   from app.payouts p where p.id in (select payout_id from input) order by p.id for update
 ), ok as (
   select i.*, l.state as from_state, l.provider, l.attempt_count,
-    case when l.id is null then 'gone'
+    case when $43::boolean and l.version = i.expected_version + 1 and l.state = i.to_state
+              and (i.new_attempt_id is null or exists (select 1 from app.attempts a where a.id = i.new_attempt_id))
+           then 'done'
+         when l.id is null then 'gone'
          when l.version <> i.expected_version then 'version'
          when i.needs_lease and l.lease is distinct from $42::uuid then 'lease'
          when i.submits and (
@@ -93,7 +97,7 @@ with input as (
   select payout_id, event_kind, from_state, to_state, actor, $42::uuid, event_attempt_id, event_data
   from ok where refusal is null and event_kind is not null order by ord
 )
-select ok.refusal, updated.version, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
+select ok.refusal, coalesce(updated.version, ok.expected_version + 1), substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
 from ok left join updated on updated.id = ok.payout_id order by ok.ord
 )sql";
 
@@ -164,7 +168,7 @@ void add_new_attempt(Columns& c, const std::optional<NewAttempt>& a) {
 }
 
 Applied::Refusal parse_refusal(const std::string& text) {
-  if (text.empty()) return Applied::Refusal::none;
+  if (text.empty() || text == "done") return Applied::Refusal::none;
   if (text == "gone") return Applied::Refusal::gone;
   if (text == "version") return Applied::Refusal::version;
   if (text == "lease") return Applied::Refusal::lease;
@@ -190,7 +194,7 @@ std::string_view to_string(Applied::Refusal refusal) noexcept {
 }
 
 std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transition> batch,
-                           const std::string& host) {
+                           const std::string& host, bool replay) {
   Columns c;
   for (const Transition& t : batch) {
     add_payout(c, t);
@@ -204,9 +208,10 @@ std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transit
     c.end_row();
   }
   std::vector<std::string> arguments;
-  arguments.reserve(kColumns + 1);
+  arguments.reserve(kColumns + 2);
   for (Column& column : c.column) arguments.push_back(column.take());
   arguments.push_back(host);
+  arguments.emplace_back(replay ? "t" : "f");
   const pqxx::result rows = work.exec_params(kApply, pqxx::prepare::make_dynamic_params(arguments));
   std::vector<Applied> results;
   results.reserve(batch.size());

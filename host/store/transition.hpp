@@ -84,8 +84,9 @@ struct Applied {
 /// order. The only writer of app.payouts.state after admission. `host` is this host's incarnation. A payout
 /// stands at most once in a batch. Rows are locked in id order, so that two batches never wait for each other
 /// in a circle.
+/// `replay`: exactly this batch has committed before and its answer was lost; what it changed counts as applied.
 std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transition> batch,
-                           const std::string& host);
+                           const std::string& host, bool replay = false);
 
 std::string_view to_string(Applied::Refusal refusal) noexcept;
 

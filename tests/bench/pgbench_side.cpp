@@ -30,7 +30,7 @@ with input as (
   from input where id in (select payout_id from fresh)
 )
 insert into app.events (payout_id, kind, to_state, actor, host, data)
-select id, 'admitted', 'PENDING', 'client:bench', '@HOST', jsonb_build_object('key', key, 'batch', 'bench')
+select id, 'admitted', 'PENDING', 'client-bench', '@HOST', jsonb_build_object('key', key, 'batch', 'bench')
 from input where id in (select payout_id from fresh);
 -- claim what is to be paid
 with due as (
@@ -107,7 +107,6 @@ std::string replaced(std::string text, const std::string& name, const std::strin
   return text;
 }
 
-// pgbench reads one statement up to a semicolon, and wants no comment lines before the first.
 std::string script(int size) {
   return replaced(replaced(kScript, "@SIZE", std::to_string(size)), "@HOST", kHost);
 }

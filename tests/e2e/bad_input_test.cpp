@@ -226,7 +226,7 @@ TEST_CASE("what another program holds is named, and the other goes on", "[bad_in
     const std::uint16_t port = free_port();
     const ListeningSocket holder(port);
     expect(run_host(directory, configuration(directory, scene.database().dsn(), port)), kCannotStart,
-           {std::to_string(port), "ddress already in use"});
+           {std::to_string(port), "the port is in use by another program"});
   }
   HostProcess& host = scene.add_host("host-a");
   host.start();
@@ -240,7 +240,7 @@ TEST_CASE("what another program holds is named, and the other goes on", "[bad_in
          kCannotStart, {(living / "control.sock").string(), "another host is running"});
   expect(run_host(directory,
                   configuration(living, scene.database().dsn(), host.port(), "third-state", "third.sock")),
-         kCannotStart, {std::to_string(host.port()), "ddress already in use"});
+         kCannotStart, {std::to_string(host.port()), "the port is in use by another program"});
   std::ofstream(directory / "a-file") << "not a folder";
   const Ended no_folder =
       run_host(directory, configuration(directory, scene.database().dsn(), free_port(), "a-file"));

@@ -40,7 +40,8 @@ int number(Scene& scene, const std::string& sql) {
 
 json::object provider_row(HostProcess& host, const std::string& name) {
   const RawResponse reply = control(host, "GET", "/v1/admin/providers");
-  for (const json::value& one : reply.json().at("providers").as_array()) {
+  const json::value list = reply.json();
+  for (const json::value& one : list.at("providers").as_array()) {
     if (one.at("name").as_string() == name) return one.as_object();
   }
   return {};
@@ -49,6 +50,23 @@ json::object provider_row(HostProcess& host, const std::string& name) {
 std::string state_of(HostProcess& host, const std::string& name) {
   const json::object row = provider_row(host, name);
   return row.empty() ? std::string() : std::string(row.at("state").as_string());
+}
+
+/// All processes of a private server.
+void signal_all(DatabaseServer& server, int number) {
+  const pid_t postmaster = server.embedded().pid();
+  ::kill(postmaster, number);
+  for (const pid_t child : children_of(postmaster, "postgres")) ::kill(child, number);
+}
+
+/// Our books as the API shows them.
+std::vector<OurPayout> payouts_of(HostProcess& host) {
+  std::vector<OurPayout> all;
+  const json::value page = host.get("/v1/payouts?limit=500");
+  for (const json::value& one : page.at("payouts").as_array()) {
+    all.push_back({std::string(one.at("id").as_string()), std::string(one.at("state").as_string()), {}});
+  }
+  return all;
 }
 
 }  // namespace
@@ -107,7 +125,7 @@ TEST_CASE("backends are terminated again and again while payouts run", "[databas
 TEST_CASE("an outcome that comes while the database is down for 6 s is stored afterwards", "[database]") {
   DatabaseServer server;
   // The processing takes long enough that only the answer to the submit can have come meanwhile.
-  Scene scene("outcome", {"--transfer-latency-ms", "1500", "--processing-ms", "100..200"}, server);
+  Scene scene("outcome", {"--transfer-latency-ms", "1500"}, server);
   HostProcess& host = scene.add_host("host-a");
   host.settings().momo["response_timeout"] = "10s";
   host.start();
@@ -126,6 +144,109 @@ TEST_CASE("an outcome that comes while the database is down for 6 s is stored af
   CHECK(number(scene, "select count(*) from app.events where kind = 'submit_accepted'") == kCount);
   CHECK(number(scene, "select count(*) from app.events where kind in ('submit_unknown', 'recovered')") == 0);
   CHECK(number(scene, "select max(attempt_count) from app.all_payouts") == 1);
+}
+
+TEST_CASE("a database that stands still for 8 s stops nothing else and loses nothing", "[database]") {
+  DatabaseServer server;
+  Scene scene("pg-stop", {"--transfer-latency-ms", "20..100"}, server);
+  HostProcess& host = scene.add_host("host-a");
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  scene.post(host, 200);
+  REQUIRE(eventually(seconds{20}, [&] {
+    return number(scene, "select count(*) from app.attempts where outcome is not null") > 20;
+  }));
+  const auto began = std::chrono::steady_clock::now();
+  signal_all(server, SIGSTOP);
+  simulator::Reply reply;
+  std::thread client([&] {
+    reply =
+        host.request("POST", "/v1/payouts", R"({"amount":"1","currency":"EUR","destination":"46733100001"})",
+                     {{"Idempotency-Key", "while-standing"}});
+  });
+  CHECK(eventually(seconds{6}, [&] { return host.request("GET", "/readyz").status == 503; }));
+  CHECK(host.request("GET", "/livez").status == 200);
+  const int accepted = static_cast<int>(scene.simulator().get("/ledger?limit=1000").as_array().size());
+  std::this_thread::sleep_until(began + seconds{8});  // what is tested is a stand-still of this length
+  // Only what was journaled before may still have been sent: far less than what was waiting.
+  CHECK(static_cast<int>(scene.simulator().get("/ledger?limit=1000").as_array().size()) <= accepted + 16);
+  signal_all(server, SIGCONT);
+  client.join();
+  INFO(reply.body);
+  CHECK((reply.status == 201 || reply.status == 503));
+  require_right(scene);
+  CHECK(host.wait_until_ready());
+}
+
+TEST_CASE("SIGTERM while the database is away ends the host; the next one loses nothing", "[database]") {
+  DatabaseServer server;
+  Scene scene("term-down", {"--transfer-latency-ms", "100..400"}, server);
+  HostProcess& host = scene.add_host("host-a");
+  host.settings().engine["drain_timeout"] = "3s";
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  scene.post(host, 100);
+  REQUIRE(eventually(seconds{20}, [&] { return number(scene, "select count(*) from app.attempts") > 30; }));
+  server.kill();
+  const auto began = std::chrono::steady_clock::now();
+  host.process().signal(SIGTERM);
+  const auto status = host.process().wait(seconds{30});
+  INFO(host.log_end());
+  REQUIRE(status.has_value());
+  CHECK(*status < 128);  // it ended by itself
+  std::cout << "ended after "
+            << std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began).count()
+            << " ms with status " << *status << std::endl;
+  server.start();
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  require_right(scene);
+  CHECK(scene.check().confirmed == 100);
+}
+
+TEST_CASE("a host waits a while for a database that is just starting", "[database]") {
+  DatabaseServer server;
+  Scene scene("late", {}, server);
+  HostProcess& host = scene.add_host("host-a");
+  server.stop();
+  host.start_without_waiting();
+  std::this_thread::sleep_for(seconds{2});
+  CHECK(host.running());
+  server.start();
+  REQUIRE(host.wait_until_ready());
+  scene.post(host, 10);
+  require_right(scene);
+}
+
+TEST_CASE("a killed host with the embedded database starts again on it", "[database]") {
+  Scene scene("embedded", {"--transfer-latency-ms", "20..100"});
+  HostProcess& host = scene.add_host("host-a");
+  host.settings().database = "embedded";
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  for (int round = 0; round < 2; ++round) {
+    scene.post(host, 60, "round-" + std::to_string(round));
+    REQUIRE(eventually(seconds{20}, [&] {
+      return scene.simulator().get("/ledger?limit=1000").as_array().size() >
+             static_cast<std::size_t>(60 * round + 20);
+    }));
+    host.kill();
+    host.start();
+    REQUIRE(host.wait_until_ready());
+  }
+  const bool finished = eventually(seconds{60}, [&] {
+    const auto all = payouts_of(host);
+    return std::all_of(all.begin(), all.end(), [](const OurPayout& one) { return one.state == "CONFIRMED"; });
+  });
+  const json::value ledger = scene.simulator().get("/ledger?limit=1000");
+  const LedgerCheck check = check_ledger(payouts_of(host), ledger.as_array());
+  INFO(check.text());
+  CHECK(finished);
+  CHECK(check.all_right());
+  CHECK(check.confirmed == 120);
+  const auto postmaster = children_of(host.process().pid(), "postgres");
+  CHECK(host.stop() == 0);
+  for (const pid_t pid : postmaster) CHECK(process_state(pid) == '\0');  // it took its database along
 }
 
 TEST_CASE("two hosts share one database", "[database]") {
@@ -220,4 +341,35 @@ TEST_CASE("a plugin that crashes again and again is quarantined, over restarts, 
   host.start();
   REQUIRE(host.wait_until_ready());
   CHECK(state_of(host, "crashy") == "ready");
+}
+
+TEST_CASE("a provider process that is killed again and again under load loses and doubles nothing",
+          "[database]") {
+  Scene scene("provider-kills", {"--transfer-latency-ms", "50..200"});
+  HostProcess& host = scene.add_host("host-a");
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  scene.post(host, 400);
+  int kills = 0;
+  REQUIRE(eventually(seconds{60}, [&] {
+    if (state_of(host, "momo") == "quarantined") return true;
+    const pid_t provider = host.provider();
+    if (provider != 0 && state_of(host, "momo") == "ready") {
+      std::this_thread::sleep_for(milliseconds{100});  // some work between two kills
+      ::kill(provider, SIGKILL);
+      ++kills;
+    }
+    return false;
+  }));
+  CHECK(kills == 5);
+  CHECK(host.provider() == 0);
+  CHECK(number(scene, "select count(*) from app.payouts where finished_at is null") > 0);
+  // Nothing is claimed for a provider that is down: what is open waits.
+  CHECK(eventually(seconds{10}, [&] {
+    return number(scene, "select count(*) from app.payouts where lease is not null") == 0;
+  }));
+  CHECK(number(scene, "select count(*) from app.payouts where state = 'SUBMITTING'") == 0);
+  CHECK(control(host, "POST", "/v1/admin/providers/momo/lift-quarantine").status == 200);
+  require_right(scene);
+  CHECK(scene.check().confirmed == 400);
 }

@@ -262,3 +262,28 @@ TEST_CASE("explain tells SUBMITTING, UNKNOWN, CONFIRMED like a report", "[life]"
   CHECK(text.find("22507000000") == std::string::npos);
   CHECK(report->at("who_may_act").as_string() == "Nobody has to act.");
 }
+
+TEST_CASE("a transition whose commit was in doubt is not refused when it is replayed", "[life]") {
+  EngineFixture f;
+  f.provider.the_state = providers::ProviderState::restarting;
+  const std::string id = f.post("k");
+  store::Transition hold;
+  hold.payout_id = id;
+  hold.expected_version = 1;
+  hold.to = core::State::held;
+  hold.event = {"held", "test", {}, "{}"};
+  store::Connection connection = f.database.connect();
+  pqxx::work work(connection);
+  const auto run = [&](bool replay) {
+    return store::apply(work, std::span(&hold, 1), f.host->incarnation(), replay).front();
+  };
+  CHECK(run(false).applied());
+  CHECK(run(false).refusal == store::Applied::Refusal::version);
+  const store::Applied replayed = run(true);
+  CHECK(replayed.applied());
+  CHECK(replayed.version == 2);
+  hold.to = core::State::cancelled;  // what somebody else would have had to do
+  CHECK(run(true).refusal == store::Applied::Refusal::version);
+  work.commit();
+  CHECK(f.value("select count(*) from app.events where kind = 'held'") == "1");
+}
