@@ -25,8 +25,7 @@ std::unique_ptr<store::Connection> connect(const std::string& dsn) {
 
 Database open_embedded(Context& context, const ops::Config& config) {
   Database database;
-  ops::EmbeddedPostgresOptions options;
-  options.directory = config.static_config.state_dir / "postgres";
+  const ops::EmbeddedPostgresOptions options = ops::embedded_in(config.static_config.state_dir);
   try {
     database.connection = connect(ops::EmbeddedPostgres::dsn(options));
     return database;  // a host runs it

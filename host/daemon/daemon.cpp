@@ -101,12 +101,6 @@ ops::MetricsLabels labels(const ops::Config& config, std::vector<std::string> ro
   return out;
 }
 
-ops::EmbeddedPostgresOptions embedded_options(const ops::Config& config) {
-  ops::EmbeddedPostgresOptions options;
-  options.directory = config.static_config.state_dir / "postgres";
-  return options;
-}
-
 // Connects once, before anything else runs, so that a wrong address, password or schema is said plainly. The private
 // database belongs to this host alone, and is migrated by it.
 std::string check_database(const std::string& dsn, bool embedded) {
@@ -232,7 +226,7 @@ engine::EngineOptions Host::engine_options() const {
 int Host::run() {
   const ops::StaticConfig& fixed = config_.static_config;
   std::filesystem::create_directories(fixed.state_dir / "providers");
-  if (fixed.database.embedded) database_ = std::make_unique<DatabaseKeeper>(embedded_options(config_));
+  if (fixed.database.embedded) database_ = std::make_unique<DatabaseKeeper>(ops::embedded_in(fixed.state_dir));
   const std::string dsn = database_ ? database_->dsn() : fixed.database.dsn.reveal();
   revision_ = check_database(dsn, database_ != nullptr);
 

@@ -55,8 +55,6 @@ http::HostView::Readiness DaemonView::readiness() const {
   ready.migrations_ok = true;  // the host does not run on another schema
   ready.migration_revision = parts_.migration_revision;
   ready.draining = draining;
-  if (!ready.db_ok) ready.reasons.emplace_back("The database has not taken this host's heartbeat for 3 s.");
-  if (draining) ready.reasons.emplace_back("The host is draining.");
   if (!engine().heart().history_trusted()) {
     ready.reasons.emplace_back("The database's history changed; submissions wait until what is open is resolved.");
   }

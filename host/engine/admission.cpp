@@ -176,15 +176,15 @@ Result<providers::ProviderHandle*> Admission::choose(const PayoutRequest& reques
   return Problem{"provider", "must be named, because more than one pays " + request.money.currency + ": " + all};
 }
 
-Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
+Awaitable<AdmissionReply> Admission::check(PayoutRequest request) const {
   AdmissionReply reply;
-  const std::string payload = request.canonical();
   const auto chosen = choose(request);
   if (!chosen) {
     reply.problem = chosen.error();
     co_return reply;
   }
   providers::ProviderHandle* handle = *chosen;
+  reply.provider = handle->name();
   if (handle->plugin_version().empty()) {
     reply.kind = AdmissionReply::Kind::not_ready;
     reply.problem = {"provider", "has not started yet"};
@@ -212,13 +212,50 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
       co_return reply;
     }
   }
+  reply.kind = AdmissionReply::Kind::created;
+  co_return reply;
+}
+
+namespace {
+
+void fill(AdmissionReply& reply, const store::Admitted& admitted) {
+  reply.payout_id = admitted.payout_id;
+  reply.created_at = admitted.created_at;
+  reply.provider = admitted.provider;
+  reply.existing_payload = admitted.existing_payload;
+  reply.problem = {};
+  switch (admitted.kind) {
+    case store::Admitted::Kind::created: reply.kind = AdmissionReply::Kind::created; break;
+    case store::Admitted::Kind::replayed: reply.kind = AdmissionReply::Kind::replayed; break;
+    case store::Admitted::Kind::conflict:
+      reply.kind = AdmissionReply::Kind::conflict;
+      reply.problem = {"idempotency_key", "was used before with another payload"};
+      break;
+  }
+}
+
+}  // namespace
+
+Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
+  const std::string payload = request.canonical();
+  const std::string hash = core::sha256_hex(payload);
+  AdmissionReply reply = co_await check(request);
+  if (reply.kind != AdmissionReply::Kind::created) {
+    // What was answered once is answered again, even if the provider is away or would refuse it today.
+    const auto standing = co_await parts_.pool.transact(
+        [client = request.client_id, key = request.idempotency_key, hash](pqxx::transaction_base& work) {
+          return store::find_key(work, client, key, hash);
+        });
+    if (standing) fill(reply, *standing);
+    co_return reply;
+  }
   store::NewPayout payout;
   payout.id = core::random_uuid();
   payout.client_id = std::move(request.client_id);
   payout.idempotency_key = std::move(request.idempotency_key);
-  payout.payload_hash = core::sha256_hex(payload);
+  payout.payload_hash = hash;
   payout.payload = payload;
-  payout.provider = handle->name();
+  payout.provider = reply.provider;
   payout.money = std::move(request.money);
   payout.destination = std::move(request.destination);
   payout.user_ref = std::move(request.user);
@@ -229,18 +266,7 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   payout.flow_id = request.flow_id.empty() ? payout.id : std::move(request.flow_id);
   payout.actor = std::move(request.actor);
   const store::Admitted admitted = co_await writes_.submit(std::move(payout));
-  reply.payout_id = admitted.payout_id;
-  reply.created_at = admitted.created_at;
-  reply.provider = handle->name();
-  reply.existing_payload = admitted.existing_payload;
-  switch (admitted.kind) {
-    case store::Admitted::Kind::created: reply.kind = AdmissionReply::Kind::created; break;
-    case store::Admitted::Kind::replayed: reply.kind = AdmissionReply::Kind::replayed; break;
-    case store::Admitted::Kind::conflict:
-      reply.kind = AdmissionReply::Kind::conflict;
-      reply.problem = {"idempotency_key", "was used before with another payload"};
-      break;
-  }
+  fill(reply, admitted);
   if (reply.kind == AdmissionReply::Kind::created && parts_.admitted) parts_.admitted();
   co_return reply;
 }

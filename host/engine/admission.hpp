@@ -77,6 +77,8 @@ class Admission {
 
  private:
   Result<providers::ProviderHandle*> choose(const PayoutRequest& request) const;
+  /// Why the provider cannot pay this as it is; a reply of kind created means that it can.
+  Awaitable<AdmissionReply> check(PayoutRequest request) const;
 
   Parts parts_;
   store::GroupCommit<store::NewPayout, store::Admitted> writes_;

@@ -272,6 +272,12 @@ struct EmbeddedPostgres::Leftover {
   }
 };
 
+EmbeddedPostgresOptions embedded_in(const std::filesystem::path& state_dir) {
+  EmbeddedPostgresOptions options;
+  options.directory = state_dir / "postgres";
+  return options;
+}
+
 EmbeddedPostgres::EmbeddedPostgres(EmbeddedPostgresOptions options) : options_(std::move(options)) {
   if (options_.directory.empty()) fail("no directory is configured");
   options_.directory = fs::absolute(options_.directory).lexically_normal();

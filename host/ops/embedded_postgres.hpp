@@ -49,6 +49,9 @@ struct EmbeddedPostgresOptions {
   std::chrono::seconds stop_limit{60};    // for a fast shutdown, then it is made immediate
 };
 
+// The server of a host whose state directory this is.
+EmbeddedPostgresOptions embedded_in(const std::filesystem::path& state_dir);
+
 // Blocking, for one thread. Not copyable: it holds the directory's lock and the server.
 class EmbeddedPostgres {
  public:

@@ -16,8 +16,8 @@ with input as (
     id, client_id, key, payload, payload_hash, provider, amount, currency, destination, user_ref, region, note,
     metadata, batch, flow_id, actor)
 ), fresh as (
-  insert into app.idempotency_keys (client_id, key, payout_id, payload_hash, payload)
-  select client_id, key, id, payload_hash, payload from input order by client_id, key
+  insert into app.idempotency_keys (client_id, key, payout_id, provider, payload_hash, payload)
+  select client_id, key, id, provider, payload_hash, payload from input order by client_id, key
   on conflict (client_id, key) do nothing
   returning payout_id
 ), admitted as (
@@ -34,10 +34,20 @@ from input where id in (select payout_id from fresh)
 
 const std::string& standing_sql() {
   static const std::string sql =
-      "select k.payout_id, k.payload_hash, k.payload, " + utc("k.created_at") +
+      "select k.payout_id, k.payload_hash, k.payload, " + utc("k.created_at") + ", k.provider" +
       " from unnest($1::text[], $2::text[]) with ordinality as i(client_id, key, ord)"
       " join app.idempotency_keys k on k.client_id = i.client_id and k.key = i.key order by i.ord";
   return sql;
+}
+
+Admitted read_standing(const pqxx::row& row, const std::string& payload_hash) {
+  Admitted one;
+  one.payout_id = text_of(row, 0);
+  one.created_at = text_of(row, 3);
+  one.provider = text_of(row, 4);
+  one.kind = text_of(row, 1) == payload_hash ? Admitted::Kind::replayed : Admitted::Kind::conflict;
+  if (one.kind == Admitted::Kind::conflict) one.existing_payload = text_of(row, 2);
+  return one;
 }
 
 }  // namespace
@@ -77,20 +87,25 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
   results.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto row = rows[static_cast<pqxx::result::size_type>(i)];
-    Admitted one;
-    one.payout_id = text_of(row, 0);
-    one.created_at = text_of(row, 3);
+    Admitted one = read_standing(row, batch[i].payload_hash);
     if (one.payout_id == batch[i].id) {
       one.kind = Admitted::Kind::created;
-    } else if (text_of(row, 1) == batch[i].payload_hash) {
-      one.kind = Admitted::Kind::replayed;
-    } else {
-      one.kind = Admitted::Kind::conflict;
-      one.existing_payload = text_of(row, 2);
+      one.existing_payload.clear();
     }
     results.push_back(std::move(one));
   }
   return results;
+}
+
+std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id, const std::string& key,
+                                 const std::string& payload_hash) {
+  Column clients;
+  Column keys;
+  clients.add(client_id);
+  keys.add(key);
+  const auto rows = work.exec_params(standing_sql(), clients.take(), keys.take());
+  if (rows.empty()) return std::nullopt;
+  return read_standing(rows[0], payload_hash);
 }
 
 }  // namespace payoutd::store

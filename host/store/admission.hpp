@@ -36,6 +36,7 @@ struct Admitted {
   Kind kind = Kind::created;
   std::string payout_id;
   std::string created_at;        ///< of the payout that stands
+  std::string provider;          ///< of the payout that stands
   std::string existing_payload;  ///< canonical JSON, for a conflict
 };
 
@@ -43,5 +44,9 @@ struct Admitted {
 /// most once in a batch. Rerunning it after a commit whose answer was lost gives the same results.
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
                             const std::string& host);
+
+/// What stands under a key, if anything: `replayed` or `conflict`, judged by the payload's hash.
+std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id, const std::string& key,
+                                 const std::string& payload_hash);
 
 }  // namespace payoutd::store

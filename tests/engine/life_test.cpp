@@ -37,10 +37,22 @@ TEST_CASE("admission: the same key and payload is the same payout, another paylo
   CHECK(again.kind == AdmissionReply::Kind::replayed);
   CHECK(again.payout_id == first.payout_id);
   CHECK(again.created_at == first.created_at);
+  CHECK(again.provider == "acme");
   const auto other = f.await(f.host->engine().admit(request("k", "101")));
   CHECK(other.kind == AdmissionReply::Kind::conflict);
   CHECK_FALSE(other.existing_payload.empty());
   CHECK(f.value("select count(*) from app.payouts") == "1");
+}
+
+TEST_CASE("admission: what was answered once is answered again, whatever the provider says today", "[life]") {
+  EngineFixture f;
+  const auto first = f.await(f.host->engine().admit(request("k")));
+  f.provider.the_contract.currencies = {{"EUR", 2}};
+  const auto again = f.await(f.host->engine().admit(request("k")));
+  CHECK(again.kind == AdmissionReply::Kind::replayed);
+  CHECK(again.payout_id == first.payout_id);
+  CHECK(f.await(f.host->engine().admit(request("k", "7"))).kind == AdmissionReply::Kind::conflict);
+  CHECK(f.await(f.host->engine().admit(request("new"))).kind == AdmissionReply::Kind::refused);
 }
 
 TEST_CASE("admission: what the provider cannot pay is refused with its field", "[life]") {

@@ -61,6 +61,7 @@ create table app.idempotency_keys (
   client_id    text not null,
   key          text not null,
   payout_id    uuid not null,
+  provider     text not null,
   payload_hash text not null,
   payload      jsonb not null,
   created_at   timestamptz not null default now(),
