@@ -12,6 +12,13 @@ using std::chrono::milliseconds;
 
 constexpr int kQuestionsAtLeast = 8;
 constexpr int kForgottenAfterMs = 15'000;
+// Answers come back one by one; questions are claimed together.
+constexpr milliseconds kCompany{25};
+
+int question_limit(const Contract& contract, int max_in_hand) {
+  const int limit = std::clamp(contract.concurrency, kQuestionsAtLeast, std::max(kQuestionsAtLeast, max_in_hand));
+  return contract.query_rate_per_s > 0 ? std::min(limit, contract.query_rate_per_s) : limit;
+}
 
 }  // namespace
 
@@ -75,7 +82,7 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   const int room = limit - desk->paying;
   // A quarter of the room at least, so that claims stay batches under load.
   if (room < 1 || (desk->paying > 0 && room < limit / 4)) co_return 0;
-  store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), State::pending, room};
+  store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), {State::pending}, room};
   desk->paying += room;  // reserved, so that nobody claims it twice while the statement runs
   std::vector<store::Claimed> claimed;
   try {
@@ -96,7 +103,9 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
 }
 
 Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Desk* desk) {
+  core::Signal never(parts_.executor);
   while (!stopping_) {
+    const int room = question_limit(handle->contract(), options_.max_in_hand) - desk->asking;
     std::size_t claimed = 0;
     std::string failure;
     try {
@@ -107,34 +116,33 @@ Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Des
       failure = error.what();
     }
     if (!failure.empty()) trouble("questions of " + handle->name(), failure);
-    if (claimed == 0) co_await desk->questions.wait(options_.tick);
+    if (claimed == 0) {
+      co_await desk->questions.wait(options_.tick);
+    } else if (static_cast<int>(claimed) < room) {
+      co_await never.wait(kCompany);
+    }
   }
 }
 
 Awaitable<std::size_t> Dispatcher::claim_questions(providers::ProviderHandle* handle, Desk* desk) {
-  const Contract& contract = handle->contract();
-  int limit = std::clamp(contract.concurrency, kQuestionsAtLeast, options_.max_in_hand);
-  if (contract.query_rate_per_s > 0) limit = std::min(limit, contract.query_rate_per_s);
-  std::size_t count = 0;
+  const int limit = question_limit(handle->contract(), options_.max_in_hand);
+  const int room = limit - desk->asking;
+  if (room < 1 || (desk->asking > 0 && room < limit / 4)) co_return 0;
   // What is unknown comes before what is merely under way, and that before what is only watched.
-  for (const State state : {State::unknown, State::sent, State::confirmed}) {
-    const int room = limit - desk->asking;
-    if (room < 1 || (desk->asking > 0 && room < limit / 4)) break;
-    store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), state, room};
-    desk->asking += room;
-    std::vector<store::Claimed> claimed;
-    try {
-      claimed = co_await parts_.pool.transact(
-          [request](pqxx::transaction_base& work) { return store::claim(work, request); });
-    } catch (...) {
-      desk->asking -= room;
-      throw;
-    }
-    desk->asking -= room - static_cast<int>(claimed.size());
-    count += claimed.size();
-    for (auto& one : claimed) begin(Task::resolve, std::move(one), desk);
+  store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(),
+                              {State::unknown, State::sent, State::confirmed}, room};
+  desk->asking += room;
+  std::vector<store::Claimed> claimed;
+  try {
+    claimed = co_await parts_.pool.transact(
+        [request](pqxx::transaction_base& work) { return store::claim(work, request); });
+  } catch (...) {
+    desk->asking -= room;
+    throw;
   }
-  co_return count;
+  desk->asking -= room - static_cast<int>(claimed.size());
+  for (auto& one : claimed) begin(Task::resolve, std::move(one), desk);
+  co_return claimed.size();
 }
 
 void Dispatcher::begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening) {

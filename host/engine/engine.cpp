@@ -10,6 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds kLastWrites{5'000};
+
 std::function<providers::ProviderHandle*(const std::string&)> finder(
     std::function<std::vector<providers::ProviderHandle*>()> all) {
   return [all = std::move(all)](const std::string& name) -> providers::ProviderHandle* {
@@ -18,6 +20,17 @@ std::function<providers::ProviderHandle*(const std::string&)> finder(
     }
     return nullptr;
   };
+}
+
+// Providers repeat what was not answered, so an outage is told at once.
+store::GroupCommitOptions hint_options(std::chrono::microseconds window) {
+  store::GroupCommitOptions options;
+  options.name = "hints";
+  options.window = window;
+  options.retry_unavailable = false;
+  options.deadline = milliseconds{5'000};
+  options.max_queued = 20'000;
+  return options;
 }
 
 }  // namespace
@@ -34,7 +47,13 @@ Engine::Engine(Parts parts, EngineOptions options)
                   options_.dispatcher),
       admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
-                 options_.group_commit_window) {
+                 options_.group_commit_window),
+      hints_(
+          parts_.front_pool, hint_options(options_.group_commit_window),
+          [](pqxx::transaction_base& work, std::span<const store::Hint> batch, const store::BatchInfo&) {
+            return store::hint(work, batch);  // as often as it likes: a hint twice is a hint
+          },
+          [](const store::Hint&) { return std::string(); }) {
   heart_.on_history_changed = [this](const std::string&) { spawn(guard_history(), "history guard"); };
 }
 
@@ -72,14 +91,22 @@ Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
 }
 
 Awaitable<bool> Engine::drain(milliseconds limit) {
-  const bool clean = co_await dispatcher_.drain(limit);
-  co_await recorder_.drain();
+  bool clean = co_await dispatcher_.drain(limit);
+  // A database that is away must not keep the host here for ever. What it did not take is not lost: the next host
+  // finds the journal, and asks the provider what became of it.
+  if (!co_await recorder_.drain(kLastWrites)) {
+    recorder_.stop();
+    clean = false;
+  }
   heart_.stop();
-  if (clean) {
+  if (!clean) co_return false;
+  try {
     co_await parts_.heart_pool.transact(
         [host = options_.host.incarnation](pqxx::transaction_base& work) { store::say_stopped(work, host); });
+  } catch (const store::StoreError&) {
+    // It had nothing in hand; without this mark it is merely listed as silent.
   }
-  co_return clean;
+  co_return true;
 }
 
 // The database lost, or may have lost, what it had acknowledged. Whatever is not finished may have been sent without
@@ -179,8 +206,7 @@ Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::strin
     }
     co_return WebhookReply::taken;
   }
-  const bool known = co_await parts_.front_pool.transact(
-      [provider, reference](pqxx::transaction_base& work) { return store::hint(work, provider, reference); });
+  const bool known = co_await hints_.submit({provider, reference});
   if (!known) co_return WebhookReply::unknown_payout;
   dispatcher_.wake_questions();
   co_return WebhookReply::taken;

@@ -91,6 +91,7 @@ class Engine {
   Life life_;
   Dispatcher dispatcher_;
   Admission admission_;
+  store::GroupCommit<store::Hint, bool> hints_;
 };
 
 }  // namespace payoutd::engine

@@ -4,6 +4,7 @@
 
 #include "core/fault.hpp"
 #include "core/ids.hpp"
+#include "ops/redact.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -19,6 +20,10 @@ Prepared prepared_of(const store::Attempt& attempt) {
   prepared.lookup = boost::json::parse(attempt.lookup).as_object();
   return prepared;
 }
+
+// What a plugin says goes into events and explanations, which outlive the payout and are shown to operators: neither
+// the payee's number nor a secret belongs there, whatever the provider repeats.
+std::string without_accounts(std::string_view text) { return ops::redactor().redact(text); }
 
 // Why what was found is not what is owed; empty if it matches.
 std::string mismatch(const store::Payout& payout, const std::string& reference, const Found& found) {
@@ -37,7 +42,7 @@ News news_of_status(const store::Payout& payout, const std::string& reference, c
   base.saw = saw_of(status.kind);
   base.reference = reference;
   base.code = status.code;
-  base.message = status.message;
+  base.message = without_accounts(status.message);
   base.provider_ref = status.provider_ref;
   const bool found = status.kind != Status::Kind::absent && status.kind != Status::Kind::cannot_tell;
   if (!found) return base;
@@ -104,7 +109,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     prepared = co_await handle->prepare(order, options_.prepare_timeout);
   } catch (const std::exception& failure) {
     news.saw = Saw::prepare_failed;
-    news.message = failure.what();
+    news.message = without_accounts(failure.what());
   }
   fault::point("engine.after_prepare");
   if (prepared && prepared->reference_spent) {
@@ -113,7 +118,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
   } else if (prepared && prepared->impossible) {
     news.saw = Saw::prepare_impossible;
     news.code = prepared->impossible->field;
-    news.message = prepared->impossible->reason;
+    news.message = without_accounts(prepared->impossible->reason);
     prepared.reset();
   }
   if (!prepared) {
@@ -252,7 +257,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
     fault::point("engine.after_answer");
     news.saw = saw_of(reply.submission.kind);
     news.code = reply.submission.code;
-    news.message = reply.submission.message;
+    news.message = without_accounts(reply.submission.message);
     news.provider_ref = reply.submission.provider_ref;
     news.acceptance_sign = reply.evidence.acceptance_sign;
     news.evidence["bytes_left"] = reply.evidence.bytes_left;

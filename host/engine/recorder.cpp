@@ -1,8 +1,10 @@
 #include "engine/recorder.hpp"
 
+#include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
 #include "core/assert.hpp"
+#include "core/signal.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -83,6 +85,17 @@ store::Transition Recorder::keep(const store::Payout& payout, State to) {
 
 Awaitable<store::Applied> Recorder::apply(store::Transition transition) {
   return transitions_.submit(std::move(transition));
+}
+
+Awaitable<bool> Recorder::drain(milliseconds limit) {
+  core::Signal never(co_await boost::asio::this_coro::executor);
+  const auto until = std::chrono::steady_clock::now() + limit;
+  const auto written = [this] {
+    const store::GroupCommitStats stats = transitions_.stats();
+    return stats.queued == 0 && stats.in_flight == 0;
+  };
+  while (!written() && std::chrono::steady_clock::now() < until) co_await never.wait(milliseconds{20});
+  co_return written();
 }
 
 Awaitable<std::optional<store::Claimed>> Recorder::reload(std::string payout_id) {
@@ -204,9 +217,11 @@ store::Transition Recorder::transition(const store::Claimed& current, const News
     t.reason_text = p.reason_text;
     t.keep_lease = !mine;
     t.keep_schedule = true;
-    if (mine && p.state == State::confirmed && standing.contract.reversal_window) {
+    if (mine && p.state == State::confirmed) {
+      // Without a window there is nothing left to ask, and it must not stay due.
       t.keep_schedule = false;
-      if (milliseconds{p.in_state_ms} < *standing.contract.reversal_window) t.next_action_in = watch_pause(standing.contract);
+      const auto window = standing.contract.reversal_window;
+      if (window && milliseconds{p.in_state_ms} < *window) t.next_action_in = watch_pause(standing.contract);
     }
   }
   const bool about_live = current.attempt && standing.about != About::other;

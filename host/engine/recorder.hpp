@@ -73,7 +73,8 @@ class Recorder {
   /// A transition that changes nothing but the state; the starting point of every other.
   static store::Transition keep(const store::Payout& payout, core::State to);
 
-  Awaitable<void> drain() { return transitions_.drain(); }
+  /// Waits until everything is written, at most `limit`; false if something is not.
+  Awaitable<bool> drain(std::chrono::milliseconds limit);
   void stop() { transitions_.stop(); }
   store::GroupCommitStats stats() const { return transitions_.stats(); }
 

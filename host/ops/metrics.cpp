@@ -216,8 +216,8 @@ struct Metrics::Families {
                            {"signature_valid", LabelSet(kBooleans)},
                            {"applied", LabelSet(kBooleans)}})),
         retry_latency(histograms(r, "payout_retry_latency_seconds",
-                                 "From a payout's first attempt to its next ones.", {}, kRetrySeconds)),
-        regions(counters(r, "payouts_by_region_total", "Payouts admitted, by region.",
+                                 "From a payout's admission to each submit after its first.", {}, kRetrySeconds)),
+        regions(counters(r, "payouts_by_region_total", "Payouts confirmed, by region.",
                          {{"region", LabelSet(labels.regions)}})),
         dry_run(gauges(r, "app_dry_run_mode", "1 while payouts are only simulated.", {})),
         payouts(

@@ -34,16 +34,20 @@ std::string uuid_array(const std::vector<std::string>& ids) {
 }  // namespace
 
 std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request) {
-  // Leases what is due. The lease is fenced by the incarnation; its age shows leases that nobody remembers.
+  // Leases what is due, state by state, so that each is found through the index in the order in which it is due. The
+  // lease is fenced by the incarnation; its age shows leases that nobody remembers.
   static const std::string sql =
-      "with due as (select id from app.payouts where provider = $1 and state = $2::app.payout_state"
-      " and lease is null and next_action_at <= now() order by next_action_at limit $3 for update skip "
-      "locked),"
+      "with due as (select d.id from unnest($2::app.payout_state[]) as wanted(state) cross join lateral"
+      " (select id from app.payouts where provider = $1 and state = wanted.state"
+      " and lease is null and next_action_at <= now() order by next_action_at limit $3 for update skip locked) d"
+      " limit $3),"
       " claimed as (update app.payouts p set lease = $4::uuid, leased_at = now() from due where p.id = due.id"
       " returning p.*)" +
       with_attempts();
-  return read_claimed(work.exec_params(sql, request.provider, std::string(core::to_string(request.state)),
-                                       request.limit, request.host));
+  Column states;
+  for (const core::State state : request.states) states.add(core::to_string(state));
+  return read_claimed(
+      work.exec_params(sql, request.provider, states.take(), request.limit, request.host));
 }
 
 std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverRequest& request) {
@@ -115,15 +119,32 @@ std::vector<ByReference> find_by_reference(pqxx::transaction_base& work, const s
   return found;
 }
 
-bool hint(pqxx::transaction_base& work, const std::string& provider, const std::string& reference) {
+std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints) {
+  Column providers;
+  Column references;
+  for (const Hint& one : hints) {
+    providers.add(one.provider);
+    references.add(one.reference);
+  }
+  // Only what has a live attempt can be asked about, and of what is confirmed only what is still watched, which its
+  // schedule shows; both may have changed while the lock was waited for. Rows are locked in id order, as everywhere.
   const auto rows = work.exec_params(
-      "update app.payouts p set hinted = p.hinted or p.lease is not null,"
-      " next_action_at = case when p.lease is null and p.state in ('SENT', 'UNKNOWN', 'CONFIRMED') then now()"
-      " else p.next_action_at end"
-      " from app.attempts a where a.provider = $1 and a.reference = $2 and p.id = a.payout_id"
-      " and (a.live or p.state = 'CONFIRMED') returning p.id",
-      provider, reference);
-  return !rows.empty();
+      "with input as (select * from unnest($1::text[], $2::text[]) with ordinality as i(provider, reference, ord)),"
+      " found as (select i.ord, a.payout_id, a.live from input i join app.attempts a"
+      "  on a.provider = i.provider and a.reference = i.reference),"
+      " locked as (select p.id, p.state from app.payouts p where p.id in (select payout_id from found)"
+      "  order by p.id for update),"
+      " hinted as (update app.payouts p set hinted = p.hinted or p.lease is not null,"
+      "  next_action_at = case when p.lease is null and (p.state in ('SENT', 'UNKNOWN')"
+      "   or (p.state = 'CONFIRMED' and p.next_action_at is not null)) then now() else p.next_action_at end"
+      "  from locked l where p.id = l.id and exists (select 1 from found f where f.payout_id = l.id and f.live))"
+      " select exists (select 1 from found f join locked l on l.id = f.payout_id"
+      "  where f.ord = i.ord and (f.live or l.state = 'CONFIRMED')) from input i order by i.ord",
+      providers.take(), references.take());
+  std::vector<bool> known;
+  known.reserve(hints.size());
+  for (const auto& row : rows) known.push_back(text_of(row, 0) == "t");
+  return known;
 }
 
 bool recall(pqxx::transaction_base& work, const std::string& payout_id) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <pqxx/pqxx>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,11 @@ namespace payoutd::store {
 struct ClaimRequest {
   std::string host;  ///< this host's incarnation
   std::string provider;
-  core::State state = core::State::pending;
+  std::vector<core::State> states = {core::State::pending};  ///< those of an earlier state go first
   int limit = 1;
 };
 
-/// Leases payouts of one provider and state that are due, oldest first, each with its live attempt. Other
+/// Leases payouts of one provider in these states that are due, oldest first, each with its live attempt. Other
 /// hosts' claims are skipped, not waited for.
 std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request);
 
@@ -48,9 +49,16 @@ struct ByReference {
 std::vector<ByReference> find_by_reference(pqxx::transaction_base& work, const std::string& provider,
                                            const std::string& reference, const std::string& provider_ref);
 
-/// A webhook's hint: the payout is asked about now, or as soon as who works on it is done. False: no live
-/// attempt has this reference.
-bool hint(pqxx::transaction_base& work, const std::string& provider, const std::string& reference);
+/// A webhook that says no more than that there may be news.
+struct Hint {
+  std::string provider;
+  std::string reference;
+};
+
+/// Each payout is asked about now, or as soon as who works on it is done. One answer for each hint, in order; false:
+/// no payout waits for news under this reference. A confirmed payout that nobody watches any more is known, and not
+/// asked about.
+std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints);
 
 /// Moves one finished payout with its attempts back among the live ones, so that news can change it.
 bool recall(pqxx::transaction_base& work, const std::string& payout_id);

@@ -34,8 +34,7 @@ std::string BenchServer::setting(const std::string& name) {
   return value(server_->dsn(), "show " + name);
 }
 
-Round BenchServer::measure(const std::string& database, int payouts,
-                           const std::function<void(Round&)>& work) {
+Round BenchServer::measure(const std::string& database, const std::function<std::int64_t(Round&)>& work) {
   store::Connection connection(dsn(database));
   pqxx::nontransaction statements(connection);
   const auto wal = [&] { return statements.exec1("select pg_current_wal_lsn() - '0/0'")[0].as<double>(); };
@@ -45,7 +44,7 @@ Round BenchServer::measure(const std::string& database, int payouts,
   const std::int64_t cpu_before = cpu_with_children_us(server_->pid());
   const auto begin = std::chrono::steady_clock::now();
   Round round;
-  work(round);
+  const auto payouts = static_cast<double>(work(round));
   round.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   round.per_second = payouts / round.seconds;
   round.cpu_us["PostgreSQL"] =

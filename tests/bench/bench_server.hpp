@@ -23,7 +23,8 @@ class BenchServer {
 
   /// Measures what `work` uses of this server and how long it takes; both sides begin alike: no dead rows,
   /// fresh statistics, nothing left to write.
-  Round measure(const std::string& database, int payouts, const std::function<void(Round&)>& work);
+  /// `work` returns how many payouts it took through their lives.
+  Round measure(const std::string& database, const std::function<std::int64_t(Round&)>& work);
   /// After the side's connections are closed, for only then have they reported everything.
   RowChanges changes(const std::string& database, std::int64_t payouts);
 

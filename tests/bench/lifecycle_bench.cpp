@@ -44,6 +44,7 @@ class WorkDirectory {
       std::string pattern = (std::filesystem::temp_directory_path() / "payoutd-bench-XXXXXX").string();
       if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
       path_ = pattern;
+      std::filesystem::permissions(path_, std::filesystem::perms{0711});  // the server is another user
     }
     std::filesystem::create_directories(path_);
     path_ = std::filesystem::absolute(path_);
@@ -76,7 +77,7 @@ Report run(const Options& options) {
   report.pgbench_command = pgbench.command();
   for (int round = 0; round <= options.rounds; ++round) {
     const Round a = product.run_round();
-    const Round b = pgbench.run_round();
+    const Round b = pgbench.run_round(a.seconds);
     std::cerr << (round == 0 ? "warm-up" : "round " + std::to_string(round)) << ": payoutd "
               << static_cast<int>(a.per_second) << "/s, pgbench " << static_cast<int>(b.per_second) << "/s"
               << std::endl;

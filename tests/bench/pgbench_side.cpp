@@ -19,8 +19,8 @@ constexpr const char* kScript = R"sql(\set batch random(1, 9000000000000000000)
 with input as (
   select md5(:batch || '-' || n)::uuid as id, 'k' || :batch || '-' || n as key, n from generate_series(1, @SIZE) n
 ), fresh as (
-  insert into app.idempotency_keys (client_id, key, payout_id, payload_hash, payload)
-  select 'bench', key, id, encode(sha256(key::bytea), 'hex'),
+  insert into app.idempotency_keys (client_id, key, payout_id, provider, payload_hash, payload)
+  select 'bench', key, id, 'momo-' || :client_id, encode(sha256(key::bytea), 'hex'),
     jsonb_build_object('amount', '12', 'batch', 'bench', 'currency', 'EUR', 'destination', '46733100001')
   from input order by key on conflict (client_id, key) do nothing returning payout_id
 ), admitted as (
@@ -111,6 +111,15 @@ std::string script(int size) {
   return replaced(replaced(kScript, "@SIZE", std::to_string(size)), "@HOST", kHost);
 }
 
+std::int64_t transactions_in(const std::filesystem::path& log) {
+  constexpr std::string_view kBefore = "number of transactions actually processed: ";
+  std::ifstream in(log);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(kBefore)) return std::stoll(line.substr(kBefore.size()));
+  }
+  throw std::runtime_error("pgbench does not say how much it did: " + log.string());
+}
+
 }  // namespace
 
 PgbenchSide::PgbenchSide(BenchServer& server, const Options& options, std::filesystem::path directory)
@@ -118,7 +127,6 @@ PgbenchSide::PgbenchSide(BenchServer& server, const Options& options, std::files
       options_(options),
       directory_(std::move(directory)),
       dsn_(server.add_database(kDatabase)) {
-  batches_per_client_ = std::max(1, options_.payouts / options_.pgbench_batch / options_.pgbench_clients);
   store::Connection connection(dsn_);
   pqxx::nontransaction(connection)
       .exec(
@@ -126,41 +134,37 @@ PgbenchSide::PgbenchSide(BenchServer& server, const Options& options, std::files
           "'{}')");
   write_script();
   command_ = "pgbench -n -M " + options_.pgbench_protocol + " -c " +
-             std::to_string(options_.pgbench_clients) + " -j 1 -t " + std::to_string(batches_per_client_) +
-             " -f life.sql";
+             std::to_string(options_.pgbench_clients) +
+             " -T (as long as payoutd's round before) -f life.sql, batches of " +
+             std::to_string(options_.pgbench_batch);
 }
 
 void PgbenchSide::write_script() const {
   std::ofstream(directory_ / "life.sql") << script(options_.pgbench_batch);
 }
 
-Round PgbenchSide::run_round() {
-  const int payouts = batches_per_client_ * options_.pgbench_clients * options_.pgbench_batch;
+Round PgbenchSide::run_round(double seconds) {
+  const std::string duration = std::to_string(std::max(1, static_cast<int>(seconds + 0.5)));
   test::ChildProcess::Start start;
   start.program = "/usr/lib/postgresql/15/bin/pgbench";
-  start.arguments = {"-n",
-                     "-M",
-                     options_.pgbench_protocol,
-                     "-c",
-                     std::to_string(options_.pgbench_clients),
-                     "-j",
-                     "1",
-                     "-t",
-                     std::to_string(batches_per_client_),
-                     "-f",
-                     (directory_ / "life.sql").string(),
-                     "-h",
-                     server_.socket_directory().string(),
-                     "-U",
-                     "payoutd",
-                     kDatabase};
+  start.arguments = {"-n", "-M", options_.pgbench_protocol};
+  for (const std::string& word :
+       {std::string("-c"), std::to_string(options_.pgbench_clients), std::string("-T"), duration,
+        std::string("-f"), (directory_ / "life.sql").string(), std::string("-h"),
+        server_.socket_directory().string(), std::string("-U"), std::string("payoutd"),
+        std::string(kDatabase)}) {
+    start.arguments.push_back(word);
+  }
   start.log = directory_ / "pgbench.log";
-  Round round = server_.measure(kDatabase, payouts, [&](Round&) {
+  std::filesystem::remove(start.log);
+  Round round = server_.measure(kDatabase, [&](Round&) {
     test::ChildProcess pgbench(start);
     const auto status = pgbench.wait(std::chrono::minutes{10});
     if (status != 0) throw std::runtime_error("pgbench failed; its output is in " + start.log.string());
+    const std::int64_t payouts = transactions_in(start.log) * options_.pgbench_batch;
+    payouts_so_far_ += payouts;
+    return payouts;
   });
-  payouts_so_far_ += payouts;
   expect_all_confirmed(payouts_so_far_);
   return round;
 }

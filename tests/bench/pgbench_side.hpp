@@ -10,7 +10,8 @@ class PgbenchSide {
  public:
   PgbenchSide(BenchServer& server, const Options& options, std::filesystem::path directory);
 
-  Round run_round();
+  /// As long as the product's round, so that vacuum and checkpoints meet both alike.
+  Round run_round(double seconds);
   RowChanges changes();
   const std::string& command() const { return command_; }
 
@@ -23,7 +24,6 @@ class PgbenchSide {
   std::filesystem::path directory_;
   std::string dsn_;
   std::string command_;
-  int batches_per_client_ = 0;
   std::int64_t payouts_so_far_ = 0;
 };
 

@@ -120,6 +120,7 @@ void ProductSide::admit_all(const std::vector<std::string>& bodies) const {
 // Through two partial indexes that are empty when all is done, so that looking costs next to nothing.
 void ProductSide::wait_until_finished() {
   store::Connection connection(dsn_);
+  pqxx::nontransaction(connection).exec("set enable_seqscan = off");
   const auto until = std::chrono::steady_clock::now() + kRoundLimit;
   while (true) {
     const auto open = pqxx::nontransaction(connection)
@@ -131,7 +132,7 @@ void ProductSide::wait_until_finished() {
     if (std::chrono::steady_clock::now() > until)
       throw std::runtime_error("payouts are not finished after " + std::to_string(kRoundLimit.count()) +
                                " s");
-    std::this_thread::sleep_for(milliseconds{10});
+    std::this_thread::sleep_for(milliseconds{20});
   }
 }
 
@@ -145,7 +146,7 @@ Round ProductSide::run_round() {
                                                {"simulator", cpu_us(simulator_->pid())},
                                                {"clients", own_cpu_us()}};
   };
-  return server_.measure(kDatabase, options_.payouts, [&](Round& round) {
+  Round measured = server_.measure(kDatabase, [&](Round& round) {
     const auto before = used();
     const auto begin = std::chrono::steady_clock::now();
     admit_all(bodies);
@@ -153,7 +154,19 @@ Round ProductSide::run_round() {
     wait_until_finished();
     for (const auto& [who, us] : used())
       round.cpu_us[who] = static_cast<double>(us - before.at(who)) / options_.payouts;
+    return options_.payouts;
   });
+  if (options_.callbacks) wait_until_called_back();
+  return measured;
+}
+
+// Callbacks that come after the payout was asked about anyway must not disturb the other side's round.
+void ProductSide::wait_until_called_back() {
+  const auto expected = static_cast<std::int64_t>(options_.payouts) * rounds_;
+  const bool all = test::eventually(kRoundLimit, [&] {
+    return simulator_->get("/stats").at("callbacks_delivered").to_number<std::int64_t>() >= expected;
+  });
+  if (!all) throw std::runtime_error("callbacks did not arrive");
 }
 
 test::LedgerCheck ProductSide::check() {

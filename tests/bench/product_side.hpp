@@ -29,6 +29,7 @@ class ProductSide {
   std::vector<std::string> bulk_bodies(int round) const;
   void admit_all(const std::vector<std::string>& bodies) const;
   void wait_until_finished();
+  void wait_until_called_back();
 
   BenchServer& server_;
   const Options& options_;

@@ -122,7 +122,7 @@ TEST_CASE("backends are terminated again and again while payouts run", "[databas
   CHECK(host.running());
 }
 
-TEST_CASE("an outcome that comes while the database is down for 6 s is stored afterwards", "[database]") {
+TEST_CASE("an outcome that comes while the database is down for 8 s is stored afterwards", "[database]") {
   DatabaseServer server;
   // The processing takes long enough that only the answer to the submit can have come meanwhile.
   Scene scene("outcome", {"--transfer-latency-ms", "1500"}, server);
@@ -135,7 +135,7 @@ TEST_CASE("an outcome that comes while the database is down for 6 s is stored af
   REQUIRE(eventually(seconds{20},
                      [&] { return scene.simulator().get("/ledger?limit=100").as_array().size() == kCount; }));
   server.kill();
-  std::this_thread::sleep_for(seconds{6});  // what is tested is an outage of this length
+  std::this_thread::sleep_for(seconds{8});  // what is tested is an outage of this length
   CHECK(scene.simulator().get("/ledger/summary").at("by_status").as_object().contains("SUCCESSFUL"));
   server.start();
   require_right(scene);

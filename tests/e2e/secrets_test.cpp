@@ -71,12 +71,18 @@ std::string provider(const std::string& name, const std::string& url) {
          "-previous]\n";
 }
 
+std::string leaky_provider(const std::string& url) {
+  const auto plugin = build_bin().parent_path() / "tests/e2e/plugins/leaky.so";
+  return "  leaky:\n    plugin: " + plugin.string() +
+         "\n    settings:\n      url: \"" + url + "\"\n    secrets:\n      key: " + kApiKey + "\n";
+}
+
 std::string pay(HostProcess& host, const std::string& key, const std::string& provider,
-                const std::string& phone) {
-  const auto reply = host.request(
-      "POST", "/v1/payouts",
-      R"({"amount":"1","currency":"EUR","destination":")" + phone + R"(","provider":")" + provider + "\"}",
-      {{"Idempotency-Key", key}});
+                const std::string& phone, const std::string& currency = "EUR") {
+  const auto reply = host.request("POST", "/v1/payouts",
+                                  R"({"amount":"1","currency":")" + currency + R"(","destination":")" +
+                                      phone + R"(","provider":")" + provider + "\"}",
+                                  {{"Idempotency-Key", key}});
   INFO(reply.body);
   REQUIRE(reply.status == 201);
   return std::string(json::parse(reply.body).at("id").as_string());
@@ -93,7 +99,8 @@ TEST_CASE("planted secrets and phone numbers are seen nowhere", "[secrets]") {
   settings.instance_key = "\"" + kInstanceKey + "\"";
   settings.database += " password=" + kDatabasePassword;
   settings.engine["unknown_review_after"] = "2s";
-  settings.more_providers = provider("echo", echo.url()) + provider("dead", "http://127.0.0.1:1");
+  settings.more_providers =
+      provider("echo", echo.url()) + provider("dead", "http://127.0.0.1:1") + leaky_provider(echo.url());
   host.start();
   REQUIRE(host.wait_until_ready());
   REQUIRE(read_file(settings.directory / "payoutd.yaml").find(kApiKey) != std::string::npos);
@@ -109,6 +116,10 @@ TEST_CASE("planted secrets and phone numbers are seen nowhere", "[secrets]") {
   payouts.push_back(pay(host, "failed", "momo", phones()[4]));
   payouts.push_back(pay(host, "echoed", "echo", phones()[2]));
   payouts.push_back(pay(host, "unreachable", "dead", phones()[2]));
+  payouts.push_back(pay(host, "leaked", "leaky", phones()[2], "XOF"));
+  REQUIRE(eventually(seconds{30}, [&] {
+    return scene.database().value("select state from app.payouts where provider = 'leaky'") == "REVIEW";
+  }));
   REQUIRE(eventually(seconds{30}, [&] {
     return scene.database().value("select state from app.payouts where provider = 'echo'") == "REVIEW";
   }));
@@ -144,7 +155,7 @@ TEST_CASE("planted secrets and phone numbers are seen nowhere", "[secrets]") {
   }
   ask("POST", "/v1/admin/payouts/" + payouts[4] + "/review", {{"decision", "ask_again"}});
   ask("POST", "/v1/admin/payouts/" + payouts[5] + "/cancel", {{"note", "cannot be reached"}});
-  for (const char* name : {"momo", "echo", "dead"}) {
+  for (const char* name : {"momo", "echo", "dead", "leaky"}) {
     ask("POST", std::string("/v1/admin/providers/") + name + "/probe");
     ask("GET", std::string("/v1/admin/providers/") + name + "/balance");
   }
@@ -163,7 +174,7 @@ TEST_CASE("planted secrets and phone numbers are seen nowhere", "[secrets]") {
       eventually(seconds{10}, [&] { return host.log().find("host.reload_refused") != std::string::npos; }));
   std::ofstream(file, std::ios::trunc) << right;
   host.process().signal(SIGHUP);
-  REQUIRE(eventually(seconds{10}, [&] { return host.log().find("host.reloaded") != std::string::npos; }));
+  REQUIRE(eventually(seconds{30}, [&] { return host.log().find("host.reloaded") != std::string::npos; }));
   REQUIRE(host.wait_until_ready());
   for (const pid_t pid : {host.process().pid(), host.provider()}) {
     std::string command = read_file("/proc/" + std::to_string(pid) + "/cmdline");

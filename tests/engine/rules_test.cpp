@@ -66,7 +66,7 @@ TEST_CASE("rule 1: an answer that comes after the payout was resolved is recorde
   REQUIRE(f.run_until_state(id, "REVIEW"));
   CHECK(f.value("select reason from app.payouts where id = '" + id + "'") == "contradiction");
   CHECK(f.value("select outcome from app.attempts where payout_id = '" + id + "' and n = 1") == "submit_confirmed");
-  CHECK(f.host->observer().logged("engine.contradiction"));
+  CHECK(f.run_until([&] { return f.host->observer().logged("engine.contradiction"); }));
   CHECK(f.provider.submitted.size() == 1);
 }
 
