@@ -86,10 +86,11 @@ bool Life::may_submit(const providers::ProviderHandle& handle) const {
          !parts_.heart.submissions_stopped() && !parts_.heart.paused(handle.name());
 }
 
-Awaitable<void> Life::release(std::string payout_id) {
-  co_await parts_.pool.transact([payout_id, host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
-    store::release(work, host, {payout_id});
-  });
+Awaitable<void> Life::release(std::string payout_id, milliseconds pause) {
+  co_await parts_.pool.transact(
+      [payout_id, pause, host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
+        store::release(work, host, {payout_id}, static_cast<int>(pause.count()));
+      });
 }
 
 Awaitable<void> Life::pay(store::Claimed claimed) {
@@ -273,7 +274,8 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
 Awaitable<void> Life::resolve(store::Claimed claimed) {
   providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
   if (handle == nullptr || !handle->ready() || !claimed.attempt) {
-    co_await release(claimed.payout.id);
+    // Without a live attempt there is nothing to ask about, now or soon.
+    co_await release(claimed.payout.id, claimed.attempt ? milliseconds{500} : milliseconds{60'000});
     co_return;
   }
   const store::Attempt attempt = *claimed.attempt;

@@ -38,7 +38,8 @@ class Life {
 
   /// Carries out what a screening said other than allow.
   Awaitable<void> screened_out(store::Claimed claimed, policy::Screening screening);
-  Awaitable<void> release(std::string payout_id);
+  /// Gives the lease back; the payout is due again after `pause` at the earliest.
+  Awaitable<void> release(std::string payout_id, std::chrono::milliseconds pause = std::chrono::milliseconds{500});
 
   /// What a verified webhook, or an operator's look, says about an attempt.
   Awaitable<Recorded> take_status(store::Claimed current, store::Attempt attempt, Status status, News base);

@@ -224,6 +224,23 @@ TEST_CASE("webhooks: a hint makes the provider be asked now; a forged signature 
   CHECK(f.await(f.host->engine().webhook("acme", other, webhook)) == Reply::unknown_payout);
 }
 
+TEST_CASE("webhooks: a hint for a confirmed payout that nobody watches changes nothing", "[life]") {
+  EngineFixture f;
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  const std::string version = f.value("select version from app.payouts");
+  const std::size_t asked = f.provider.queried.size();
+  Webhook webhook;
+  webhook.reference = f.provider.submitted.at(0);
+  const std::string signature =
+      core::sign_callback(Secret("the instance key of the engine's tests"), "acme", webhook.reference);
+  f.await(f.host->engine().webhook("acme", signature, webhook));
+  f.run_for(milliseconds{300});
+  CHECK(f.value("select next_action_at is null and lease is null and not hinted from app.payouts") == "t");
+  CHECK(f.value("select version from app.payouts") == version);
+  CHECK(f.provider.queried.size() == asked);
+}
+
 TEST_CASE("drain burns no attempt", "[life]") {
   EngineFixture f;
   f.provider.the_state = providers::ProviderState::restarting;
