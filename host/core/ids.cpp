@@ -34,8 +34,9 @@ std::array<unsigned char, 32> hmac_sha256(const Secret& key, std::string_view me
   std::array<unsigned char, 32> out{};
   unsigned int size = 0;
   const std::string& text = key.reveal();
-  const auto* done = HMAC(EVP_sha256(), text.data(), static_cast<int>(text.size()),
-                          reinterpret_cast<const unsigned char*>(message.data()), message.size(), out.data(), &size);
+  const auto* done =
+      HMAC(EVP_sha256(), text.data(), static_cast<int>(text.size()),
+           reinterpret_cast<const unsigned char*>(message.data()), message.size(), out.data(), &size);
   PAYOUTD_ASSERT(done != nullptr && size == out.size(), "HMAC-SHA256 must be available");
   return out;
 }
@@ -51,7 +52,8 @@ void append_part(std::string& message, std::string_view part) {
 
 std::string random_uuid() {
   std::array<unsigned char, 16> bytes{};
-  PAYOUTD_ASSERT(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "the system must give random bytes");
+  PAYOUTD_ASSERT(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1,
+                 "the system must give random bytes");
   return uuid4_text(bytes);
 }
 
@@ -74,7 +76,8 @@ std::string sha256_hex(std::string_view data) {
   return hex(out.data(), size);
 }
 
-std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed, const ReferenceFormat& format) {
+std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed,
+                             const ReferenceFormat& format) {
   PAYOUTD_ASSERT(!instance_key.empty(), "a reference needs the instance key");
   std::string message = "payoutd reference 1;";
   append_part(message, seed.client_id);
@@ -89,7 +92,8 @@ std::string derive_reference(const Secret& instance_key, const ReferenceSeed& se
   }
   PAYOUTD_ASSERT(!format.charset.empty() && format.charset.size() <= 256 && format.length > 0,
                  "a validated contract has a charset and a length");
-  // Bytes at or above the largest multiple of the charset's size are skipped: every character is equally likely.
+  // Bytes at or above the largest multiple of the charset's size are skipped: every character is equally
+  // likely.
   const std::size_t usable = 256 - 256 % format.charset.size();
   std::string reference;
   for (int block = 0; reference.size() < static_cast<std::size_t>(format.length); ++block) {

@@ -22,12 +22,15 @@ struct ReferenceSeed {
   int n = 1;
 };
 
-/// Our name for a payment, derived and not drawn: the same payout posted again after the database forgot it gets
-/// the same references, so that what was sent under them is found. HMAC-SHA256 under the instance key, which is
-/// kept outside the database, over the length-prefixed parts of the seed; longer formats take more blocks.
-std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed, const ReferenceFormat& format);
+/// Our name for a payment, derived and not drawn: the same payout posted again after the database forgot it
+/// gets the same references, so that what was sent under them is found. HMAC-SHA256 under the instance key,
+/// which is kept outside the database, over the length-prefixed parts of the seed; longer formats take more
+/// blocks.
+std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed,
+                             const ReferenceFormat& format);
 
-/// The proof that a callback URL was minted by this instance, for one provider and reference: 32 hex characters.
+/// The proof that a callback URL was minted by this instance, for one provider and reference: 32 hex
+/// characters.
 std::string sign_callback(const Secret& instance_key, std::string_view provider, std::string_view reference);
 
 /// Compares without telling by its duration where the texts differ.

@@ -4,17 +4,28 @@ namespace payoutd::core {
 
 std::string_view to_string(State state) noexcept {
   switch (state) {
-    case State::pending: return "PENDING";
-    case State::held: return "HELD";
-    case State::submitting: return "SUBMITTING";
-    case State::sent: return "SENT";
-    case State::unknown: return "UNKNOWN";
-    case State::review: return "REVIEW";
-    case State::confirmed: return "CONFIRMED";
-    case State::failed: return "FAILED";
-    case State::cancelled: return "CANCELLED";
-    case State::reversed: return "REVERSED";
-    case State::simulated: return "SIMULATED";
+    case State::pending:
+      return "PENDING";
+    case State::held:
+      return "HELD";
+    case State::submitting:
+      return "SUBMITTING";
+    case State::sent:
+      return "SENT";
+    case State::unknown:
+      return "UNKNOWN";
+    case State::review:
+      return "REVIEW";
+    case State::confirmed:
+      return "CONFIRMED";
+    case State::failed:
+      return "FAILED";
+    case State::cancelled:
+      return "CANCELLED";
+    case State::reversed:
+      return "REVERSED";
+    case State::simulated:
+      return "SIMULATED";
   }
   return "";
 }

@@ -20,8 +20,8 @@ enum class State {
   simulated,  ///< dry run: no money was involved
 };
 
-inline constexpr std::array kAllStates{State::pending,   State::held,   State::submitting, State::sent,
-                                       State::unknown,   State::review, State::confirmed,  State::failed,
+inline constexpr std::array kAllStates{State::pending,   State::held,     State::submitting, State::sent,
+                                       State::unknown,   State::review,   State::confirmed,  State::failed,
                                        State::cancelled, State::reversed, State::simulated};
 
 std::string_view to_string(State state) noexcept;

@@ -5,7 +5,11 @@ namespace payoutd::core {
 bool is_utf8(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t size = byte < 0x80 ? 1 : (byte >> 5) == 6 ? 2 : (byte >> 4) == 14 ? 3 : (byte >> 3) == 30 ? 4 : 0;
+    const std::size_t size = byte < 0x80         ? 1
+                             : (byte >> 5) == 6  ? 2
+                             : (byte >> 4) == 14 ? 3
+                             : (byte >> 3) == 30 ? 4
+                                                 : 0;
     if (size == 0 || i + size > text.size()) return false;
     std::uint32_t point = size == 1 ? byte : byte & (0x7fu >> size);
     for (std::size_t k = 1; k < size; ++k) {

@@ -54,7 +54,8 @@ engine::DispatcherOptions dispatcher_options(const ops::EngineConfig& c) {
   return options;
 }
 
-store::PoolOptions pool_options(const std::string& dsn, int connections, milliseconds acquire, const char* name) {
+store::PoolOptions pool_options(const std::string& dsn, int connections, milliseconds acquire,
+                                const char* name) {
   store::PoolOptions options;
   options.dsn = dsn;
   options.connections = connections;
@@ -95,12 +96,18 @@ std::vector<providers::ProviderConfig> provider_configs(const ops::Config& confi
 
 // ISO 3166-1 alpha-2, without the reserved ones: the closed set of the region label.
 constexpr std::string_view kCountries =
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
-    "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
-    "FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE "
-    "JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO "
-    "MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
-    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM "
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV "
+    "BW BY BZ "
+    "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ "
+    "FK FM FO "
+    "FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR "
+    "IS IT JE "
+    "JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML "
+    "MM MN MO "
+    "MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR "
+    "PS PT PW "
+    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ "
+    "TK TL TM "
     "TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW ";
 
 ops::MetricsLabels labels(const ops::Config& config, std::vector<std::string> routes) {
@@ -112,8 +119,8 @@ ops::MetricsLabels labels(const ops::Config& config, std::vector<std::string> ro
   return out;
 }
 
-// Connects once, before anything else runs, so that a wrong address, password or schema is said plainly. The private
-// database belongs to this host alone, and is migrated by it.
+// Connects once, before anything else runs, so that a wrong address, password or schema is said plainly. The
+// private database belongs to this host alone, and is migrated by it.
 std::string check_database(const std::string& dsn, bool embedded) {
   const auto until = std::chrono::steady_clock::now() + kDatabaseWait;
   for (;;) {
@@ -122,7 +129,8 @@ std::string check_database(const std::string& dsn, bool embedded) {
       if (embedded) {
         store::migrate_up(connection, [](const store::MigrationProgress& p) {
           if (p.step == store::MigrationProgress::Step::applied) {
-            log::info("database.migrated", "A migration was applied.", {{"version", p.version}, {"name", p.name}});
+            log::info("database.migrated", "A migration was applied.",
+                      {{"version", p.version}, {"name", p.name}});
           }
         });
       }
@@ -194,14 +202,16 @@ void Host::spawn(Awaitable<void> task, std::string name) {
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& failure) {
-      log::error("host.task_failed", "A task of the host ended with an error.", {{"task", name}, {"error", failure.what()}});
+      log::error("host.task_failed", "A task of the host ended with an error.",
+                 {{"task", name}, {"error", failure.what()}});
     }
   });
 }
 
 providers::SupervisorOptions Host::supervisor_options() {
   providers::SupervisorOptions o;
-  o.provider_executable = options_.provider_executable.empty() ? companion("payoutd-provider") : options_.provider_executable;
+  o.provider_executable =
+      options_.provider_executable.empty() ? companion("payoutd-provider") : options_.provider_executable;
   o.state_directory = config_.static_config.state_dir / "providers";
   o.environment = config_.static_config.environment;
   o.start_limit = kProvidersSettle - milliseconds{1'000};
@@ -225,7 +235,8 @@ engine::EngineOptions Host::engine_options() const {
   const ops::StaticConfig& fixed = config_.static_config;
   engine::EngineOptions o;
   o.host = {incarnation_, fixed.name, version()};
-  o.life.instance_key = fixed.instance_key ? *fixed.instance_key : ops::load_or_create_instance_key(fixed.state_dir);
+  o.life.instance_key =
+      fixed.instance_key ? *fixed.instance_key : ops::load_or_create_instance_key(fixed.state_dir);
   o.life.public_url = fixed.public_url;
   o.life.dry_run = config_.live_config.engine.dry_run;
   o.dispatcher = dispatcher_options(config_.live_config.engine);
@@ -237,13 +248,15 @@ engine::EngineOptions Host::engine_options() const {
 int Host::run() {
   const ops::StaticConfig& fixed = config_.static_config;
   std::filesystem::create_directories(fixed.state_dir / "providers");
-  if (fixed.database.embedded) database_ = std::make_unique<DatabaseKeeper>(ops::embedded_in(fixed.state_dir));
+  if (fixed.database.embedded)
+    database_ = std::make_unique<DatabaseKeeper>(ops::embedded_in(fixed.state_dir));
   const std::string dsn = database_ ? database_->dsn() : fixed.database.dsn.reveal();
   revision_ = check_database(dsn, database_ != nullptr);
 
   const ops::DatabasePoolConfig& sizes = config_.live_config.database_pool;
   pool_ = std::make_unique<store::Pool>(
-      io_.get_executor(), pool_options(dsn, sizes.engine_connections, sizes.acquire_timeout, "payoutd engine"));
+      io_.get_executor(),
+      pool_options(dsn, sizes.engine_connections, sizes.acquire_timeout, "payoutd engine"));
   front_pool_ = std::make_unique<store::Pool>(
       io_.get_executor(), pool_options(dsn, sizes.http_connections, sizes.acquire_timeout, "payoutd http"));
   job_pool_ = std::make_unique<store::Pool>(
@@ -261,12 +274,12 @@ int Host::run() {
                             [this] { return supervisor_->providers(); }},
       engine_options());
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
-  view_ = std::make_unique<DaemonView>(DaemonView::Parts{*engine_, *supervisor_, revision_,
-                                                         [this](std::string actor) {
-                                                           stop_reason_ = "drained by " + actor;
-                                                           stopping_ = true;
-                                                           stop_->notify();
-                                                         }});
+  view_ = std::make_unique<DaemonView>(
+      DaemonView::Parts{*engine_, *supervisor_, revision_, [this](std::string actor) {
+                          stop_reason_ = "drained by " + actor;
+                          stopping_ = true;
+                          stop_->notify();
+                        }});
   http::RouterOptions router_options;
   router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
   router_ = std::make_unique<http::Router>(*view_, router_options);
@@ -291,8 +304,8 @@ int Host::run() {
   return 0;
 }
 
-// The order matters: the state directory is locked and old provider processes are dead before leases are taken over;
-// nothing is admitted before the engine can say what it admitted.
+// The order matters: the state directory is locked and old provider processes are dead before leases are
+// taken over; nothing is admitted before the engine can say what it admitted.
 Awaitable<void> Host::live() {
   asio::signal_set terminate(io_, SIGTERM, SIGINT);
   terminate.async_wait([this](const boost::system::error_code& error, int number) {
@@ -388,7 +401,8 @@ Awaitable<void> Host::reload_on_hangup() {
   }
 }
 
-// Providers are added and removed at a start only: what is taken over here is what changes about those that run.
+// Providers are added and removed at a start only: what is taken over here is what changes about those that
+// run.
 void Host::apply(const ops::LiveConfig& live) {
   log::set_level(live.log_level);
   policy_->configure(policy_options(live.engine));
@@ -415,7 +429,8 @@ Awaitable<void> Host::reload() {
   for (const providers::ProviderConfig& one : provider_configs(*fresh)) {
     const std::vector<Problem> problems = co_await supervisor_->reconfigure(one);
     for (const Problem& problem : problems) {
-      log::error("host.provider_reload_refused", fresh->provider_problem(one.name, problem).text(), {{"provider", one.name}});
+      log::error("host.provider_reload_refused", fresh->provider_problem(one.name, problem).text(),
+                 {{"provider", one.name}});
     }
   }
   apply(fresh->live_config);
@@ -451,7 +466,11 @@ std::filesystem::path companion(const std::string& name) {
   return here / name;
 }
 
-const char* version() noexcept { return PAYOUTD_VERSION; }
-const char* build_id() noexcept { return PAYOUTD_BUILD_ID; }
+const char* version() noexcept {
+  return PAYOUTD_VERSION;
+}
+const char* build_id() noexcept {
+  return PAYOUTD_BUILD_ID;
+}
 
 }  // namespace payoutd::daemon

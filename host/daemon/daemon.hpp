@@ -18,9 +18,10 @@ struct DaemonOptions {
   std::filesystem::path provider_executable;  ///< payoutd-provider; beside the host's own by default
 };
 
-/// Runs a host until SIGTERM or SIGINT: embedded database (if configured), schema check, provider processes, engine,
-/// HTTP server and control socket; then drains and stops all of it in the opposite order. SIGHUP reads the
-/// configuration again and applies its live part. Returns the exit code. Throws StartError and ops::ConfigError.
+/// Runs a host until SIGTERM or SIGINT: embedded database (if configured), schema check, provider processes,
+/// engine, HTTP server and control socket; then drains and stops all of it in the opposite order. SIGHUP
+/// reads the configuration again and applies its live part. Returns the exit code. Throws StartError and
+/// ops::ConfigError.
 int run(const DaemonOptions& options);
 
 /// The program file `name` beside the running one, or in ../lib/payoutd beside it.

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::chrono::seconds kRestartPause{1};
 
-void tell(std::string_view sentence) { log::info("database.embedded", sentence); }
+void tell(std::string_view sentence) {
+  log::info("database.embedded", sentence);
+}
 
 }  // namespace
 
@@ -41,7 +43,8 @@ DatabaseKeeper::~DatabaseKeeper() {
 bool DatabaseKeeper::wait_for_death(int death_descriptor) {
   pollfd waits[] = {{stop_event_, POLLIN, 0}, {death_descriptor, POLLIN, 0}};
   const nfds_t count = death_descriptor < 0 ? 1 : 2;
-  const int limit_ms = death_descriptor < 0 ? static_cast<int>(std::chrono::milliseconds{kRestartPause}.count()) : -1;
+  const int limit_ms =
+      death_descriptor < 0 ? static_cast<int>(std::chrono::milliseconds{kRestartPause}.count()) : -1;
   while (::poll(waits, count, limit_ms) < 0 && errno == EINTR) {
   }
   return (waits[0].revents & POLLIN) == 0;
@@ -67,7 +70,8 @@ void DatabaseKeeper::keep(std::promise<void> started) {
   try {
     server_.stop();
   } catch (const ops::EmbeddedPostgresError& failure) {
-    log::error("database.stop_failed", "The embedded PostgreSQL did not stop as it should.", {{"error", failure.what()}});
+    log::error("database.stop_failed", "The embedded PostgreSQL did not stop as it should.",
+               {{"error", failure.what()}});
   }
 }
 

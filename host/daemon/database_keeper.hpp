@@ -8,8 +8,9 @@
 
 namespace payoutd::daemon {
 
-/// Keeps the private PostgreSQL running, on a thread of its own: starting and crash recovery block, and the server is
-/// bound to the life of the thread that started it. A server that dies is started again; the pools reconnect.
+/// Keeps the private PostgreSQL running, on a thread of its own: starting and crash recovery block, and the
+/// server is bound to the life of the thread that started it. A server that dies is started again; the pools
+/// reconnect.
 class DatabaseKeeper {
  public:
   /// Returns when the server answers. Throws ops::EmbeddedPostgresError.

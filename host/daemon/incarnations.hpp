@@ -5,8 +5,8 @@
 
 namespace payoutd::daemon {
 
-/// The incarnations that used a state directory before this one. They are dead, because the directory is locked by
-/// this host, so their leases can be taken over at once instead of after the reaper's wait.
+/// The incarnations that used a state directory before this one. They are dead, because the directory is
+/// locked by this host, so their leases can be taken over at once instead of after the reaper's wait.
 class Incarnations {
  public:
   /// Reads the list and adds this host's own to it. Throws std::runtime_error if it cannot be written.

@@ -14,7 +14,9 @@ void HostObserver::saw(const std::string& provider, std::string_view result) {
   metrics_->payout_attempt(provider, result);
 }
 
-void HostObserver::batch(std::string_view writer, std::size_t items) { metrics_->group_commit(writer, items); }
+void HostObserver::batch(std::string_view writer, std::size_t items) {
+  metrics_->group_commit(writer, items);
+}
 
 void HostObserver::state_changed(const store::Payout& payout, core::State from, core::State to) {
   // What a submit answered is counted where it is seen; what a query made of it, here.

@@ -4,7 +4,9 @@
 
 namespace payoutd::daemon {
 
-Awaitable<std::vector<store::HostRow>> DaemonView::hosts() { return engine().hosts(); }
+Awaitable<std::vector<store::HostRow>> DaemonView::hosts() {
+  return engine().hosts();
+}
 
 boost::json::array DaemonView::providers() const {
   boost::json::array all;
@@ -30,10 +32,12 @@ boost::json::array DaemonView::providers() const {
       one["changed_by"] = s.changed_by;
     }
     boost::json::array problems;
-    for (const Problem& problem : status.problems) problems.emplace_back(problem.field + ": " + problem.reason);
+    for (const Problem& problem : status.problems)
+      problems.emplace_back(problem.field + ": " + problem.reason);
     one["problems"] = std::move(problems);
     boost::json::array currencies;
-    if (const auto* handle = engine().provider(status.name); handle != nullptr && !handle->plugin_version().empty()) {
+    if (const auto* handle = engine().provider(status.name);
+        handle != nullptr && !handle->plugin_version().empty()) {
       for (const CurrencyRule& rule : handle->contract().currencies) currencies.emplace_back(rule.code);
     }
     one["currencies"] = std::move(currencies);
@@ -47,7 +51,9 @@ Awaitable<void> DaemonView::lift_quarantine(std::string provider, std::string ac
   co_await parts_.supervisor.lift(std::move(provider));
 }
 
-http::HostView::Build DaemonView::build() const { return {version(), build_id()}; }
+http::HostView::Build DaemonView::build() const {
+  return {version(), build_id()};
+}
 
 http::HostView::Readiness DaemonView::readiness() const {
   Readiness ready;
@@ -56,11 +62,13 @@ http::HostView::Readiness DaemonView::readiness() const {
   ready.migration_revision = parts_.migration_revision;
   ready.draining = draining;
   if (!engine().heart().history_trusted()) {
-    ready.reasons.emplace_back("The database's history changed; submissions wait until what is open is resolved.");
+    ready.reasons.emplace_back(
+        "The database's history changed; submissions wait until what is open is resolved.");
   }
   for (const providers::ProviderStatus& status : parts_.supervisor.status()) {
     if (status.state == providers::ProviderState::ready) continue;
-    ready.reasons.push_back("Provider " + status.name + " is " + std::string(providers::to_string(status.state)) +
+    ready.reasons.push_back("Provider " + status.name + " is " +
+                            std::string(providers::to_string(status.state)) +
                             (status.last_error.empty() ? "." : ": " + status.last_error));
   }
   return ready;

@@ -10,7 +10,7 @@ namespace {
 
 struct TextField {
   const char* name;
-  std::string PayoutRequest::*member;
+  std::string PayoutRequest::* member;
   std::size_t max_length;
 };
 
@@ -40,7 +40,8 @@ Result<boost::json::object> read_metadata(const boost::json::value& value) {
     return Problem{"metadata", "has more than " + std::to_string(kMaxMetadataKeys) + " keys"};
   }
   for (const auto& [key, one] : value.get_object()) {
-    if (key.empty() || key.size() > kMaxMetadataKey || !core::is_utf8(key) || core::has_control_character(key)) {
+    if (key.empty() || key.size() > kMaxMetadataKey || !core::is_utf8(key) ||
+        core::has_control_character(key)) {
       return Problem{"metadata", "has a key that is empty, too long or not plain text"};
     }
     const std::string field = "metadata." + std::string(key);
@@ -54,7 +55,8 @@ Result<Money> read_money(const boost::json::object& object) {
   const auto* amount = object.if_contains("amount");
   const auto* currency = object.if_contains("currency");
   if (amount == nullptr) return Problem{"amount", "is missing"};
-  if (!amount->is_string()) return Problem{"amount", "must be a string such as \"100\" or \"10.50\", so that no digit is lost"};
+  if (!amount->is_string())
+    return Problem{"amount", "must be a string such as \"100\" or \"10.50\", so that no digit is lost"};
   if (currency == nullptr) return Problem{"currency", "is missing"};
   if (!currency->is_string()) return Problem{"currency", "must be a string"};
   return parse_money(amount->get_string(), currency->get_string());
@@ -88,9 +90,11 @@ std::string PayoutRequest::canonical() const {
 
 std::optional<Problem> check_key(const std::string& key) {
   if (key.empty()) return Problem{"idempotency_key", "is missing"};
-  if (key.size() > kMaxKey) return Problem{"idempotency_key", "is longer than " + std::to_string(kMaxKey) + " characters"};
+  if (key.size() > kMaxKey)
+    return Problem{"idempotency_key", "is longer than " + std::to_string(kMaxKey) + " characters"};
   for (const char c : key) {
-    if (c < 0x21 || c > 0x7e) return Problem{"idempotency_key", "may contain printable ASCII characters only, no spaces"};
+    if (c < 0x21 || c > 0x7e)
+      return Problem{"idempotency_key", "may contain printable ASCII characters only, no spaces"};
   }
   return std::nullopt;
 }
@@ -104,8 +108,10 @@ Result<PayoutRequest> read_payout(const boost::json::value& json, bool key_insid
   for (const auto& [key, value] : object) {
     if (std::find(known.begin(), known.end(), std::string_view(key)) != known.end()) continue;
     const auto near = nearest_name(key, known);
-    const std::string shown = core::is_utf8(key) && !core::has_control_character(key) ? std::string(key.substr(0, 64)) : "?";
-    return Problem{shown, "is not a field of a payout" + (near ? ", did you mean '" + *near + "'?" : std::string())};
+    const std::string shown =
+        core::is_utf8(key) && !core::has_control_character(key) ? std::string(key.substr(0, 64)) : "?";
+    return Problem{shown,
+                   "is not a field of a payout" + (near ? ", did you mean '" + *near + "'?" : std::string())};
   }
   PayoutRequest request;
   const Result<Money> money = read_money(object);
@@ -146,8 +152,9 @@ Admission::Admission(Parts parts, std::chrono::microseconds window)
             options.max_queued = 20'000;
             return options;
           }(),
-          [host = parts_.host, observer = &parts_.observer](
-              pqxx::transaction_base& work, std::span<const store::NewPayout> batch, const store::BatchInfo&) {
+          [host = parts_.host, observer = &parts_.observer](pqxx::transaction_base& work,
+                                                            std::span<const store::NewPayout> batch,
+                                                            const store::BatchInfo&) {
             observer->batch("admission", batch.size());
             return store::admit(work, batch, host);
           },
@@ -167,13 +174,15 @@ Result<providers::ProviderHandle*> Admission::choose(const PayoutRequest& reques
   }
   if (!request.provider.empty()) {
     const auto near = nearest_name(request.provider, names);
-    return Problem{"provider", "is not configured here" + (near ? ", did you mean '" + *near + "'?" : std::string())};
+    return Problem{"provider",
+                   "is not configured here" + (near ? ", did you mean '" + *near + "'?" : std::string())};
   }
   if (fitting.size() == 1) return fitting.front();
   if (fitting.empty()) return Problem{"currency", "no provider pays " + request.money.currency};
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return Problem{"provider", "must be named, because more than one pays " + request.money.currency + ": " + all};
+  return Problem{"provider",
+                 "must be named, because more than one pays " + request.money.currency + ": " + all};
 }
 
 Awaitable<AdmissionReply> Admission::check(PayoutRequest request) const {
@@ -225,8 +234,12 @@ void fill(AdmissionReply& reply, const store::Admitted& admitted) {
   reply.existing_payload = admitted.existing_payload;
   reply.problem = {};
   switch (admitted.kind) {
-    case store::Admitted::Kind::created: reply.kind = AdmissionReply::Kind::created; break;
-    case store::Admitted::Kind::replayed: reply.kind = AdmissionReply::Kind::replayed; break;
+    case store::Admitted::Kind::created:
+      reply.kind = AdmissionReply::Kind::created;
+      break;
+    case store::Admitted::Kind::replayed:
+      reply.kind = AdmissionReply::Kind::replayed;
+      break;
     case store::Admitted::Kind::conflict:
       reply.kind = AdmissionReply::Kind::conflict;
       reply.problem = {"idempotency_key", "was used before with another payload"};

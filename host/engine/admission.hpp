@@ -32,9 +32,10 @@ struct PayoutRequest {
   std::string canonical() const;
 };
 
-/// Reads the JSON form of a payout: `amount` (string), `currency`, `destination`, and optionally `provider`, `user`,
-/// `region`, `note`, `metadata`, `batch`. Unknown fields, wrong types, over-long text, control characters and
-/// invalid UTF-8 are Problems that name the field. `idempotency_key` is allowed inside when `key_inside`.
+/// Reads the JSON form of a payout: `amount` (string), `currency`, `destination`, and optionally `provider`,
+/// `user`, `region`, `note`, `metadata`, `batch`. Unknown fields, wrong types, over-long text, control
+/// characters and invalid UTF-8 are Problems that name the field. `idempotency_key` is allowed inside when
+/// `key_inside`.
 Result<PayoutRequest> read_payout(const boost::json::value& json, bool key_inside);
 
 /// A key is 1 to 128 printable ASCII characters.
@@ -68,8 +69,8 @@ class Admission {
   };
   Admission(Parts parts, std::chrono::microseconds window);
 
-  /// Throws the store's errors when the database is away: then nothing was admitted, or (InDoubt) the same request
-  /// with the same key finds out.
+  /// Throws the store's errors when the database is away: then nothing was admitted, or (InDoubt) the same
+  /// request with the same key finds out.
   Awaitable<AdmissionReply> admit(PayoutRequest request);
 
   void stop() { writes_.stop(); }

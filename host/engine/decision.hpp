@@ -10,16 +10,16 @@ namespace payoutd::engine {
 
 /// Something that the engine learned about a payout.
 enum class Saw {
-  prepare_failed,        ///< nothing was sent; trouble that may pass
-  prepare_impossible,    ///< nothing was sent; it can never be paid through this provider
-  reference_spent,       ///< prepare found that the reference is used up
+  prepare_failed,      ///< nothing was sent; trouble that may pass
+  prepare_impossible,  ///< nothing was sent; it can never be paid through this provider
+  reference_spent,     ///< prepare found that the reference is used up
   submit_confirmed,
   submit_accepted,
   submit_refused,
   submit_refused_for_now,
-  submit_not_accepted,   ///< provably not accepted: no byte left, or the provider says so
+  submit_not_accepted,  ///< provably not accepted: no byte left, or the provider says so
   submit_duplicate,
-  submit_unknown,        ///< anything else: time-out, reset, unlisted code, a process that died
+  submit_unknown,  ///< anything else: time-out, reset, unlisted code, a process that died
   query_confirmed,
   query_pending,
   query_refused,
@@ -27,7 +27,7 @@ enum class Saw {
   query_reversed,
   query_absent,
   query_cannot_tell,
-  query_mismatch,        ///< found, but not what we owe
+  query_mismatch,  ///< found, but not what we owe
 };
 
 /// Which attempt the news is about, seen from where the payout stands.
@@ -41,14 +41,14 @@ enum class About {
 struct Standing {
   core::State state = core::State::pending;
   About about = About::live_attempt;
-  bool attempt_live = false;        ///< a live attempt exists
-  bool acceptance_sign = false;     ///< a 2xx, a duplicate answer, a provider_ref or a webhook is on record
-  bool dated = false;               ///< the query started after submit deadline + response time-out + T
-  bool same_scope = true;           ///< current credentials see what the attempt submitted
+  bool attempt_live = false;     ///< a live attempt exists
+  bool acceptance_sign = false;  ///< a 2xx, a duplicate answer, a provider_ref or a webhook is on record
+  bool dated = false;            ///< the query started after submit deadline + response time-out + T
+  bool same_scope = true;        ///< current credentials see what the attempt submitted
   bool repeat_window_open = true;
   bool review_open_question = false;  ///< REVIEW only because nothing could tell: proof may settle it
-  int absent_count = 0;             ///< absences that counted so far
-  Contract contract;                ///< the stricter of stored and current
+  int absent_count = 0;               ///< absences that counted so far
+  Contract contract;                  ///< the stricter of stored and current
 };
 
 /// Which reference the next submit uses: kept until the provider definitively spent it.
@@ -77,8 +77,8 @@ struct Decision {
   std::string text;    ///< the same for people
 };
 
-/// The table of the engine: what follows from what was seen. Pure. Neither a plugin's optimism nor a script can
-/// widen it.
+/// The table of the engine: what follows from what was seen. Pure. Neither a plugin's optimism nor a script
+/// can widen it.
 Decision decide(const Standing& standing, Saw saw);
 
 Saw saw_of(Submission::Kind kind) noexcept;

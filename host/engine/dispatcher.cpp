@@ -16,7 +16,8 @@ constexpr int kForgottenAfterMs = 15'000;
 constexpr milliseconds kCompany{25};
 
 int question_limit(const Contract& contract, int max_in_hand) {
-  const int limit = std::clamp(contract.concurrency, kQuestionsAtLeast, std::max(kQuestionsAtLeast, max_in_hand));
+  const int limit =
+      std::clamp(contract.concurrency, kQuestionsAtLeast, std::max(kQuestionsAtLeast, max_in_hand));
   return contract.query_rate_per_s > 0 ? std::min(limit, contract.query_rate_per_s) : limit;
 }
 
@@ -31,14 +32,15 @@ void Dispatcher::trouble(const std::string& name, const std::string& what) {
 }
 
 void Dispatcher::spawn(Awaitable<void> task, std::string name) {
-  boost::asio::co_spawn(parts_.executor, std::move(task), [this, name = std::move(name)](std::exception_ptr error) {
-    if (!error) return;
-    try {
-      std::rethrow_exception(error);
-    } catch (const std::exception& failure) {
-      trouble(name, failure.what());
-    }
-  });
+  boost::asio::co_spawn(parts_.executor, std::move(task),
+                        [this, name = std::move(name)](std::exception_ptr error) {
+                          if (!error) return;
+                          try {
+                            std::rethrow_exception(error);
+                          } catch (const std::exception& failure) {
+                            trouble(name, failure.what());
+                          }
+                        });
 }
 
 Awaitable<void> Dispatcher::start(std::vector<std::string> predecessors) {
@@ -98,7 +100,8 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   payouts.reserve(claimed.size());
   for (const auto& one : claimed) payouts.push_back(one.payout);
   const std::vector<policy::Screening> screenings = parts_.policy.screen(payouts);
-  for (std::size_t i = 0; i < claimed.size(); ++i) begin(Task::pay, std::move(claimed[i]), desk, screenings[i]);
+  for (std::size_t i = 0; i < claimed.size(); ++i)
+    begin(Task::pay, std::move(claimed[i]), desk, screenings[i]);
   co_return payouts.size();
 }
 
@@ -129,8 +132,8 @@ Awaitable<std::size_t> Dispatcher::claim_questions(providers::ProviderHandle* ha
   const int room = limit - desk->asking;
   if (room < 1 || (desk->asking > 0 && room < limit / 4)) co_return 0;
   // What is unknown comes before what is merely under way, and that before what is only watched.
-  store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(),
-                              {State::unknown, State::sent, State::confirmed}, room};
+  store::ClaimRequest request{
+      parts_.heart.host().incarnation, handle->name(), {State::unknown, State::sent, State::confirmed}, room};
   desk->asking += room;
   std::vector<store::Claimed> claimed;
   try {
@@ -166,7 +169,9 @@ Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, 
         }
         break;
       }
-      case Task::resolve: co_await parts_.life.resolve(std::move(claimed)); break;
+      case Task::resolve:
+        co_await parts_.life.resolve(std::move(claimed));
+        break;
       case Task::recover: {
         const bool here = claimed.attempt && predecessors_.contains(claimed.attempt->host);
         co_await parts_.life.recover(std::move(claimed), here);
@@ -194,8 +199,8 @@ Awaitable<void> Dispatcher::take_over(store::TakeOverRequest request) {
     auto claimed = co_await parts_.pool.transact(
         [request](pqxx::transaction_base& work) { return store::take_over(work, request); });
     if (!claimed.empty()) {
-      parts_.observer.log(LogLevel::warning, "engine.leases_taken_over", "Payouts of a host that is gone are taken over.",
-                          {{"count", claimed.size()}});
+      parts_.observer.log(LogLevel::warning, "engine.leases_taken_over",
+                          "Payouts of a host that is gone are taken over.", {{"count", claimed.size()}});
     }
     for (auto& one : claimed) begin(Task::recover, std::move(one), nullptr);
     if (static_cast<int>(claimed.size()) < request.limit) co_return;
@@ -203,12 +208,14 @@ Awaitable<void> Dispatcher::take_over(store::TakeOverRequest request) {
 }
 
 Awaitable<void> Dispatcher::find_forgotten() {
-  auto mine = co_await parts_.pool.transact([host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
-    return store::own_leases(work, host, kForgottenAfterMs);
-  });
+  auto mine =
+      co_await parts_.pool.transact([host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
+        return store::own_leases(work, host, kForgottenAfterMs);
+      });
   for (auto& one : mine) {
     if (in_hand_.contains(one.payout.id)) continue;
-    parts_.observer.log(LogLevel::warning, "engine.lease_forgotten", "A lease of this host that nobody works on is picked up.",
+    parts_.observer.log(LogLevel::warning, "engine.lease_forgotten",
+                        "A lease of this host that nobody works on is picked up.",
                         {{"payout", one.payout.id}, {"state", core::to_string(one.payout.state)}});
     begin(Task::recover, std::move(one), nullptr);
   }
@@ -241,7 +248,8 @@ Awaitable<bool> Dispatcher::drain(milliseconds limit) {
   wake_payments();
   wake_questions();
   const auto until = std::chrono::steady_clock::now() + limit;
-  while (!in_hand_.empty() && std::chrono::steady_clock::now() < until) co_await idle_.wait(milliseconds{100});
+  while (!in_hand_.empty() && std::chrono::steady_clock::now() < until)
+    co_await idle_.wait(milliseconds{100});
   co_return in_hand_.empty();
 }
 

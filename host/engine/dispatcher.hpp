@@ -13,12 +13,12 @@
 namespace payoutd::engine {
 
 struct DispatcherOptions {
-  std::chrono::milliseconds tick{200};     ///< how often the database is asked for what other hosts admitted
-  int max_in_hand = 1024;                  ///< payouts of one provider worked on at once, whatever its contract says
+  std::chrono::milliseconds tick{200};  ///< how often the database is asked for what other hosts admitted
+  int max_in_hand = 1024;  ///< payouts of one provider worked on at once, whatever its contract says
 };
 
-/// Claims what is due and sets `Life` to work on it, never more at once than a provider's contract allows; looks
-/// after leases of hosts that died, and after its own that it forgot.
+/// Claims what is due and sets `Life` to work on it, never more at once than a provider's contract allows;
+/// looks after leases of hosts that died, and after its own that it forgot.
 class Dispatcher {
  public:
   struct Parts {

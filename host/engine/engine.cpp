@@ -42,9 +42,11 @@ Engine::Engine(Parts parts, EngineOptions options)
       heart_(parts_.heart_pool, options_.host, parts_.observer, options_.high_water_file),
       recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers)},
                 options_.group_commit_window),
-      life_({parts_.pool, contracts_, recorder_, heart_, parts_.observer, finder(parts_.providers)}, options_.life),
-      dispatcher_({parts_.executor, parts_.pool, life_, heart_, parts_.policy, parts_.observer, parts_.providers},
-                  options_.dispatcher),
+      life_({parts_.pool, contracts_, recorder_, heart_, parts_.observer, finder(parts_.providers)},
+            options_.life),
+      dispatcher_(
+          {parts_.executor, parts_.pool, life_, heart_, parts_.policy, parts_.observer, parts_.providers},
+          options_.dispatcher),
       admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
                  options_.group_commit_window),
@@ -64,18 +66,22 @@ void Engine::configure(DispatcherOptions dispatcher, bool dry_run) {
   life_.set_dry_run(dry_run);
 }
 
-providers::ProviderHandle* Engine::provider(const std::string& name) const { return finder(parts_.providers)(name); }
+providers::ProviderHandle* Engine::provider(const std::string& name) const {
+  return finder(parts_.providers)(name);
+}
 
 void Engine::spawn(Awaitable<void> task, std::string name) {
-  boost::asio::co_spawn(parts_.executor, std::move(task), [this, name = std::move(name)](std::exception_ptr error) {
-    if (!error) return;
-    try {
-      std::rethrow_exception(error);
-    } catch (const std::exception& failure) {
-      parts_.observer.log(LogLevel::error, "engine.task_failed", "A task of the engine ended with an error.",
-                          {{"task", name}, {"error", failure.what()}});
-    }
-  });
+  boost::asio::co_spawn(parts_.executor, std::move(task),
+                        [this, name = std::move(name)](std::exception_ptr error) {
+                          if (!error) return;
+                          try {
+                            std::rethrow_exception(error);
+                          } catch (const std::exception& failure) {
+                            parts_.observer.log(LogLevel::error, "engine.task_failed",
+                                                "A task of the engine ended with an error.",
+                                                {{"task", name}, {"error", failure.what()}});
+                          }
+                        });
 }
 
 Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
@@ -92,8 +98,8 @@ Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
 
 Awaitable<bool> Engine::drain(milliseconds limit) {
   bool clean = co_await dispatcher_.drain(limit);
-  // A database that is away must not keep the host here for ever. What it did not take is not lost: the next host
-  // finds the journal, and asks the provider what became of it.
+  // A database that is away must not keep the host here for ever. What it did not take is not lost: the next
+  // host finds the journal, and asks the provider what became of it.
   if (!co_await recorder_.drain(kLastWrites)) {
     recorder_.stop();
     clean = false;
@@ -109,9 +115,9 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
   co_return true;
 }
 
-// The database lost, or may have lost, what it had acknowledged. Whatever is not finished may have been sent without
-// it knowing: nothing is submitted before what is open is resolved, and what seems untouched is looked up first
-// where a second submit would not be harmless.
+// The database lost, or may have lost, what it had acknowledged. Whatever is not finished may have been sent
+// without it knowing: nothing is submitted before what is open is resolved, and what seems untouched is
+// looked up first where a second submit would not be harmless.
 Awaitable<void> Engine::guard_history() {
   core::Signal never(parts_.executor);
   bool marked = false;
@@ -119,16 +125,18 @@ Awaitable<void> Engine::guard_history() {
     std::int64_t open = -1;
     try {
       if (!marked) {
-        co_await parts_.pool.transact([](pqxx::transaction_base& work) { return store::mark_verify_first(work); });
+        co_await parts_.pool.transact(
+            [](pqxx::transaction_base& work) { return store::mark_verify_first(work); });
         marked = true;
       }
       open = co_await parts_.pool.transact([](pqxx::transaction_base& work) {
         return std::stoll(
-            work.exec1("select count(*) from app.payouts where state in ('SUBMITTING', 'UNKNOWN')")[0].c_str());
+            work.exec1("select count(*) from app.payouts where state in ('SUBMITTING', 'UNKNOWN')")[0]
+                .c_str());
       });
     } catch (const store::StoreError& failure) {
-      parts_.observer.log(LogLevel::warning, "engine.history_guard_waits", "The history guard cannot reach the database.",
-                          {{"error", failure.what()}});
+      parts_.observer.log(LogLevel::warning, "engine.history_guard_waits",
+                          "The history guard cannot reach the database.", {{"error", failure.what()}});
     }
     if (open == 0) break;
     co_await never.wait(milliseconds{500});
@@ -159,7 +167,8 @@ Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout
   const auto dossier = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
     std::optional<Dossier> found;
     if (auto payout = store::find_payout(work, payout_id)) {
-      found = Dossier{std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id)};
+      found =
+          Dossier{std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id)};
     }
     return found;
   });
@@ -177,7 +186,8 @@ Awaitable<std::vector<store::Tally>> Engine::tally(store::TallyFilter filter) {
       [filter](pqxx::transaction_base& work) { return store::tally(work, filter); });
 }
 
-Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::string signature, Webhook webhook) {
+Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::string signature,
+                                                Webhook webhook) {
   const std::string expected = core::sign_callback(options_.life.instance_key, provider, webhook.reference);
   if (!core::equal_constant_time(expected, signature)) co_return WebhookReply::bad_signature;
   providers::ProviderHandle* handle = this->provider(provider);
@@ -193,10 +203,10 @@ Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::strin
   }
   if (reading.kind == WebhookReading::Kind::rejected) co_return WebhookReply::rejected;
   if (reading.kind == WebhookReading::Kind::verified && handle->contract().webhook == WebhookKind::signed_) {
-    auto found = co_await parts_.front_pool.transact([provider, reference, ref = reading.provider_ref](
-                                                   pqxx::transaction_base& work) {
-      return store::find_by_reference(work, provider, reference, ref);
-    });
+    auto found = co_await parts_.front_pool.transact(
+        [provider, reference, ref = reading.provider_ref](pqxx::transaction_base& work) {
+          return store::find_by_reference(work, provider, reference, ref);
+        });
     if (found.empty()) co_return WebhookReply::unknown_payout;
     auto current = co_await recorder_.reload(found.front().payout.id);
     if (current) {
@@ -234,7 +244,8 @@ Awaitable<void> Engine::lift_quarantine(std::string provider, std::string actor,
 }
 
 Awaitable<std::vector<store::HostRow>> Engine::hosts() {
-  co_return co_await parts_.front_pool.transact([](pqxx::transaction_base& work) { return store::hosts(work); });
+  co_return co_await parts_.front_pool.transact(
+      [](pqxx::transaction_base& work) { return store::hosts(work); });
 }
 
 void Engine::provider_changed(const std::string& provider) {

@@ -20,11 +20,11 @@ struct EngineOptions {
   LifeOptions life;
   DispatcherOptions dispatcher;
   std::chrono::microseconds group_commit_window{2'000};
-  std::string high_water_file;                          ///< in the state directory; empty: none is kept
+  std::string high_water_file;  ///< in the state directory; empty: none is kept
 };
 
-/// The engine of one host: everything that a payout goes through. Owned and used by the host's one thread; its
-/// loops run on the given executor from start() until drain().
+/// The engine of one host: everything that a payout goes through. Owned and used by the host's one thread;
+/// its loops run on the given executor from start() until drain().
 class Engine {
  public:
   struct Parts {
@@ -56,8 +56,8 @@ class Engine {
   Awaitable<std::vector<store::Event>> events(std::string payout_id);
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter);
 
-  /// A callback arrived at a URL that this host minted (`signature` as in the URL). The plugin reads it; a hint
-  /// makes the payout be asked about now. False: the signature is not ours.
+  /// A callback arrived at a URL that this host minted (`signature` as in the URL). The plugin reads it; a
+  /// hint makes the payout be asked about now. False: the signature is not ours.
   enum class WebhookReply { taken, unknown_payout, bad_signature, rejected, unknown_provider };
   Awaitable<WebhookReply> webhook(std::string provider, std::string signature, Webhook webhook);
 

@@ -18,7 +18,8 @@ std::string text_at(const json::object& object, const char* key) {
 
 std::string seconds(std::int64_t ms) {
   if (ms < 60'000) return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
-  if (ms < 3'600'000) return std::to_string(ms / 60'000) + " min " + std::to_string(ms % 60'000 / 1000) + " s";
+  if (ms < 3'600'000)
+    return std::to_string(ms / 60'000) + " min " + std::to_string(ms % 60'000 / 1000) + " s";
   return std::to_string(ms / 3'600'000) + " h " + std::to_string(ms % 3'600'000 / 60'000) + " min";
 }
 
@@ -43,13 +44,19 @@ const std::map<std::string, std::string, std::less<>>& sentences() {
       {"submit_accepted", "The provider accepted the request; it is not final yet."},
       {"submit_refused", "The provider refused the request for good."},
       {"submit_refused_for_now", "The provider refused the request for now; this reference is used up."},
-      {"submit_not_accepted", "Nothing was accepted by the provider: the reference is unspent, the same one is used again."},
-      {"submit_duplicate", "The provider says that a request under this reference arrived before: it is asked what became of it."},
-      {"submit_unknown", "The submit ended without an answer that settles anything. It may have arrived, so it is not sent again; the provider is asked."},
+      {"submit_not_accepted",
+       "Nothing was accepted by the provider: the reference is unspent, the same one is used again."},
+      {"submit_duplicate",
+       "The provider says that a request under this reference arrived before: it is asked what became of "
+       "it."},
+      {"submit_unknown",
+       "The submit ended without an answer that settles anything. It may have arrived, so it is not sent "
+       "again; the provider is asked."},
       {"query_confirmed", "Asked, the provider says: paid."},
       {"query_pending", "Asked, the provider says: known, not final yet."},
       {"query_refused", "Asked, the provider says: not paid, and it never will be."},
-      {"query_refused_for_now", "Asked, the provider says: not paid under this reference; a later try needs a new one."},
+      {"query_refused_for_now",
+       "Asked, the provider says: not paid under this reference; a later try needs a new one."},
       {"query_reversed", "Asked, the provider says: it was paid and came back."},
       {"query_absent", "Asked, the provider does not know the payment."},
       {"query_cannot_tell", "Asked, the provider gave no usable answer."},
@@ -74,8 +81,8 @@ const std::map<std::string, std::string, std::less<>>& sentences() {
 
 // Kinds whose sentence says what was seen, while what follows from it depends on what was known before.
 bool depends_on_standing(std::string_view kind) {
-  return kind == "query_absent" || kind == "query_cannot_tell" || kind == "contradiction" || kind == "recovered" ||
-         kind.starts_with("submit_refused");
+  return kind == "query_absent" || kind == "query_cannot_tell" || kind == "contradiction" ||
+         kind == "recovered" || kind.starts_with("submit_refused");
 }
 
 json::object timeline_entry(const store::Event& event) {
@@ -104,15 +111,18 @@ json::array evidence(const Dossier& dossier) {
   json::array out;
   for (const store::Attempt& a : dossier.attempts) {
     std::string line = "Attempt " + std::to_string(a.n) + ": reference " + a.reference + " at " + a.provider +
-                       ", journaled " + a.journaled_at + ", nothing could be sent after " + a.submit_deadline + ".";
+                       ", journaled " + a.journaled_at + ", nothing could be sent after " +
+                       a.submit_deadline + ".";
     if (a.acceptance_sign) line += " The provider showed that it has it.";
     if (!a.provider_ref.empty()) line += " Its name there: " + a.provider_ref + ".";
     const bool paid = a.outcome.ends_with("_confirmed");  // then an earlier answer's code is beside the point
-    if (!a.outcome.empty()) line += " Last word: " + a.outcome + (a.code.empty() || paid ? "" : " (" + a.code + ")") + ".";
+    if (!a.outcome.empty())
+      line += " Last word: " + a.outcome + (a.code.empty() || paid ? "" : " (" + a.code + ")") + ".";
     line += a.live ? " It is the live attempt." : " It is closed.";
     out.emplace_back(line);
   }
-  if (dossier.attempts.empty()) out.emplace_back("No attempt was ever journaled: no byte of a payment left for this payout.");
+  if (dossier.attempts.empty())
+    out.emplace_back("No attempt was ever journaled: no byte of a payment left for this payout.");
   return out;
 }
 
@@ -137,37 +147,63 @@ Outlook outlook(const Dossier& dossier) {
               "Nobody has to act. An operator may cancel or hold it.",
               {"payoutctl cancel " + p.id, "payoutctl hold " + p.id}};
     case State::held:
-      return {what + " is held: " + why, "Nothing happens until it is released.",
-              "An operator must release or cancel it.", {"payoutctl release " + p.id, "payoutctl cancel " + p.id}};
+      return {what + " is held: " + why,
+              "Nothing happens until it is released.",
+              "An operator must release or cancel it.",
+              {"payoutctl release " + p.id, "payoutctl cancel " + p.id}};
     case State::submitting:
       return {what + " is being submitted; the provider may be hearing of it now.",
               "Its answer is recorded. If none comes, the payout becomes UNKNOWN and the provider is asked.",
-              "Nobody has to act. It cannot be cancelled any more.", {}};
+              "Nobody has to act. It cannot be cancelled any more.",
+              {}};
     case State::sent:
       return {what + " was accepted by the provider and is not final yet (since " + since + ").",
               "The provider is asked again " + due + ", or as soon as it calls back.",
-              "Nobody has to act. An operator may have it asked now.", {"payoutctl review " + p.id + " --ask-again"}};
+              "Nobody has to act. An operator may have it asked now.",
+              {"payoutctl review " + p.id + " --ask-again"}};
     case State::unknown:
-      return {what + " may or may not have been paid (unknown since " + since + "). It is not sent again on hope. " + why,
-              "The provider is asked again " + due + ".", "Nobody has to act yet. An operator may have it asked now.",
+      return {what + " may or may not have been paid (unknown since " + since +
+                  "). It is not sent again on hope. " + why,
+              "The provider is asked again " + due + ".",
+              "Nobody has to act yet. An operator may have it asked now.",
               {"payoutctl review " + p.id + " --ask-again"}};
     case State::review:
-      return {what + " needs a human: " + why, "Nothing happens until somebody decides.",
+      return {what + " needs a human: " + why,
+              "Nothing happens until somebody decides.",
               "An operator must find out at the provider whether it was paid, and say so.",
-              {"payoutctl review " + p.id + " --paid --note '…'", "payoutctl review " + p.id + " --not-paid --note '…'",
+              {"payoutctl review " + p.id + " --paid --note '…'",
+               "payoutctl review " + p.id + " --not-paid --note '…'",
                "payoutctl review " + p.id + " --ask-again"}};
     case State::confirmed:
-      return {what + " was paid, once.", p.next_action_at.empty() ? "Nothing more happens." : "It is watched for a reversal; the provider is asked again " + due + ".",
-              "Nobody has to act.", {}};
+      return {what + " was paid, once.",
+              p.next_action_at.empty()
+                  ? "Nothing more happens."
+                  : "It is watched for a reversal; the provider is asked again " + due + ".",
+              "Nobody has to act.",
+              {}};
     case State::failed:
-      return {what + " was not paid" + (why.empty() ? "." : ": " + why + (p.reason.empty() || p.reason == why ? "" : " (" + p.reason + ")")),
-              "Nothing more happens. To pay it after all, post it under a new key.", "Nobody has to act.", {}};
+      return {
+          what + " was not paid" +
+              (why.empty() ? "."
+                           : ": " + why + (p.reason.empty() || p.reason == why ? "" : " (" + p.reason + ")")),
+          "Nothing more happens. To pay it after all, post it under a new key.",
+          "Nobody has to act.",
+          {}};
     case State::cancelled:
-      return {what + " was cancelled before anything was sent.", "Nothing more happens.", "Nobody has to act.", {}};
+      return {what + " was cancelled before anything was sent.",
+              "Nothing more happens.",
+              "Nobody has to act.",
+              {}};
     case State::reversed:
-      return {what + " was paid and came back.", "Nothing more happens. To pay it again, post it under a new key.", "Whoever owes it must decide what to do.", {}};
+      return {what + " was paid and came back.",
+              "Nothing more happens. To pay it again, post it under a new key.",
+              "Whoever owes it must decide what to do.",
+              {}};
     case State::simulated:
-      return {what + " was only simulated: a dry run. No money was involved.", "Nothing more happens. To pay it, post it under a new key without dry run.", "Nobody has to act.", {}};
+      return {what + " was only simulated: a dry run. No money was involved.",
+              "Nothing more happens. To pay it, post it under a new key without dry run.",
+              "Nobody has to act.",
+              {}};
   }
   return {};
 }

@@ -29,13 +29,15 @@ Heart::Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, st
   if (broken || !value.is_object()) return;
   const auto& o = value.as_object();
   if (const auto* v = o.if_contains("timeline"); v && v->is_string()) last_.timeline = v->as_string();
-  if (const auto* v = o.if_contains("system_identifier"); v && v->is_string()) last_.system_identifier = v->as_string();
+  if (const auto* v = o.if_contains("system_identifier"); v && v->is_string())
+    last_.system_identifier = v->as_string();
   if (const auto* v = o.if_contains("last_event"); v && v->is_int64()) last_.last_event = v->as_int64();
 }
 
 Awaitable<void> Heart::beat_now() {
   const BootTime begun = BootTime::now();
-  store::Beat beat = co_await pool_.transact([host = host_](pqxx::transaction_base& work) { return store::beat(work, host); });
+  store::Beat beat = co_await pool_.transact(
+      [host = host_](pqxx::transaction_base& work) { return store::beat(work, host); });
   if (!last_good_ || between(*last_good_, BootTime::now()) > kSubmitLimit) unbroken_since_ = begun;
   last_good_ = begun;
   check_history(beat);
@@ -48,10 +50,11 @@ void Heart::check_history(const store::Beat& beat) {
   if (beat.system_identifier != last_.system_identifier) {
     suspect_history("the database is another cluster than the one this host last used");
   } else if (beat.timeline != last_.timeline) {
-    suspect_history("the database failed over: its timeline went from " + last_.timeline + " to " + beat.timeline);
+    suspect_history("the database failed over: its timeline went from " + last_.timeline + " to " +
+                    beat.timeline);
   } else if (beat.last_event < last_.last_event) {
-    suspect_history("the database went back in time: it knows events up to " + std::to_string(beat.last_event) +
-                    ", this host saw " + std::to_string(last_.last_event));
+    suspect_history("the database went back in time: it knows events up to " +
+                    std::to_string(beat.last_event) + ", this host saw " + std::to_string(last_.last_event));
   }
 }
 
@@ -96,10 +99,11 @@ Awaitable<void> Heart::run() {
       trouble = error.what();
     }
     if (!trouble.empty() && !failing) {
-      observer_.log(LogLevel::warning, "engine.heart_failing", "The database does not take this host's heartbeat.",
-                    {{"error", trouble}});
+      observer_.log(LogLevel::warning, "engine.heart_failing",
+                    "The database does not take this host's heartbeat.", {{"error", trouble}});
     } else if (trouble.empty() && failing) {
-      observer_.log(LogLevel::info, "engine.heart_beating", "The database takes this host's heartbeat again.", {});
+      observer_.log(LogLevel::info, "engine.heart_beating", "The database takes this host's heartbeat again.",
+                    {});
     }
     failing = !trouble.empty();
     timer.expires_after(failing ? std::chrono::milliseconds{250} : kInterval);
@@ -108,7 +112,9 @@ Awaitable<void> Heart::run() {
   }
 }
 
-bool Heart::fresh() const { return last_good_ && between(*last_good_, BootTime::now()) < kSubmitLimit; }
+bool Heart::fresh() const {
+  return last_good_ && between(*last_good_, BootTime::now()) < kSubmitLimit;
+}
 
 bool Heart::may_reap() const {
   return fresh() && unbroken_since_ && between(*unbroken_since_, BootTime::now()) >= kReapAfter;

@@ -1,7 +1,7 @@
 #pragma once
-#include <payoutd/awaitable.hpp>
 #include <functional>
 #include <optional>
+#include <payoutd/awaitable.hpp>
 #include <string>
 
 #include "engine/observer.hpp"
@@ -11,14 +11,16 @@
 
 namespace payoutd::engine {
 
-/// Beats once a second on a connection of its own, and knows from it whether this host may submit: not after 3 s
-/// without a good beat, not while a switch forbids it, not while the database may have lost what it acknowledged.
-/// Counts on CLOCK_BOOTTIME, so that a stopped and continued process knows how long it was away.
+/// Beats once a second on a connection of its own, and knows from it whether this host may submit: not after
+/// 3 s without a good beat, not while a switch forbids it, not while the database may have lost what it
+/// acknowledged. Counts on CLOCK_BOOTTIME, so that a stopped and continued process knows how long it was
+/// away.
 class Heart {
  public:
   static constexpr std::chrono::milliseconds kInterval{1'000};
-  static constexpr std::chrono::milliseconds kSubmitLimit{3'000};  ///< silence after which nothing is submitted
-  static constexpr std::chrono::milliseconds kReapAfter{5'000};    ///< unbroken beats before others are reaped
+  static constexpr std::chrono::milliseconds kSubmitLimit{
+      3'000};                                                    ///< silence after which nothing is submitted
+  static constexpr std::chrono::milliseconds kReapAfter{5'000};  ///< unbroken beats before others are reaped
 
   Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, std::string high_water_file);
 
@@ -28,8 +30,8 @@ class Heart {
   Awaitable<void> run();
   void stop() { stopping_ = true; }
 
-  bool fresh() const;              ///< the last good beat is less than 3 s old
-  bool may_reap() const;           ///< 5 s of unbroken beats
+  bool fresh() const;     ///< the last good beat is less than 3 s old
+  bool may_reap() const;  ///< 5 s of unbroken beats
   std::chrono::milliseconds silence() const;
   const store::Beat& last() const { return last_; }
   const store::HostIdentity& host() const { return host_; }
@@ -41,8 +43,8 @@ class Heart {
   /// The timeline that journals must still see; another one means that the database failed over in between.
   const std::string& timeline() const { return last_.timeline; }
 
-  /// Called when the database turned out to be another one, or older, than this host last saw: what was sent may be
-  /// missing in it. Submits stay stopped until `accept_history()`.
+  /// Called when the database turned out to be another one, or older, than this host last saw: what was sent
+  /// may be missing in it. Submits stay stopped until `accept_history()`.
   std::function<void(std::string why)> on_history_changed;
   void suspect_history(const std::string& why);
   void accept_history();
@@ -57,7 +59,7 @@ class Heart {
   Observer& observer_;
   std::string high_water_file_;
   store::Beat last_;
-  std::optional<providers::BootTime> last_good_;       ///< when the last good beat was begun
+  std::optional<providers::BootTime> last_good_;  ///< when the last good beat was begun
   std::optional<providers::BootTime> unbroken_since_;
   bool stopping_ = false;
   bool history_trusted_ = true;

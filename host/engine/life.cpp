@@ -21,9 +21,11 @@ Prepared prepared_of(const store::Attempt& attempt) {
   return prepared;
 }
 
-// What a plugin says goes into events and explanations, which outlive the payout and are shown to operators: neither
-// the payee's number nor a secret belongs there, whatever the provider repeats.
-std::string without_accounts(std::string_view text) { return ops::redactor().redact(text); }
+// What a plugin says goes into events and explanations, which outlive the payout and are shown to operators:
+// neither the payee's number nor a secret belongs there, whatever the provider repeats.
+std::string without_accounts(std::string_view text) {
+  return ops::redactor().redact(text);
+}
 
 // Why what was found is not what is owed; empty if it matches.
 std::string mismatch(const store::Payout& payout, const std::string& reference, const Found& found) {
@@ -38,7 +40,8 @@ std::string mismatch(const store::Payout& payout, const std::string& reference, 
   return {};
 }
 
-News news_of_status(const store::Payout& payout, const std::string& reference, const Status& status, News base) {
+News news_of_status(const store::Payout& payout, const std::string& reference, const Status& status,
+                    News base) {
   base.saw = saw_of(status.kind);
   base.reference = reference;
   base.code = status.code;
@@ -58,9 +61,9 @@ News news_of_status(const store::Payout& payout, const std::string& reference, c
 }  // namespace
 
 std::string Life::reference_of(const store::Payout& payout, const Contract& contract) const {
-  return core::derive_reference(options_.instance_key,
-                                {payout.client_id, payout.idempotency_key, payout.provider, payout.reference_n},
-                                contract.reference);
+  return core::derive_reference(
+      options_.instance_key, {payout.client_id, payout.idempotency_key, payout.provider, payout.reference_n},
+      contract.reference);
 }
 
 std::string Life::callback_url(const std::string& provider, const std::string& reference) const {
@@ -137,7 +140,8 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     if (applied.applied()) parts_.observer.state_changed(claimed.payout, State::pending, State::simulated);
     co_return;
   }
-  co_await journal_and_submit(std::move(claimed), std::move(order), std::move(*prepared), handle, std::nullopt);
+  co_await journal_and_submit(std::move(claimed), std::move(order), std::move(*prepared), handle,
+                              std::nullopt);
 }
 
 Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle) {
@@ -200,10 +204,11 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
                                     contract.submit_window,
                                     contract.response_timeout,
                                     {}};
-  t.event = {"journaled", "engine", attempt_id,
-             boost::json::serialize(boost::json::object{{"reference", order.reference},
-                                                        {"plugin_version", handle->plugin_version()},
-                                                        {"submit_window_ms", contract.submit_window.count()}})};
+  t.event = {
+      "journaled", "engine", attempt_id,
+      boost::json::serialize(boost::json::object{{"reference", order.reference},
+                                                 {"plugin_version", handle->plugin_version()},
+                                                 {"submit_window_ms", contract.submit_window.count()}})};
   fault::point("engine.before_journal");
   // From before BEGIN: the database's own deadline, counted from its clock, can only be later.
   const BootTime deadline = BootTime::now() + contract.submit_window;
@@ -251,7 +256,8 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   if (!parts_.heart.fresh() || !parts_.heart.history_trusted()) {
     news.saw = Saw::submit_not_accepted;
     news.code = "not_sent";
-    news.message = "This host's heartbeat was too old, or the database's history in doubt: nothing was handed over.";
+    news.message =
+        "This host's heartbeat was too old, or the database's history in doubt: nothing was handed over.";
   } else {
     const providers::SubmitReply reply =
         co_await handle->submit(std::move(order), std::move(prepared), attempt_id, deadline);
@@ -285,8 +291,9 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
   Status status;
   if (handle->contract().can_look_up()) {
     try {
-      status = co_await handle->query(order_of(claimed.payout, attempt.reference), prepared_of(attempt),
-                                      attempt.provider_ref.empty() ? claimed.payout.provider_ref : attempt.provider_ref);
+      status = co_await handle->query(
+          order_of(claimed.payout, attempt.reference), prepared_of(attempt),
+          attempt.provider_ref.empty() ? claimed.payout.provider_ref : attempt.provider_ref);
     } catch (const std::exception& failure) {
       status = Status{};
       status.message = failure.what();
@@ -300,14 +307,15 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
     superseded.live = false;
     superseded.outcome = "superseded";
     superseded.acceptance_sign = false;
-    co_await journal_and_submit(recorded.now, order_of(recorded.now.payout, attempt.reference), prepared_of(attempt),
-                                handle, std::move(superseded));
+    co_await journal_and_submit(recorded.now, order_of(recorded.now.payout, attempt.reference),
+                                prepared_of(attempt), handle, std::move(superseded));
   } else if (recorded.now.payout.lease == parts_.heart.host().incarnation) {
     co_await release(recorded.now.payout.id);
   }
 }
 
-Awaitable<Recorded> Life::take_status(store::Claimed current, store::Attempt attempt, Status status, News base) {
+Awaitable<Recorded> Life::take_status(store::Claimed current, store::Attempt attempt, Status status,
+                                      News base) {
   News news = news_of_status(current.payout, attempt.reference, status, std::move(base));
   news.attempt_id = attempt.id;
   parts_.observer.saw(current.payout.provider, to_string(news.saw));
@@ -351,10 +359,14 @@ Awaitable<void> Life::screened_out(store::Claimed claimed, policy::Screening scr
   t.needs_lease = true;
   t.reason = screening.reason;
   t.reason_text = screening.text;
-  t.event = {held ? "held" : "denied", "policy", {},
-             boost::json::serialize(boost::json::object{{"reason", screening.reason}, {"text", screening.text}})};
+  t.event = {
+      held ? "held" : "denied",
+      "policy",
+      {},
+      boost::json::serialize(boost::json::object{{"reason", screening.reason}, {"text", screening.text}})};
   const auto applied = co_await parts_.recorder.apply(std::move(t));
-  if (applied.applied()) parts_.observer.state_changed(claimed.payout, State::pending, held ? State::held : State::failed);
+  if (applied.applied())
+    parts_.observer.state_changed(claimed.payout, State::pending, held ? State::held : State::failed);
 }
 
 }  // namespace payoutd::engine

@@ -8,15 +8,15 @@
 namespace payoutd::engine {
 
 struct LifeOptions {
-  Secret instance_key;                              ///< references and callback URLs are derived from it
-  bool dry_run = false;                             ///< this host's configuration says so
-  std::string public_url;                           ///< base of callback URLs; empty: none are minted
+  Secret instance_key;     ///< references and callback URLs are derived from it
+  bool dry_run = false;    ///< this host's configuration says so
+  std::string public_url;  ///< base of callback URLs; empty: none are minted
   std::chrono::milliseconds prepare_timeout{30'000};
   std::chrono::milliseconds query_timeout{30'000};
 };
 
-/// What this host does with one payout that it has leased: prepare → journal → submit → record, or query → record.
-/// Each function ends with the lease given back or the outcome written.
+/// What this host does with one payout that it has leased: prepare → journal → submit → record, or query →
+/// record. Each function ends with the lease given back or the outcome written.
 class Life {
  public:
   struct Parts {
@@ -39,7 +39,8 @@ class Life {
   /// Carries out what a screening said other than allow.
   Awaitable<void> screened_out(store::Claimed claimed, policy::Screening screening);
   /// Gives the lease back; the payout is due again after `pause` at the earliest.
-  Awaitable<void> release(std::string payout_id, std::chrono::milliseconds pause = std::chrono::milliseconds{500});
+  Awaitable<void> release(std::string payout_id,
+                          std::chrono::milliseconds pause = std::chrono::milliseconds{500});
 
   /// What a verified webhook, or an operator's look, says about an attempt.
   Awaitable<Recorded> take_status(store::Claimed current, store::Attempt attempt, Status status, News base);
@@ -55,7 +56,8 @@ class Life {
  private:
   Order order_of(const store::Payout& payout, std::string reference) const;
   Awaitable<void> journal_and_submit(store::Claimed claimed, Order order, Prepared prepared,
-                                     providers::ProviderHandle* handle, std::optional<store::AttemptUpdate> superseded);
+                                     providers::ProviderHandle* handle,
+                                     std::optional<store::AttemptUpdate> superseded);
   Awaitable<void> look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle);
   bool may_submit(const providers::ProviderHandle& handle) const;
 

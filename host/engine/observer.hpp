@@ -13,7 +13,8 @@ enum class LogLevel { debug, info, warning, error };
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void log(LogLevel level, std::string_view event, std::string_view message, boost::json::object fields) = 0;
+  virtual void log(LogLevel level, std::string_view event, std::string_view message,
+                   boost::json::object fields) = 0;
   /// One submit or query came to an end; `result` is one of the engine's `Saw` names.
   virtual void saw(const std::string& provider, std::string_view result) = 0;
   virtual void state_changed(const store::Payout& payout, core::State from, core::State to) = 0;

@@ -26,13 +26,18 @@ std::string why_not(OperatorDecision decision, const store::Payout& payout) {
         case State::submitting:
         case State::sent:
         case State::unknown:
-          return "It is " + state + ": the provider may be paying it, and that cannot be called back. Wait for its outcome.";
+          return "It is " + state +
+                 ": the provider may be paying it, and that cannot be called back. Wait for its outcome.";
         case State::review:
-          return "It is in REVIEW: say first whether it was paid (--paid, --not-paid); then it can be cancelled.";
-        default: return "It is " + state + ", which is final.";
+          return "It is in REVIEW: say first whether it was paid (--paid, --not-paid); then it can be "
+                 "cancelled.";
+        default:
+          return "It is " + state + ", which is final.";
       }
-    case OperatorDecision::release: return "It is " + state + ", not HELD.";
-    case OperatorDecision::hold: return "It is " + state + "; only a PENDING payout can be held.";
+    case OperatorDecision::release:
+      return "It is " + state + ", not HELD.";
+    case OperatorDecision::hold:
+      return "It is " + state + "; only a PENDING payout can be held.";
     case OperatorDecision::paid:
     case OperatorDecision::not_paid:
       return "It is " + state + ", not in REVIEW: its outcome is not for a human to decide.";
@@ -81,10 +86,11 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
       return t;
     }
     case OperatorDecision::not_paid: {
-      // The reference was not definitively spent, so it stays: if the operator is wrong, a provider that knows it
-      // refuses or finds the first payment.
+      // The reference was not definitively spent, so it stays: if the operator is wrong, a provider that
+      // knows it refuses or finds the first payment.
       if (p.state != State::review) return std::nullopt;
-      store::Transition t = change(State::pending, "operator", "An operator found that it was not paid; it is paid again.");
+      store::Transition t =
+          change(State::pending, "operator", "An operator found that it was not paid; it is paid again.");
       t.next_action_in = milliseconds{0};
       update_attempt(t, false, "not_paid_by_operator");
       return t;
@@ -92,7 +98,8 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
     case OperatorDecision::ask_again: {
       const bool open = p.state == State::review || p.state == State::unknown || p.state == State::sent;
       if (!open || !current.attempt) return std::nullopt;
-      store::Transition t = change(p.state == State::review ? State::unknown : p.state, p.reason, p.reason_text);
+      store::Transition t =
+          change(p.state == State::review ? State::unknown : p.state, p.reason, p.reason_text);
       t.query_count = 0;
       t.next_action_in = milliseconds{0};
       t.keep_lease = !p.lease.empty();
@@ -104,12 +111,18 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
 
 std::string done_text(OperatorDecision decision) {
   switch (decision) {
-    case OperatorDecision::cancel: return "Cancelled; nothing was sent, nothing will be.";
-    case OperatorDecision::release: return "Released; it is submitted as soon as its provider has room.";
-    case OperatorDecision::hold: return "Held; it stays until it is released.";
-    case OperatorDecision::paid: return "Recorded as paid.";
-    case OperatorDecision::not_paid: return "Recorded as not paid; it is submitted again under the same reference.";
-    case OperatorDecision::ask_again: return "The provider is asked now.";
+    case OperatorDecision::cancel:
+      return "Cancelled; nothing was sent, nothing will be.";
+    case OperatorDecision::release:
+      return "Released; it is submitted as soon as its provider has room.";
+    case OperatorDecision::hold:
+      return "Held; it stays until it is released.";
+    case OperatorDecision::paid:
+      return "Recorded as paid.";
+    case OperatorDecision::not_paid:
+      return "Recorded as not paid; it is submitted again under the same reference.";
+    case OperatorDecision::ask_again:
+      return "The provider is asked now.";
   }
   return {};
 }
@@ -117,17 +130,21 @@ std::string done_text(OperatorDecision decision) {
 }  // namespace
 
 Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest request) {
-  const bool judges = request.decision == OperatorDecision::paid || request.decision == OperatorDecision::not_paid;
+  const bool judges =
+      request.decision == OperatorDecision::paid || request.decision == OperatorDecision::not_paid;
   if (judges && request.note.empty()) {
-    co_return refuse("note_required", "Say in the note what shows it: the provider's statement, a ticket, a person.",
+    co_return refuse("note_required",
+                     "Say in the note what shows it: the provider's statement, a ticket, a person.",
                      State::review);
   }
-  constexpr int kTries = 5;  // a payout that changes under the operator's hands again and again is being worked on
+  constexpr int kTries =
+      5;  // a payout that changes under the operator's hands again and again is being worked on
   for (int i = 0; i < kTries; ++i) {
     auto current = co_await recorder.reload(request.payout_id);
     if (!current) co_return refuse("not_found", "There is no payout with this id.", State::pending);
     auto transition = carry_out(request, *current);
-    if (!transition) co_return refuse("wrong_state", why_not(request.decision, current->payout), current->payout.state);
+    if (!transition)
+      co_return refuse("wrong_state", why_not(request.decision, current->payout), current->payout.state);
     transition->event.kind = "operator_" + std::string(to_string(request.decision));
     transition->event.actor = request.actor;
     transition->event.data = boost::json::serialize(boost::json::object{{"note", request.note}});
@@ -135,7 +152,8 @@ Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest 
     const store::Applied applied = co_await recorder.apply(std::move(*transition));
     if (applied.applied()) co_return OperatorReply{true, {}, done_text(request.decision), to};
   }
-  co_return refuse("changed_meanwhile", "The payout changed while this was decided; look at it and try again.", State::pending);
+  co_return refuse("changed_meanwhile",
+                   "The payout changed while this was decided; look at it and try again.", State::pending);
 }
 
 std::optional<OperatorDecision> operator_decision(std::string_view name) noexcept {

@@ -31,7 +31,8 @@ struct OperatorRequest {
   std::string note;  ///< the evidence; required for paid and not_paid
 };
 
-/// Carries out operators' decisions, with the actor and the note in the event. Fenced by the payout's version.
+/// Carries out operators' decisions, with the actor and the note in the event. Fenced by the payout's
+/// version.
 Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest request);
 
 std::optional<OperatorDecision> operator_decision(std::string_view name) noexcept;

@@ -24,13 +24,17 @@ bool is_query(Saw saw) {
     case Saw::query_reversed:
     case Saw::query_absent:
     case Saw::query_cannot_tell:
-    case Saw::query_mismatch: return true;
-    default: return false;
+    case Saw::query_mismatch:
+      return true;
+    default:
+      return false;
   }
 }
 
 // An answer that proves nothing lasting must not be applied to a payout that moved on since it was asked for.
-bool perishable(Saw saw) { return saw == Saw::query_absent || saw == Saw::query_cannot_tell; }
+bool perishable(Saw saw) {
+  return saw == Saw::query_absent || saw == Saw::query_cannot_tell;
+}
 
 boost::json::object evidence_of(const News& news, const Decision& d) {
   boost::json::object data = news.evidence;
@@ -47,7 +51,8 @@ boost::json::object evidence_of(const News& news, const Decision& d) {
 
 // Slow enough to cost nothing, often enough to see a reversal within a fiftieth of its window.
 milliseconds watch_pause(const Contract& contract) {
-  const auto window = std::chrono::duration_cast<milliseconds>(contract.reversal_window.value_or(std::chrono::seconds{0}));
+  const auto window =
+      std::chrono::duration_cast<milliseconds>(contract.reversal_window.value_or(std::chrono::seconds{0}));
   return std::clamp<milliseconds>(window / 50, std::chrono::minutes{1}, std::chrono::hours{24});
 }
 
@@ -64,7 +69,8 @@ Recorder::Recorder(Parts parts, std::chrono::microseconds window)
             return options;
           }(),
           [host = parts_.heart.host().incarnation, observer = &parts_.observer](
-              pqxx::transaction_base& work, std::span<const store::Transition> batch, const store::BatchInfo& info) {
+              pqxx::transaction_base& work, std::span<const store::Transition> batch,
+              const store::BatchInfo& info) {
             observer->batch("transitions", batch.size());
             return store::apply(work, batch, host, info.replay);
           },
@@ -129,7 +135,7 @@ Awaitable<Standing> Recorder::standing(store::Claimed current, News news) {
   s.same_scope = known && stored.scope == handle->account_scope();
   s.acceptance_sign = attempt.acceptance_sign || !attempt.provider_ref.empty();
   s.absent_count = attempt.absent_count;
-  s.about = news.attempt_id == attempt.id          ? About::live_attempt
+  s.about = news.attempt_id == attempt.id         ? About::live_attempt
             : news.reference == attempt.reference ? About::live_reference
                                                   : About::other;
   if (s.contract.repeat_window) {
@@ -141,15 +147,19 @@ Awaitable<Standing> Recorder::standing(store::Claimed current, News news) {
   co_return s;
 }
 
-// Fills in when the payout is due next. The policy advises; giving up is believed only where nothing can have been
-// paid, and a payout whose outcome is open goes to a human instead.
-void Recorder::schedule(const store::Claimed& current, const News& news, const Standing& standing, Decision& d,
-                        store::Transition& t) {
+// Fills in when the payout is due next. The policy advises; giving up is believed only where nothing can have
+// been paid, and a payout whose outcome is open goes to a human instead.
+void Recorder::schedule(const store::Claimed& current, const News& news, const Standing& standing,
+                        Decision& d, store::Transition& t) {
   const store::Payout& p = current.payout;
   int count = 1;
   switch (d.purpose) {
-    case Purpose::retry: count = ++t.refusal_count; break;
-    case Purpose::resend: count = ++t.defer_count; break;
+    case Purpose::retry:
+      count = ++t.refusal_count;
+      break;
+    case Purpose::resend:
+      count = ++t.defer_count;
+      break;
     case Purpose::poll:
     case Purpose::query:
       t.query_count = p.state == d.to ? p.query_count + 1 : (d.next == Next::at_once ? 0 : 1);
@@ -171,7 +181,8 @@ void Recorder::schedule(const store::Claimed& current, const News& news, const S
   if (const auto* pause = std::get_if<milliseconds>(&answer)) {
     milliseconds wait = *pause;
     if (d.reason == "absent_too_early" && standing.contract.absence_is_proof_after) {
-      const milliseconds until = *standing.contract.absence_is_proof_after - milliseconds{news.since_answer_deadline_ms};
+      const milliseconds until =
+          *standing.contract.absence_is_proof_after - milliseconds{news.since_answer_deadline_ms};
       wait = std::min(wait, until + kShortestPause);
     }
     t.next_action_in = std::max(wait, kShortestPause);
@@ -191,8 +202,8 @@ void Recorder::schedule(const store::Claimed& current, const News& news, const S
   d.next = Next::nothing;
 }
 
-store::Transition Recorder::transition(const store::Claimed& current, const News& news, const Standing& standing,
-                                       Decision& d) {
+store::Transition Recorder::transition(const store::Claimed& current, const News& news,
+                                       const Standing& standing, Decision& d) {
   const store::Payout& p = current.payout;
   const std::string& me = parts_.heart.host().incarnation;
   const bool mine = p.lease == me;
@@ -241,7 +252,8 @@ store::Transition Recorder::transition(const store::Claimed& current, const News
   }
   const bool quiet = !d.changes || (d.to == p.state && p.state == State::sent);
   if (!quiet || standing.about == About::other) {
-    t.event.kind = d.contradiction ? "contradiction" : (news.kind.empty() ? std::string(to_string(news.saw)) : news.kind);
+    t.event.kind = d.contradiction ? "contradiction"
+                                   : (news.kind.empty() ? std::string(to_string(news.saw)) : news.kind);
   }
   t.event.actor = news.actor;
   t.event.attempt_id = t.attempt ? t.attempt->id : "";
@@ -277,7 +289,8 @@ Awaitable<Recorded> Recorder::record(store::Claimed current, News news, bool may
     }
     auto now = co_await reload(id);
     if (!now) {
-      parts_.observer.log(LogLevel::error, "engine.payout_missing", "News came about a payout that is not in the database.",
+      parts_.observer.log(LogLevel::error, "engine.payout_missing",
+                          "News came about a payout that is not in the database.",
                           {{"payout", id}, {"saw", to_string(news.saw)}, {"reference", news.reference}});
       break;
     }

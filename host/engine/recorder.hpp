@@ -19,9 +19,10 @@ namespace payoutd::engine {
 /// Something learned about one payout, with the evidence for its event.
 struct News {
   Saw saw = Saw::query_cannot_tell;
-  std::string attempt_id;    ///< the attempt that it is about; empty: none (prepare, or a look-up before submit)
+  std::string
+      attempt_id;  ///< the attempt that it is about; empty: none (prepare, or a look-up before submit)
   std::string reference;
-  std::string code;          ///< the provider's
+  std::string code;  ///< the provider's
   std::string message;
   std::string provider_ref;
   bool acceptance_sign = false;
@@ -29,7 +30,7 @@ struct News {
   /// database's clock; negative: it still could.
   std::int64_t since_answer_deadline_ms = 0;
   std::string actor = "engine";
-  std::string kind;           ///< of the event; empty: the saw's name
+  std::string kind;  ///< of the event; empty: the saw's name
   boost::json::object evidence;
   /// The attempt to write if the provider turns out to know a payment that this database forgot.
   std::optional<store::NewAttempt> adopt;
@@ -37,14 +38,16 @@ struct News {
 
 /// What became of a piece of news.
 struct Recorded {
-  bool changed = false;           ///< a decision was applied
-  bool submit_again = false;      ///< nothing was written: the caller holds the lease and submits the same artefact
+  bool changed = false;  ///< a decision was applied
+  bool submit_again =
+      false;  ///< nothing was written: the caller holds the lease and submits the same artefact
   Decision decision;
-  store::Claimed now;             ///< as it stands afterwards, or as it was last read
+  store::Claimed now;  ///< as it stands afterwards, or as it was last read
 };
 
-/// The one place where what was seen becomes a change of state: reads the standing, asks the decision table and the
-/// policy, writes payout, attempt and event together, and starts over when the payout changed meanwhile.
+/// The one place where what was seen becomes a change of state: reads the standing, asks the decision table
+/// and the policy, writes payout, attempt and event together, and starts over when the payout changed
+/// meanwhile.
 class Recorder {
  public:
   struct Parts {
@@ -57,11 +60,12 @@ class Recorder {
   };
   Recorder(Parts parts, std::chrono::microseconds window);
 
-  /// Records news about the payout that `current` shows. `may_submit_again`: the caller holds the lease and can
-  /// carry out Next::submit_again itself.
+  /// Records news about the payout that `current` shows. `may_submit_again`: the caller holds the lease and
+  /// can carry out Next::submit_again itself.
   Awaitable<Recorded> record(store::Claimed current, News news, bool may_submit_again = false);
 
-  /// Writes a change that was decided elsewhere (journal, screening, operator), group-committed like all others.
+  /// Writes a change that was decided elsewhere (journal, screening, operator), group-committed like all
+  /// others.
   Awaitable<store::Applied> apply(store::Transition transition);
 
   /// The payout as it stands, recalled from history if it was finished; nullopt: there is no such payout.
@@ -80,7 +84,8 @@ class Recorder {
 
  private:
   using Transitions = store::GroupCommit<store::Transition, store::Applied>;
-  store::Transition transition(const store::Claimed& current, const News& news, const Standing& standing, Decision& d);
+  store::Transition transition(const store::Claimed& current, const News& news, const Standing& standing,
+                               Decision& d);
   void schedule(const store::Claimed& current, const News& news, const Standing& standing, Decision& d,
                 store::Transition& t);
   void report(const store::Claimed& before, const News& news, const Decision& d);

@@ -28,8 +28,8 @@ Awaitable<void> Housekeeper::run() {
       failure = error.what();
     }
     if (!failure.empty()) {
-      observer_.log(engine::LogLevel::warning, "jobs.housekeeping_failed", "Housekeeping failed; it is tried again.",
-                    {{"error", failure}});
+      observer_.log(engine::LogLevel::warning, "jobs.housekeeping_failed",
+                    "Housekeeping failed; it is tried again.", {{"error", failure}});
     }
     co_await never.wait(options_.interval);
   }

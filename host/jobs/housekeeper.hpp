@@ -14,8 +14,8 @@ struct HousekeeperOptions {
   int archive_batch = 1'000;
 };
 
-/// Keeps the tables in shape: partitions ahead of time, finished payouts to the history, old traces away. Any number
-/// of hosts may do it at once.
+/// Keeps the tables in shape: partitions ahead of time, finished payouts to the history, old traces away. Any
+/// number of hosts may do it at once.
 class Housekeeper {
  public:
   Housekeeper(store::Pool& pool, engine::Observer& observer, HousekeeperOptions options)

@@ -122,7 +122,8 @@ const std::vector<Row>& rows() {
         .choices = {"auto", "json", "text"}}},
       {{.name = "engine.claim_batch",
         .type = integer,
-        .description = "Most payouts of one provider that are worked on at once, whatever its contract allows.",
+        .description =
+            "Most payouts of one provider that are worked on at once, whatever its contract allows.",
         .default_value = "200",
         .min = 1,
         .max = 5000},
@@ -171,7 +172,8 @@ const std::vector<Row>& rows() {
        true},
       {{.name = "engine.query_backoff.base",
         .type = duration,
-        .description = "Pause after the first query that could not tell, and before what was not sent is sent again.",
+        .description =
+            "Pause after the first query that could not tell, and before what was not sent is sent again.",
         .default_value = "2s",
         .min = 1},
        true},

@@ -382,7 +382,8 @@ void EmbeddedPostgres::lock_directory() {
     const auto holder = first_line(path);
     ::close(file);
     fail(options_.directory.string() + " is in use by the host with pid " + holder +
-         "; stop it, or give this host its own directory, or let both use a database server (the setting `database`)");
+         "; stop it, or give this host its own directory, or let both use a database server (the setting "
+         "`database`)");
   }
   lock_ = file;
 }

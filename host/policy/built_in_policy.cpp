@@ -4,10 +4,14 @@ namespace payoutd::policy {
 
 std::string_view to_string(Purpose purpose) noexcept {
   switch (purpose) {
-    case Purpose::retry: return "retry";
-    case Purpose::resend: return "resend";
-    case Purpose::poll: return "poll";
-    case Purpose::query: return "query";
+    case Purpose::retry:
+      return "retry";
+    case Purpose::resend:
+      return "resend";
+    case Purpose::poll:
+      return "poll";
+    case Purpose::query:
+      return "query";
   }
   return "";
 }
@@ -19,8 +23,10 @@ BackoffAnswer BuiltInPolicy::backoff(const BackoffQuestion& question) {
     case Purpose::retry:
       if (options_.max_attempts > 0 && question.count >= options_.max_attempts) return GiveUp{};
       return delay(options_.retry, question.count);
-    case Purpose::resend: return delay(options_.resend, question.count);
-    case Purpose::poll: return delay(options_.poll, question.count);
+    case Purpose::resend:
+      return delay(options_.resend, question.count);
+    case Purpose::poll:
+      return delay(options_.poll, question.count);
     case Purpose::query:
       if (question.in_state >= options_.review_after) return Review{};
       return delay(options_.query, question.count);

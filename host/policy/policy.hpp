@@ -20,13 +20,13 @@ enum class Purpose {
 struct BackoffQuestion {
   std::string provider;
   Purpose purpose = Purpose::retry;
-  int count = 1;                        ///< how often this purpose came up for the payout so far, from 1
+  int count = 1;                          ///< how often this purpose came up for the payout so far, from 1
   std::chrono::milliseconds in_state{0};  ///< since the payout's state last changed
-  std::string code;                     ///< the provider's code, if one led here
+  std::string code;                       ///< the provider's code, if one led here
 };
 
-struct GiveUp {};   ///< stop trying
-struct Review {};   ///< let a human decide
+struct GiveUp {};  ///< stop trying
+struct Review {};  ///< let a human decide
 using BackoffAnswer = std::variant<std::chrono::milliseconds, GiveUp, Review>;
 
 enum class Verdict { allow, flag, hold, deny };

@@ -97,8 +97,8 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
   return results;
 }
 
-std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id, const std::string& key,
-                                 const std::string& payload_hash) {
+std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id,
+                                 const std::string& key, const std::string& payload_hash) {
   Column clients;
   Column keys;
   clients.add(client_id);

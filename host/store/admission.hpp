@@ -46,7 +46,7 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
                             const std::string& host);
 
 /// What stands under a key, if anything: `replayed` or `conflict`, judged by the payload's hash.
-std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id, const std::string& key,
-                                 const std::string& payload_hash);
+std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id,
+                                 const std::string& key, const std::string& payload_hash);
 
 }  // namespace payoutd::store

@@ -34,20 +34,20 @@ std::string uuid_array(const std::vector<std::string>& ids) {
 }  // namespace
 
 std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request) {
-  // Leases what is due, state by state, so that each is found through the index in the order in which it is due. The
-  // lease is fenced by the incarnation; its age shows leases that nobody remembers.
+  // Leases what is due, state by state, so that each is found through the index in the order in which it is
+  // due. The lease is fenced by the incarnation; its age shows leases that nobody remembers.
   static const std::string sql =
       "with due as (select d.id from unnest($2::app.payout_state[]) as wanted(state) cross join lateral"
       " (select id from app.payouts where provider = $1 and state = wanted.state"
-      " and lease is null and next_action_at <= now() order by next_action_at limit $3 for update skip locked) d"
+      " and lease is null and next_action_at <= now() order by next_action_at limit $3 for update skip "
+      "locked) d"
       " limit $3),"
       " claimed as (update app.payouts p set lease = $4::uuid, leased_at = now() from due where p.id = due.id"
       " returning p.*)" +
       with_attempts();
   Column states;
   for (const core::State state : request.states) states.add(core::to_string(state));
-  return read_claimed(
-      work.exec_params(sql, request.provider, states.take(), request.limit, request.host));
+  return read_claimed(work.exec_params(sql, request.provider, states.take(), request.limit, request.host));
 }
 
 std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverRequest& request) {
@@ -76,12 +76,12 @@ std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string&
 }
 
 void release(pqxx::transaction_base& work, const std::string& host,
-             const std::vector<std::string>& payout_ids,
-             int pause_ms) {
+             const std::vector<std::string>& payout_ids, int pause_ms) {
   // A submit in flight cannot be released: what became of it must be recorded.
   work.exec_params(
       "update app.payouts set lease = null, leased_at = null,"
-      " next_action_at = greatest(next_action_at, now() + $3 * interval '1 millisecond') where lease = $1::uuid and state <> 'SUBMITTING'"
+      " next_action_at = greatest(next_action_at, now() + $3 * interval '1 millisecond') where lease = "
+      "$1::uuid and state <> 'SUBMITTING'"
       " and id = any($2::uuid[])",
       host, uuid_array(payout_ids), pause_ms);
 }
@@ -126,10 +126,12 @@ std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints
     providers.add(one.provider);
     references.add(one.reference);
   }
-  // Only what has a live attempt can be asked about, and of what is confirmed only what is still watched, which its
-  // schedule shows; both may have changed while the lock was waited for. Rows are locked in id order, as everywhere.
+  // Only what has a live attempt can be asked about, and of what is confirmed only what is still watched,
+  // which its schedule shows; both may have changed while the lock was waited for. Rows are locked in id
+  // order, as everywhere.
   const auto rows = work.exec_params(
-      "with input as (select * from unnest($1::text[], $2::text[]) with ordinality as i(provider, reference, ord)),"
+      "with input as (select * from unnest($1::text[], $2::text[]) with ordinality as i(provider, reference, "
+      "ord)),"
       " found as (select i.ord, a.payout_id, a.live from input i join app.attempts a"
       "  on a.provider = i.provider and a.reference = i.reference),"
       " locked as (select p.id, p.state from app.payouts p where p.id in (select payout_id from found)"
@@ -137,7 +139,8 @@ std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints
       " hinted as (update app.payouts p set hinted = p.hinted or p.lease is not null,"
       "  next_action_at = case when p.lease is null and (p.state in ('SENT', 'UNKNOWN')"
       "   or (p.state = 'CONFIRMED' and p.next_action_at is not null)) then now() else p.next_action_at end"
-      "  from locked l where p.id = l.id and exists (select 1 from found f where f.payout_id = l.id and f.live))"
+      "  from locked l where p.id = l.id and exists (select 1 from found f where f.payout_id = l.id and "
+      "f.live))"
       " select exists (select 1 from found f join locked l on l.id = f.payout_id"
       "  where f.ord = i.ord and (f.live or l.state = 'CONFIRMED')) from input i order by i.ord",
       providers.take(), references.take());
@@ -150,9 +153,11 @@ std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints
 bool recall(pqxx::transaction_base& work, const std::string& payout_id) {
   const auto rows = work.exec_params(
       std::string("with moved as (delete from app.payouts_history where id = $1::uuid returning *),") +
-      " attempts as (delete from app.attempts_history where payout_id = $1::uuid returning *),"
-      " attempts_back as (insert into app.attempts (" + attempt_row() + ") select " + attempt_row() + " from attempts)"
-      " insert into app.payouts select * from moved returning id",
+          " attempts as (delete from app.attempts_history where payout_id = $1::uuid returning *),"
+          " attempts_back as (insert into app.attempts (" +
+          attempt_row() + ") select " + attempt_row() +
+          " from attempts)"
+          " insert into app.payouts select * from moved returning id",
       payout_id);
   return !rows.empty();
 }

@@ -15,8 +15,8 @@ struct ClaimRequest {
   int limit = 1;
 };
 
-/// Leases payouts of one provider in these states that are due, oldest first, each with its live attempt. Other
-/// hosts' claims are skipped, not waited for.
+/// Leases payouts of one provider in these states that are due, oldest first, each with its live attempt.
+/// Other hosts' claims are skipped, not waited for.
 std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request);
 
 struct TakeOverRequest {
@@ -55,9 +55,9 @@ struct Hint {
   std::string reference;
 };
 
-/// Each payout is asked about now, or as soon as who works on it is done. One answer for each hint, in order; false:
-/// no payout waits for news under this reference. A confirmed payout that nobody watches any more is known, and not
-/// asked about.
+/// Each payout is asked about now, or as soon as who works on it is done. One answer for each hint, in order;
+/// false: no payout waits for news under this reference. A confirmed payout that nobody watches any more is
+/// known, and not asked about.
 std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints);
 
 /// Moves one finished payout with its attempts back among the live ones, so that news can change it.

@@ -67,7 +67,8 @@ void register_provider(pqxx::transaction_base& work, const std::string& name, co
                        const std::string& plugin_version) {
   work.exec_params(
       "insert into app.providers (name, plugin, plugin_version) values ($1, $2, nullif($3, ''))"
-      " on conflict (name) do update set plugin = coalesce(nullif(excluded.plugin, ''), app.providers.plugin),"
+      " on conflict (name) do update set plugin = coalesce(nullif(excluded.plugin, ''), "
+      "app.providers.plugin),"
       " plugin_version = coalesce(excluded.plugin_version, app.providers.plugin_version)",
       name, plugin, plugin_version);
 }
@@ -102,9 +103,10 @@ StoredContract load_contract(pqxx::transaction_base& work, const std::string& id
 }
 
 std::int64_t mark_verify_first(pqxx::transaction_base& work) {
-  return static_cast<std::int64_t>(work.exec("update app.payouts set verify_first = true, updated_at = now(), version = version + 1"
-                                             " where state in ('PENDING', 'HELD') and not verify_first")
-                                       .affected_rows());
+  return static_cast<std::int64_t>(
+      work.exec("update app.payouts set verify_first = true, updated_at = now(), version = version + 1"
+                " where state in ('PENDING', 'HELD') and not verify_first")
+          .affected_rows());
 }
 
 }  // namespace payoutd::store

@@ -8,8 +8,8 @@ namespace payoutd::store {
 /// Makes the partitions of this and the next month, if they are missing.
 void ensure_partitions(pqxx::transaction_base& work);
 
-/// Moves payouts that finished longer than `age` ago, and are watched no more, to the history with their attempts;
-/// at most `limit`. Returns how many.
+/// Moves payouts that finished longer than `age` ago, and are watched no more, to the history with their
+/// attempts; at most `limit`. Returns how many.
 std::int64_t archive_finished(pqxx::transaction_base& work, std::chrono::seconds age, int limit);
 
 /// Forgets batch ids older than any connection, and hosts that are long gone and hold no lease.

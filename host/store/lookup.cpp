@@ -99,7 +99,8 @@ Page list_payouts(pqxx::transaction_base& work, const ListFilter& filter) {
     where += " and (p.created_at, p.id) < ($" + std::to_string(arguments.size() - 1) + "::timestamptz, $" +
              std::to_string(arguments.size()) + "::uuid)";
   }
-  const std::string sql = "select " + payout_columns("p") + ", p.archived, to_char(p.created_at at time zone 'utc',"
+  const std::string sql = "select " + payout_columns("p") +
+                          ", p.archived, to_char(p.created_at at time zone 'utc',"
                           " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from app.all_payouts p" +
                           where + " order by p.created_at desc, p.id desc limit " +
                           std::to_string(filter.limit + 1);
@@ -121,15 +122,17 @@ Page list_payouts(pqxx::transaction_base& work, const ListFilter& filter) {
 }
 
 std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter) {
-  // Of a batch all payouts, finished ones in history included; without a batch those in the live table, whose number
-  // stays small.
+  // Of a batch all payouts, finished ones in history included; without a batch those in the live table, whose
+  // number stays small.
   const std::string table = filter.batch.empty() ? "app.payouts" : "app.all_payouts";
   const std::string sql =
       "select provider, state, coalesce(reason, ''), count(*), sum(amount)::text, currency,"
       " coalesce((extract(epoch from now() - min(updated_at)) * 1000)::bigint, 0),"
       " coalesce((avg(extract(epoch from finished_at - created_at)) * 1000)::bigint, 0),"
       " coalesce((max(extract(epoch from finished_at - created_at)) * 1000)::bigint, 0)"
-      " from " + table + " where ($1 = '' or batch = $1) and ($2 = '' or provider = $2)"
+      " from " +
+      table +
+      " where ($1 = '' or batch = $1) and ($2 = '' or provider = $2)"
       " group by provider, state, coalesce(reason, ''), currency order by 1, 2, 3, 6";
   std::vector<Tally> tallies;
   for (const auto& row : work.exec_params(sql, filter.batch, filter.provider)) {

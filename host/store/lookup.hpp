@@ -23,7 +23,7 @@ struct ListFilter {
   std::string destination;
   std::string idempotency_key;
   std::string reason;
-  std::string created_after;   ///< RFC 3339
+  std::string created_after;  ///< RFC 3339
   std::string created_before;
   std::string cursor;
   int limit = 50;
@@ -38,7 +38,7 @@ struct Page {
 Page list_payouts(pqxx::transaction_base& work, const ListFilter& filter);
 
 struct TallyFilter {
-  std::string batch;     ///< empty: all live payouts
+  std::string batch;  ///< empty: all live payouts
   std::string provider;
 };
 
@@ -48,7 +48,7 @@ struct Tally {
   std::string state;
   std::string reason;
   std::int64_t count = 0;
-  std::string sum;       ///< of amounts, exact decimal text
+  std::string sum;  ///< of amounts, exact decimal text
   std::string currency;
   std::int64_t oldest_ms = 0;  ///< age in its state of the one that is longest there
   std::int64_t mean_ms = 0;    ///< from admission to the end, of the finished ones

@@ -40,7 +40,8 @@ std::string attempt_columns(const std::string& alias) {
 
 std::string attempt_row() {
   return "id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane, artefact,"
-         " artefact_format, lookup, host, live, outcome, code, message, provider_ref, acceptance_sign, absent_count,"
+         " artefact_format, lookup, host, live, outcome, code, message, provider_ref, acceptance_sign, "
+         "absent_count,"
          " journaled_at, reference_first_at, submit_deadline, answer_deadline, closed_at";
 }
 

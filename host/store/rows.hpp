@@ -75,7 +75,7 @@ struct Attempt {
   std::string closed_at;
   std::int64_t since_answer_deadline_ms =
       0;  ///< by the database's clock when the row was read; negative: before
-  std::int64_t since_first_submit_ms = 0;     ///< since this reference was first submitted
+  std::int64_t since_first_submit_ms = 0;  ///< since this reference was first submitted
 };
 
 struct Event {

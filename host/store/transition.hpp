@@ -31,16 +31,16 @@ struct NewAttempt {
 struct AttemptUpdate {
   std::string id;
   bool live = true;
-  std::string outcome;           ///< empty: keep
-  std::string code;              ///< empty: keep
-  std::string message;           ///< empty: keep
-  std::string provider_ref;      ///< empty: keep
-  bool acceptance_sign = false;  ///< once true it stays true
+  std::string outcome;                       ///< empty: keep
+  std::string code;                          ///< empty: keep
+  std::string message;                       ///< empty: keep
+  std::string provider_ref;                  ///< empty: keep
+  bool acceptance_sign = false;              ///< once true it stays true
   std::optional<std::int64_t> absent_count;  ///< nullopt: keep
 };
 
 struct NewEvent {
-  std::string kind;         ///< empty: nothing worth telling, no event is written
+  std::string kind;  ///< empty: nothing worth telling, no event is written
   std::string actor;
   std::string attempt_id;   ///< empty: none
   std::string data = "{}";  ///< JSON text
@@ -84,7 +84,8 @@ struct Applied {
 /// order. The only writer of app.payouts.state after admission. `host` is this host's incarnation. A payout
 /// stands at most once in a batch. Rows are locked in id order, so that two batches never wait for each other
 /// in a circle.
-/// `replay`: exactly this batch has committed before and its answer was lost; what it changed counts as applied.
+/// `replay`: exactly this batch has committed before and its answer was lost; what it changed counts as
+/// applied.
 std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transition> batch,
                            const std::string& host, bool replay = false);
 

@@ -1,5 +1,5 @@
-// kill -9 and SIGSTOP at every step of a payout's way. After the restart, with no human, every payout stands where the
-// simulator's own ledger proves it, and none was paid twice.
+// kill -9 and SIGSTOP at every step of a payout's way. After the restart, with no human, every payout stands
+// where the simulator's own ledger proves it, and none was paid twice.
 #include <signal.h>
 
 #include <catch2/catch.hpp>
@@ -37,15 +37,20 @@ constexpr Step kSteps[] = {
 
 const char* name_of(Victim victim) {
   switch (victim) {
-    case Victim::provider: return "the provider process";
-    case Victim::host: return "the host";
-    case Victim::both: return "both";
+    case Victim::provider:
+      return "the provider process";
+    case Victim::host:
+      return "the host";
+    case Victim::both:
+      return "both";
   }
   return "";
 }
 
 // Which process stands still at the point.
-pid_t stopped_process(HostProcess& host, const Step& step) { return step.in_provider ? host.provider() : host.process().pid(); }
+pid_t stopped_process(HostProcess& host, const Step& step) {
+  return step.in_provider ? host.provider() : host.process().pid();
+}
 
 void require_right(Scene& scene) {
   const bool finished = scene.wait_until_finished(seconds{60});
@@ -72,7 +77,8 @@ unsigned seed_wanted() {
 }  // namespace
 
 TEST_CASE("a process killed at a step of the way leaves every payout right", "[kill]") {
-  const Step& step = kSteps[static_cast<std::size_t>(GENERATE(range(0, static_cast<int>(std::size(kSteps)))))];
+  const Step& step =
+      kSteps[static_cast<std::size_t>(GENERATE(range(0, static_cast<int>(std::size(kSteps)))))];
   const Victim victim = GENERATE(Victim::provider, Victim::host, Victim::both);
   INFO("killed " << name_of(victim) << " " << step.name);
   Scene scene("step");
@@ -114,7 +120,8 @@ TEST_CASE("recovery begins within 10 s of the restart", "[kill]") {
   REQUIRE(eventually(seconds{20}, [&] { return process_state(host.provider()) == 'T'; }));
   host.disarm();
   host.kill();
-  const auto killed_with = scene.database().value("select count(*) from app.payouts where state = 'SUBMITTING'");
+  const auto killed_with =
+      scene.database().value("select count(*) from app.payouts where state = 'SUBMITTING'");
   REQUIRE(killed_with != "0");
   const auto restarted = std::chrono::steady_clock::now();
   host.start_without_waiting();
@@ -160,7 +167,8 @@ TEST_CASE("a host that was stopped for 20 s and continued", "[kill]") {
   REQUIRE(eventually(seconds{20}, [&] { return process_state(first.process().pid()) == 'T'; }));
   HostProcess& second = scene.add_host("host-b");
   second.start();
-  std::this_thread::sleep_for(seconds{20});  // what is measured here is time itself: the host is away for so long
+  std::this_thread::sleep_for(
+      seconds{20});  // what is measured here is time itself: the host is away for so long
   first.process().signal(SIGCONT);
   poster.join();
   require_right(scene);

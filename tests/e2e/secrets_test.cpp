@@ -73,8 +73,8 @@ std::string provider(const std::string& name, const std::string& url) {
 
 std::string leaky_provider(const std::string& url) {
   const auto plugin = build_bin().parent_path() / "tests/e2e/plugins/leaky.so";
-  return "  leaky:\n    plugin: " + plugin.string() +
-         "\n    settings:\n      url: \"" + url + "\"\n    secrets:\n      key: " + kApiKey + "\n";
+  return "  leaky:\n    plugin: " + plugin.string() + "\n    settings:\n      url: \"" + url +
+         "\"\n    secrets:\n      key: " + kApiKey + "\n";
 }
 
 std::string pay(HostProcess& host, const std::string& key, const std::string& provider,

@@ -156,7 +156,8 @@ TEST_CASE("query absent, repeat harmless and window open: the same artefact agai
   CHECK(decide(closed, Saw::query_absent).to == State::unknown);
 }
 
-TEST_CASE("query absent and dated, absence is proof: pending, same reference, after the second answer", "[decision]") {
+TEST_CASE("query absent and dated, absence is proof: pending, same reference, after the second answer",
+          "[decision]") {
   Standing s = at(State::unknown);
   s.dated = true;
   const Decision first = decide(s, Saw::query_absent);
@@ -187,7 +188,8 @@ TEST_CASE("decision, rule 1: not accepted closes its own attempt only", "[decisi
 
 TEST_CASE("decision, rule 1: proof of payment against the record is a contradiction", "[decision][rules]") {
   for (const State state : {State::failed, State::cancelled}) {
-    for (const Saw saw : {Saw::submit_confirmed, Saw::query_confirmed, Saw::query_pending, Saw::submit_accepted}) {
+    for (const Saw saw :
+         {Saw::submit_confirmed, Saw::query_confirmed, Saw::query_pending, Saw::submit_accepted}) {
       const Decision d = decide(at(state), saw);
       CHECK(d.to == State::review);
       CHECK(d.contradiction);
@@ -205,7 +207,8 @@ TEST_CASE("decision, rule 1: proof of payment against the record is a contradict
 
 TEST_CASE("decision, rule 1: a state never goes backwards on old news", "[decision][rules]") {
   for (const State state : kFinal) {
-    for (const Saw saw : {Saw::submit_unknown, Saw::submit_not_accepted, Saw::query_absent, Saw::query_cannot_tell}) {
+    for (const Saw saw :
+         {Saw::submit_unknown, Saw::submit_not_accepted, Saw::query_absent, Saw::query_cannot_tell}) {
       CHECK_FALSE(decide(at(state), saw).changes);
     }
   }
@@ -258,7 +261,8 @@ TEST_CASE("decision, rule 4: repeats and absence count within one scope only", "
   CHECK(decide(harmless, Saw::query_absent).next != Next::submit_again);
 }
 
-TEST_CASE("decision, rule 9: a confirmed payout is watched as long as the contract says", "[decision][rules]") {
+TEST_CASE("decision, rule 9: a confirmed payout is watched as long as the contract says",
+          "[decision][rules]") {
   Contract reversible = momo_like();
   reversible.reversal_window = std::chrono::hours{24};
   const Decision d = decide(at(State::unknown, reversible), Saw::query_confirmed);
@@ -304,8 +308,8 @@ TEST_CASE("looked up before submit: what a restored database forgot is adopted",
 }
 
 TEST_CASE("no news ever makes an unknown payout resendable without proof", "[decision]") {
-  // Every standing that a payout under way can have, every kind of news: a submit may follow only where the contract's
-  // own words allow it.
+  // Every standing that a payout under way can have, every kind of news: a submit may follow only where the
+  // contract's own words allow it.
   for (const Contract& contract : {momo_like(), block_like(), silent()}) {
     for (const State state : kUnderWay) {
       for (int bits = 0; bits < 64; ++bits) {
@@ -316,18 +320,21 @@ TEST_CASE("no news ever makes an unknown payout resendable without proof", "[dec
         s.repeat_window_open = !(bits & 8);
         s.absent_count = bits & 16 ? 1 : 0;
         s.about = bits & 32 ? About::live_reference : About::live_attempt;
-        for (int saw = static_cast<int>(Saw::submit_confirmed); saw <= static_cast<int>(Saw::query_mismatch); ++saw) {
+        for (int saw = static_cast<int>(Saw::submit_confirmed); saw <= static_cast<int>(Saw::query_mismatch);
+             ++saw) {
           const Decision d = decide(s, static_cast<Saw>(saw));
           const bool again = d.changes && (d.to == State::pending || d.next == Next::submit_again);
           if (!again) continue;
           const Saw what = static_cast<Saw>(saw);
-          const bool definitive = what == Saw::query_refused_for_now ||
-                                  (s.about == About::live_attempt && !s.acceptance_sign && state != State::sent &&
-                                   (what == Saw::submit_not_accepted || what == Saw::submit_refused_for_now));
+          const bool definitive =
+              what == Saw::query_refused_for_now ||
+              (s.about == About::live_attempt && !s.acceptance_sign && state != State::sent &&
+               (what == Saw::submit_not_accepted || what == Saw::submit_refused_for_now));
           const bool harmless = contract.repeat == Repeat::harmless && s.repeat_window_open && s.same_scope &&
                                 !s.acceptance_sign && d.next == Next::submit_again;
           const bool absence = what == Saw::query_absent && contract.absence_is_proof_after && s.dated &&
-                               s.absent_count >= 1 && s.same_scope && !s.acceptance_sign && state != State::sent;
+                               s.absent_count >= 1 && s.same_scope && !s.acceptance_sign &&
+                               state != State::sent;
           INFO("state " << core::to_string(state) << " saw " << to_string(what) << " bits " << bits);
           CHECK((definitive || harmless || absence));
         }

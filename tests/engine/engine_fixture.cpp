@@ -26,7 +26,8 @@ policy::BuiltInOptions fast_schedules() {
 }  // namespace
 
 bool RecordingObserver::logged(std::string_view event) const {
-  return std::any_of(events.begin(), events.end(), [&](const LoggedEvent& one) { return one.event == event; });
+  return std::any_of(events.begin(), events.end(),
+                     [&](const LoggedEvent& one) { return one.event == event; });
 }
 
 EngineHost::EngineHost(boost::asio::io_context& io, const TestDatabase& database, ScriptedProvider& provider,
@@ -50,21 +51,24 @@ EngineHost::EngineHost(boost::asio::io_context& io, const TestDatabase& database
   if (!options.start) return;
   bool started = false;
   std::exception_ptr failure;
-  const auto start = [](engine::Engine* engine, std::string name, std::vector<std::string> predecessors) -> Awaitable<void> {
+  const auto start = [](engine::Engine* engine, std::string name,
+                        std::vector<std::string> predecessors) -> Awaitable<void> {
     co_await engine->prepare_start({name});
     co_await engine->start(predecessors);
   };
-  boost::asio::co_spawn(io, start(engine_.get(), provider.name(), options.predecessors), [&](std::exception_ptr e) {
-    failure = e;
-    started = true;
-  });
+  boost::asio::co_spawn(io, start(engine_.get(), provider.name(), options.predecessors),
+                        [&](std::exception_ptr e) {
+                          failure = e;
+                          started = true;
+                        });
   while (!started) io.run_one();
   if (failure) std::rethrow_exception(failure);
 }
 
 EngineHost::~EngineHost() {
   bool drained = false;
-  boost::asio::co_spawn(io_, engine_->drain(milliseconds{500}), [&](std::exception_ptr, bool) { drained = true; });
+  boost::asio::co_spawn(io_, engine_->drain(milliseconds{500}),
+                        [&](std::exception_ptr, bool) { drained = true; });
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
   while (!drained && std::chrono::steady_clock::now() < until) io_.run_for(milliseconds{10});
   pool_.stop();
@@ -77,7 +81,9 @@ EngineFixture::EngineFixture(EngineHost::Options options)
     : database(DatabaseServer::shared().fresh_database()),
       host(std::make_unique<EngineHost>(io, database, provider, std::move(options))) {}
 
-EngineFixture::~EngineFixture() { host.reset(); }
+EngineFixture::~EngineFixture() {
+  host.reset();
+}
 
 bool EngineFixture::run_until(const std::function<bool()>& done, milliseconds limit) {
   const auto until = std::chrono::steady_clock::now() + limit;
@@ -101,7 +107,8 @@ std::string EngineFixture::post(const std::string& key, const std::string& amoun
   request.destination = "22507000000";
   request.actor = "client:test";
   const engine::AdmissionReply reply = await(host->engine().admit(std::move(request)));
-  if (reply.payout_id.empty()) throw std::runtime_error("refused: " + reply.problem.field + " " + reply.problem.reason);
+  if (reply.payout_id.empty())
+    throw std::runtime_error("refused: " + reply.problem.field + " " + reply.problem.reason);
   return reply.payout_id;
 }
 

@@ -38,7 +38,8 @@ class EngineHost {
     std::vector<std::string> predecessors;
     bool start = true;
   };
-  EngineHost(boost::asio::io_context& io, const TestDatabase& database, ScriptedProvider& provider, Options options);
+  EngineHost(boost::asio::io_context& io, const TestDatabase& database, ScriptedProvider& provider,
+             Options options);
   ~EngineHost();
 
   engine::Engine& engine() { return *engine_; }
@@ -63,7 +64,8 @@ class EngineFixture {
   ~EngineFixture();
 
   /// Runs the loop until `done`, or for `limit`; true if it came true.
-  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds{15});
+  bool run_until(const std::function<bool()>& done,
+                 std::chrono::milliseconds limit = std::chrono::seconds{15});
   void run_for(std::chrono::milliseconds time);
   template <class T>
   T await(Awaitable<T> task);

@@ -14,8 +14,12 @@ using engine::OperatorDecision;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Awaitable<providers::SubmitReply> answer(Submission submission) { co_return ScriptedProvider::reply(std::move(submission)); }
-Awaitable<Status> say(Status status) { co_return status; }
+Awaitable<providers::SubmitReply> answer(Submission submission) {
+  co_return ScriptedProvider::reply(std::move(submission));
+}
+Awaitable<Status> say(Status status) {
+  co_return status;
+}
 
 engine::PayoutRequest request(const std::string& key, const std::string& amount = "100") {
   engine::PayoutRequest r;
@@ -83,8 +87,12 @@ TEST_CASE("many payouts at once are combined into few transactions and all arriv
                           });
   }
   REQUIRE(f.run_until([&] { return admitted == kCount; }));
-  REQUIRE(f.run_until([&] { return f.value("select count(*) from app.payouts where state = 'CONFIRMED'") == std::to_string(kCount); },
-                      seconds{30}));
+  REQUIRE(f.run_until(
+      [&] {
+        return f.value("select count(*) from app.payouts where state = 'CONFIRMED'") ==
+               std::to_string(kCount);
+      },
+      seconds{30}));
   CHECK(f.host->engine().admission().stats().batches < kCount / 4);
   CHECK(f.host->engine().recorder().stats().batches < kCount);
   CHECK(f.provider.submitted.size() == kCount);
@@ -93,7 +101,9 @@ TEST_CASE("many payouts at once are combined into few transactions and all arriv
 
 TEST_CASE("refused for now: a new reference each time, then the schedule gives up", "[life]") {
   EngineFixture f;
-  f.provider.on_submit = [](Order, Prepared) { return answer(Submission::refused_for_now("LIMIT", "later")); };
+  f.provider.on_submit = [](Order, Prepared) {
+    return answer(Submission::refused_for_now("LIMIT", "later"));
+  };
   const std::string id = f.post("k");
   REQUIRE(f.run_until_state(id, "FAILED"));
   REQUIRE(f.provider.submitted.size() == 3);
@@ -106,23 +116,29 @@ TEST_CASE("nothing was accepted: the same reference until it goes through, howev
   EngineFixture f;
   int tries = 0;
   f.provider.on_submit = [&](Order, Prepared) {
-    return ++tries < 6 ? answer(Submission::not_accepted("not_sent", "connection refused")) : answer(Submission::confirmed("x"));
+    return ++tries < 6 ? answer(Submission::not_accepted("not_sent", "connection refused"))
+                       : answer(Submission::confirmed("x"));
   };
   const std::string id = f.post("k");
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
   CHECK(std::set<std::string>(f.provider.submitted.begin(), f.provider.submitted.end()).size() == 1);
 }
 
-TEST_CASE("prepare: a spent reference is no attempt, an impossible payment fails, trouble is tried again", "[life]") {
+TEST_CASE("prepare: a spent reference is no attempt, an impossible payment fails, trouble is tried again",
+          "[life]") {
   EngineFixture f;
   int prepared = 0;
   f.provider.on_prepare = [&](const Order& order) {
     Prepared p;
     p.artefact = order.reference;
     switch (++prepared) {
-      case 1: throw std::runtime_error("no token");
-      case 2: p.reference_spent = true; break;
-      default: break;
+      case 1:
+        throw std::runtime_error("no token");
+      case 2:
+        p.reference_spent = true;
+        break;
+      default:
+        break;
     }
     return p;
   };
@@ -151,10 +167,13 @@ TEST_CASE("operators: cancel before, not after, something was sent", "[life]") {
   CHECK(f.value("select actor from app.events where to_state = 'CANCELLED'") == "operator:test");
 
   const std::string next = f.post("k2");
-  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::pending, order)); };
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::pending, order));
+  };
   f.await(f.host->engine().pause("acme", false, "operator:test", ""));
   REQUIRE(f.run_until_state(next, "SENT"));
-  const auto refused = f.await(f.host->engine().decide({next, OperatorDecision::cancel, "operator:test", ""}));
+  const auto refused =
+      f.await(f.host->engine().decide({next, OperatorDecision::cancel, "operator:test", ""}));
   CHECK_FALSE(refused.done);
   CHECK(refused.code == "wrong_state");
 }
@@ -169,19 +188,24 @@ TEST_CASE("operators: the three decisions of REVIEW", "[life]") {
   };
   const std::string id = f.post("k");
   REQUIRE(f.run_until_state(id, "REVIEW"));
-  CHECK(f.await(f.host->engine().decide({id, OperatorDecision::paid, "operator:test", ""})).code == "note_required");
+  CHECK(f.await(f.host->engine().decide({id, OperatorDecision::paid, "operator:test", ""})).code ==
+        "note_required");
   SECTION("it was paid") {
-    CHECK(f.await(f.host->engine().decide({id, OperatorDecision::paid, "operator:test", "statement 7"})).done);
+    CHECK(
+        f.await(f.host->engine().decide({id, OperatorDecision::paid, "operator:test", "statement 7"})).done);
     CHECK(f.state(id) == "CONFIRMED");
   }
   SECTION("it was not paid") {
     f.provider.on_submit = [](Order, Prepared) { return answer(Submission::confirmed("x")); };
-    CHECK(f.await(f.host->engine().decide({id, OperatorDecision::not_paid, "operator:test", "statement 7"})).done);
+    CHECK(f.await(f.host->engine().decide({id, OperatorDecision::not_paid, "operator:test", "statement 7"}))
+              .done);
     REQUIRE(f.run_until_state(id, "CONFIRMED"));
     CHECK(f.provider.submitted[0] == f.provider.submitted[1]);
   }
   SECTION("ask again") {
-    f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::confirmed, order)); };
+    f.provider.on_query = [](Order order) {
+      return say(ScriptedProvider::found(Status::Kind::confirmed, order));
+    };
     CHECK(f.await(f.host->engine().decide({id, OperatorDecision::ask_again, "operator:test", ""})).done);
     REQUIRE(f.run_until_state(id, "CONFIRMED"));
   }
@@ -204,11 +228,15 @@ TEST_CASE("switches: dry run simulates, stopped submissions wait, both without a
 
 TEST_CASE("webhooks: a hint makes the provider be asked now; a forged signature is refused", "[life]") {
   EngineFixture f;
-  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::pending, order)); };
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::pending, order));
+  };
   const std::string id = f.post("k");
   REQUIRE(f.run_until_state(id, "SENT"));
   f.value("update app.payouts set next_action_at = now() + interval '1 hour'");
-  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::confirmed, order)); };
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::confirmed, order));
+  };
   const std::string reference = f.provider.submitted.at(0);
   Webhook webhook;
   webhook.reference = reference;
@@ -220,7 +248,8 @@ TEST_CASE("webhooks: a hint makes the provider be asked now; a forged signature 
   CHECK(f.await(f.host->engine().webhook("acme", signature, webhook)) == Reply::taken);
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
   webhook.reference = "11111111-1111-4111-8111-111111111111";
-  const std::string other = core::sign_callback(Secret("the instance key of the engine's tests"), "acme", webhook.reference);
+  const std::string other =
+      core::sign_callback(Secret("the instance key of the engine's tests"), "acme", webhook.reference);
   CHECK(f.await(f.host->engine().webhook("acme", other, webhook)) == Reply::unknown_payout);
 }
 
@@ -253,7 +282,8 @@ TEST_CASE("drain burns no attempt", "[life]") {
   CHECK(f.value("select stopped_at is not null from app.hosts") == "t");
 }
 
-TEST_CASE("finished payouts move to history, stay findable, and come back when news contradicts them", "[life]") {
+TEST_CASE("finished payouts move to history, stay findable, and come back when news contradicts them",
+          "[life]") {
   EngineFixture f;
   const std::string id = f.post("k");
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
@@ -278,14 +308,17 @@ TEST_CASE("finished payouts move to history, stay findable, and come back when n
 
 TEST_CASE("explain tells SUBMITTING, UNKNOWN, CONFIRMED like a report", "[life]") {
   EngineFixture f;
-  f.provider.on_submit = [](Order, Prepared) { return answer(Submission::unknown("http.timeout", "no answer in 2 s")); };
+  f.provider.on_submit = [](Order, Prepared) {
+    return answer(Submission::unknown("http.timeout", "no answer in 2 s"));
+  };
   const std::string id = f.post("k");
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
   const auto report = f.await(f.host->engine().explain(id));
   REQUIRE(report);
   const std::string text = boost::json::serialize(*report);
   INFO(text);
-  CHECK(report->at("headline").as_string() == "CONFIRMED: 100 XOF to 22507•••00 through acme was paid, once.");
+  CHECK(report->at("headline").as_string() ==
+        "CONFIRMED: 100 XOF to 22507•••00 through acme was paid, once.");
   CHECK(report->at("timeline").as_array().size() == 4);
   CHECK(text.find("may have arrived, so it is not sent again") != std::string::npos);
   CHECK(text.find("22507000000") == std::string::npos);

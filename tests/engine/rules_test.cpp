@@ -1,5 +1,5 @@
-// The nine rules of the engine, each on a real database. The provider is scripted, because no real one can be made to
-// answer late, contradict itself or change its scope on demand; the kill tests use the real thing.
+// The nine rules of the engine, each on a real database. The provider is scripted, because no real one can be
+// made to answer late, contradict itself or change its scope on demand; the kill tests use the real thing.
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -37,7 +37,9 @@ Awaitable<providers::SubmitReply> answer(Submission submission, bool sign = fals
   co_return ScriptedProvider::reply(std::move(submission), true, sign);
 }
 
-Awaitable<Status> say(Status status) { co_return status; }
+Awaitable<Status> say(Status status) {
+  co_return status;
+}
 
 Status absent() {
   Status status;
@@ -51,26 +53,33 @@ std::string temporary_file(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("rule 1: an answer that comes after the payout was resolved is recorded on its own attempt", "[rules]") {
+TEST_CASE("rule 1: an answer that comes after the payout was resolved is recorded on its own attempt",
+          "[rules]") {
   EngineFixture f;
   Gate gate(f.io);
-  f.provider.on_submit = [&](Order, Prepared) { return answer_after(&gate, Submission::confirmed("late"), true); };
+  f.provider.on_submit = [&](Order, Prepared) {
+    return answer_after(&gate, Submission::confirmed("late"), true);
+  };
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "SUBMITTING"));
   f.await(f.host->engine().pause("acme", true, "operator:test", "so that nothing is submitted meanwhile"));
   // Somebody else takes the payout over, as after a crash, and a human decides that it was not paid.
-  f.value("update app.payouts set state = 'REVIEW', lease = null, version = version + 1 where id = '" + id + "'");
-  const auto reply = f.await(f.host->engine().decide({id, OperatorDecision::not_paid, "operator:test", "the statement shows nothing"}));
+  f.value("update app.payouts set state = 'REVIEW', lease = null, version = version + 1 where id = '" + id +
+          "'");
+  const auto reply = f.await(f.host->engine().decide(
+      {id, OperatorDecision::not_paid, "operator:test", "the statement shows nothing"}));
   REQUIRE(reply.done);
   gate.open = true;
   REQUIRE(f.run_until_state(id, "REVIEW"));
   CHECK(f.value("select reason from app.payouts where id = '" + id + "'") == "contradiction");
-  CHECK(f.value("select outcome from app.attempts where payout_id = '" + id + "' and n = 1") == "submit_confirmed");
+  CHECK(f.value("select outcome from app.attempts where payout_id = '" + id + "' and n = 1") ==
+        "submit_confirmed");
   CHECK(f.run_until([&] { return f.host->observer().logged("engine.contradiction"); }));
   CHECK(f.provider.submitted.size() == 1);
 }
 
-TEST_CASE("rule 1: a decision of a query applies only if the payout did not change since it started", "[rules]") {
+TEST_CASE("rule 1: a decision of a query applies only if the payout did not change since it started",
+          "[rules]") {
   EngineFixture f;
   Gate gate(f.io);
   f.provider.on_submit = [](Order, Prepared) { return answer(Submission::unknown("timeout", "no answer")); };
@@ -94,7 +103,8 @@ TEST_CASE("rule 2: absence counts only dated and twice, then the same reference 
   f.provider.the_contract.absence_is_proof_after = seconds{1};
   int submits = 0;
   f.provider.on_submit = [&](Order, Prepared) {
-    return ++submits == 1 ? answer(Submission::unknown("timeout", "no answer")) : answer(Submission::confirmed("paid"));
+    return ++submits == 1 ? answer(Submission::unknown("timeout", "no answer"))
+                          : answer(Submission::confirmed("paid"));
   };
   f.provider.on_query = [](Order) { return say(absent()); };
   const std::string id = f.post("k1");
@@ -107,13 +117,18 @@ TEST_CASE("rule 2: absence counts only dated and twice, then the same reference 
   CHECK(f.provider.submitted[0] == f.provider.submitted[1]);
   CHECK(f.value("select count(*) from app.attempts where payout_id = '" + id + "'") == "2");
   CHECK(f.value("select absent_count = 2 from app.attempts where payout_id = '" + id + "' and n = 1") == "t");
-  CHECK(f.value("select extract(epoch from max(b.journaled_at) - max(a.answer_deadline)) >= 1 from app.attempts a,"
-                " app.attempts b where a.n = 1 and b.n = 2") == "t");
+  CHECK(
+      f.value(
+          "select extract(epoch from max(b.journaled_at) - max(a.answer_deadline)) >= 1 from app.attempts a,"
+          " app.attempts b where a.n = 1 and b.n = 2") == "t");
 }
 
-TEST_CASE("rule 2: absent after a sign of acceptance is asked again, then reviewed, never resent", "[rules]") {
+TEST_CASE("rule 2: absent after a sign of acceptance is asked again, then reviewed, never resent",
+          "[rules]") {
   EngineFixture f;
-  f.provider.on_submit = [](Order, Prepared) { return answer(Submission::unknown("http.202", "unreadable"), true); };
+  f.provider.on_submit = [](Order, Prepared) {
+    return answer(Submission::unknown("http.202", "unreadable"), true);
+  };
   f.provider.on_query = [](Order) { return say(absent()); };
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "REVIEW"));
@@ -139,7 +154,8 @@ TEST_CASE("rule 3: found must match", "[rules]") {
   CHECK(f.provider.submitted.size() == 1);
 }
 
-TEST_CASE("rule 4: the stricter of stored and current contract decides, and only within one scope", "[rules]") {
+TEST_CASE("rule 4: the stricter of stored and current contract decides, and only within one scope",
+          "[rules]") {
   EngineFixture f;
   f.provider.the_contract.absence_is_proof_after.reset();  // when it was submitted, absence proved nothing
   f.provider.on_submit = [](Order, Prepared) { return answer(Submission::unknown("timeout", "no answer")); };
@@ -182,14 +198,16 @@ TEST_CASE("rule 5: a host whose heart is silent submits nothing and reaps nobody
   CHECK(f.provider.submitted.empty());
 }
 
-TEST_CASE("rule 5: a dead host's payouts are reaped after 5 s of unbroken beats, and asked about", "[rules]") {
+TEST_CASE("rule 5: a dead host's payouts are reaped after 5 s of unbroken beats, and asked about",
+          "[rules]") {
   EngineFixture f;
   Gate gate(f.io);
   f.provider.on_submit = [&](Order, Prepared) { return answer_after(&gate, Submission::accepted({}), true); };
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "SUBMITTING"));
   // The lease of a host that never was: as good as dead for a long time.
-  f.value("update app.payouts set lease = '" + core::random_uuid() + "', version = version + 1 where id = '" + id + "'");
+  f.value("update app.payouts set lease = '" + core::random_uuid() + "', version = version + 1 where id = '" +
+          id + "'");
   const auto began = std::chrono::steady_clock::now();
   REQUIRE(f.run_until_state(id, "CONFIRMED", seconds{15}));
   CHECK(std::chrono::steady_clock::now() - began > seconds{3});
@@ -204,7 +222,9 @@ TEST_CASE("rule 6: the send log of a dead predecessor proves what was not sent",
   EngineFixture f;
   const bool marked = GENERATE(false, true);
   Gate gate(f.io);
-  f.provider.on_submit = [&](Order, Prepared) { return answer_after(&gate, Submission::unknown("gone", ""), false); };
+  f.provider.on_submit = [&](Order, Prepared) {
+    return answer_after(&gate, Submission::unknown("gone", ""), false);
+  };
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "SUBMITTING"));
   const std::string attempt = f.value("select id from app.attempts");
@@ -235,13 +255,17 @@ TEST_CASE("rule 6: the send log of a dead predecessor proves what was not sent",
 
 TEST_CASE("rule 7: one live attempt per payout, against every writer", "[rules]") {
   EngineFixture f;
-  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::pending, order)); };
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::pending, order));
+  };
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "SENT"));
   const std::string copy =
-      "insert into app.attempts (id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n,"
+      "insert into app.attempts (id, payout_id, n, provider, contract_id, plugin_version, reference, "
+      "reference_n,"
       " artefact, artefact_format, lookup, host, submit_deadline, answer_deadline)"
-      " select gen_random_uuid(), payout_id, n + 1, provider, contract_id, plugin_version, 'other', 2, artefact, 1,"
+      " select gen_random_uuid(), payout_id, n + 1, provider, contract_id, plugin_version, 'other', 2, "
+      "artefact, 1,"
       " '{}', host, now(), now() from app.attempts";
   CHECK_THROWS_WITH(f.value(copy), Catch::Contains("attempts_one_live"));
 }
@@ -255,16 +279,19 @@ TEST_CASE("rule 7: every change of state has its event", "[rules]") {
   };
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
-  CHECK(f.value("select string_agg(coalesce(from_state::text, '-') || '>' || to_state, ' ' order by id) from app.events") ==
+  CHECK(f.value("select string_agg(coalesce(from_state::text, '-') || '>' || to_state, ' ' order by id) from "
+                "app.events") ==
         "->PENDING PENDING>SUBMITTING SUBMITTING>PENDING PENDING>SUBMITTING SUBMITTING>SENT SENT>CONFIRMED");
 }
 
-TEST_CASE("rule 8: a database that went back in time stops submits until what is open is resolved", "[rules]") {
+TEST_CASE("rule 8: a database that went back in time stops submits until what is open is resolved",
+          "[rules]") {
   const std::string mark = temporary_file("payoutd-high-water-");
   {
     std::ofstream out(mark);
     out << R"({"timeline": "00000001", "system_identifier": ")"
-        << DatabaseServer::shared().fresh_database().value("select system_identifier from pg_control_system()")
+        << DatabaseServer::shared().fresh_database().value(
+               "select system_identifier from pg_control_system()")
         << R"(", "last_event": 1000000})";
   }
   EngineHost::Options options;
@@ -275,7 +302,8 @@ TEST_CASE("rule 8: a database that went back in time stops submits until what is
   std::filesystem::remove(mark);
 }
 
-TEST_CASE("rule 8: after a failover a payout that may have been sent is looked up before it is submitted", "[rules]") {
+TEST_CASE("rule 8: after a failover a payout that may have been sent is looked up before it is submitted",
+          "[rules]") {
   EngineFixture f;
   f.provider.the_contract.repeat = Repeat::unknown;
   f.provider.the_contract.submit_window = f.provider.the_contract.response_timeout = milliseconds{50};
@@ -289,7 +317,8 @@ TEST_CASE("rule 8: after a failover a payout that may have been sent is looked u
   }
   SECTION("absent twice, dated: submitted") {
     f.provider.on_query = [&](Order order) {
-      return say(f.provider.submitted.empty() ? absent() : ScriptedProvider::found(Status::Kind::confirmed, order));
+      return say(f.provider.submitted.empty() ? absent()
+                                              : ScriptedProvider::found(Status::Kind::confirmed, order));
     };
     f.provider.the_state = providers::ProviderState::ready;
     REQUIRE(f.run_until_state(id, "CONFIRMED"));
@@ -312,13 +341,18 @@ TEST_CASE("rule 8: references are derived, so that a forgotten payout gets its o
   CHECK(one == core::derive_reference(key, {"c", "k", "p", 1}, uuid));
   CHECK(core::is_uuid(one));
   CHECK(one[14] == '4');
-  for (const core::ReferenceSeed& other :
-       {core::ReferenceSeed{"c2", "k", "p", 1}, {"c", "k2", "p", 1}, {"c", "k", "p2", 1}, {"c", "k", "p", 2}, {"ck", "", "p", 1}}) {
+  for (const core::ReferenceSeed& other : {core::ReferenceSeed{"c2", "k", "p", 1},
+                                           {"c", "k2", "p", 1},
+                                           {"c", "k", "p2", 1},
+                                           {"c", "k", "p", 2},
+                                           {"ck", "", "p", 1}}) {
     CHECK(core::derive_reference(key, other, uuid) != one);
   }
-  CHECK(core::derive_reference(Secret("another instance key, 32 chars long"), {"c", "k", "p", 1}, uuid) != one);
+  CHECK(core::derive_reference(Secret("another instance key, 32 chars long"), {"c", "k", "p", 1}, uuid) !=
+        one);
   const ReferenceFormat digits{false, "0123456789", 20};
-  CHECK(core::derive_reference(key, {"c", "k", "p", 1}, digits).find_first_not_of("0123456789") == std::string::npos);
+  CHECK(core::derive_reference(key, {"c", "k", "p", 1}, digits).find_first_not_of("0123456789") ==
+        std::string::npos);
 }
 
 TEST_CASE("rule 9: a confirmed payout is watched and its reversal seen", "[rules]") {
@@ -327,7 +361,9 @@ TEST_CASE("rule 9: a confirmed payout is watched and its reversal seen", "[rules
   const std::string id = f.post("k1");
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
   CHECK(f.value("select next_action_at > now() + interval '30 seconds' from app.payouts") == "t");
-  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::reversed, order)); };
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::reversed, order));
+  };
   f.value("update app.payouts set next_action_at = now()");
   REQUIRE(f.run_until_state(id, "REVERSED"));
 }

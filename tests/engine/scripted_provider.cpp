@@ -56,8 +56,14 @@ Awaitable<Status> ScriptedProvider::query(Order order, Prepared, std::string) {
   co_return found(Status::Kind::confirmed, order);
 }
 
-Awaitable<Balance> ScriptedProvider::balance() { co_return Balance{Amount::from_units(0), "XOF"}; }
-Awaitable<void> ScriptedProvider::probe() { co_return; }
-Awaitable<WebhookReading> ScriptedProvider::read_webhook(Webhook) { co_return webhook_reading; }
+Awaitable<Balance> ScriptedProvider::balance() {
+  co_return Balance{Amount::from_units(0), "XOF"};
+}
+Awaitable<void> ScriptedProvider::probe() {
+  co_return;
+}
+Awaitable<WebhookReading> ScriptedProvider::read_webhook(Webhook) {
+  co_return webhook_reading;
+}
 
 }  // namespace payoutd::test

@@ -8,8 +8,8 @@
 
 namespace payoutd::test {
 
-/// A provider that says what the test tells it to, at the moment that the test chooses: for standings that no real
-/// provider can be brought to on demand (late answers, contradictions, a scope that changes).
+/// A provider that says what the test tells it to, at the moment that the test chooses: for standings that no
+/// real provider can be brought to on demand (late answers, contradictions, a scope that changes).
 class ScriptedProvider final : public providers::ProviderHandle {
  public:
   explicit ScriptedProvider(std::string name);
@@ -29,7 +29,7 @@ class ScriptedProvider final : public providers::ProviderHandle {
   std::vector<std::string> submitted;  ///< references, in order
   std::vector<std::string> queried;
   std::vector<providers::BootTime> deadlines;
-  std::set<std::string> announced;     ///< attempts that are announced and not retired
+  std::set<std::string> announced;  ///< attempts that are announced and not retired
 
   static Status found(Status::Kind kind, const Order& order);
   static providers::SubmitReply reply(Submission submission, bool bytes_left = true, bool sign = false);
@@ -50,7 +50,9 @@ class ScriptedProvider final : public providers::ProviderHandle {
   Awaitable<Balance> balance() override;
   Awaitable<void> probe() override;
   Awaitable<WebhookReading> read_webhook(Webhook webhook) override;
-  const std::optional<std::vector<providers::SendLogEntry>>& inherited_send_log() const override { return inherited; }
+  const std::optional<std::vector<providers::SendLogEntry>>& inherited_send_log() const override {
+    return inherited;
+  }
 
  private:
   std::string name_;

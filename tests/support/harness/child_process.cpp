@@ -53,7 +53,9 @@ void ChildProcess::signal(int number) const {
   if (!status_) ::kill(pid_, number);
 }
 
-bool ChildProcess::running() { return !wait(std::chrono::milliseconds{0}); }
+bool ChildProcess::running() {
+  return !wait(std::chrono::milliseconds{0});
+}
 
 std::optional<int> ChildProcess::wait(std::chrono::milliseconds limit) {
   const auto until = std::chrono::steady_clock::now() + limit;

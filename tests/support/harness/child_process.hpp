@@ -48,7 +48,8 @@ bool eventually_call(std::chrono::milliseconds limit, bool (*done)(void*), void*
 
 template <class Done>
 bool eventually(std::chrono::milliseconds limit, Done done) {
-  return eventually_call(limit, [](void* context) -> bool { return (*static_cast<Done*>(context))(); }, &done);
+  return eventually_call(
+      limit, [](void* context) -> bool { return (*static_cast<Done*>(context))(); }, &done);
 }
 
 }  // namespace payoutd::test

@@ -12,8 +12,12 @@ namespace payoutd::test {
 
 using std::chrono::seconds;
 
-std::filesystem::path build_bin() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
-std::filesystem::path build_plugins() { return build_bin().parent_path() / "plugins"; }
+std::filesystem::path build_bin() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+std::filesystem::path build_plugins() {
+  return build_bin().parent_path() / "plugins";
+}
 
 std::uint16_t free_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -35,7 +39,9 @@ HostProcess::HostProcess(HostSettings settings) : settings_(std::move(settings))
 
 HostProcess::~HostProcess() = default;
 
-std::filesystem::path HostProcess::control_socket() const { return settings_.directory / "control.sock"; }
+std::filesystem::path HostProcess::control_socket() const {
+  return settings_.directory / "control.sock";
+}
 
 void HostProcess::write_configuration() const {
   std::map<std::string, std::string> momo{{"base_url", settings_.momo_url},
@@ -51,7 +57,8 @@ void HostProcess::write_configuration() const {
   for (const auto& [name, value] : settings_.engine) engine[name] = value;
 
   std::ofstream out(settings_.directory / "payoutd.yaml", std::ios::trunc);
-  out << "environment: dev\nname: " << settings_.name << "\nstate_dir: " << (settings_.directory / "state").string()
+  out << "environment: dev\nname: " << settings_.name
+      << "\nstate_dir: " << (settings_.directory / "state").string()
       << "\ncontrol_socket: " << control_socket().string() << "\nplugins_dir: " << build_plugins().string()
       << "\ninstance_key: " << settings_.instance_key << "\npublic_url: http://127.0.0.1:" << port_
       << "\nhttp:\n  listen: 127.0.0.1:" << port_ << "\ndatabase: \"" << settings_.database
@@ -79,19 +86,23 @@ void HostProcess::start_without_waiting() {
 }
 
 bool HostProcess::wait_until_listening(std::chrono::milliseconds limit) {
-  return eventually(limit, [this] {
-    if (!running()) return true;
-    simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
-    return client.exchange("GET", "/livez", {}, "", seconds{2}).answered(200);
-  }) && running();
+  return eventually(limit,
+                    [this] {
+                      if (!running()) return true;
+                      simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
+                      return client.exchange("GET", "/livez", {}, "", seconds{2}).answered(200);
+                    }) &&
+         running();
 }
 
 bool HostProcess::wait_until_ready(std::chrono::milliseconds limit) {
-  return eventually(limit, [this] {
-    if (!running()) return true;
-    simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
-    return client.exchange("GET", "/readyz", {}, "", seconds{2}).answered(200);
-  }) && running();
+  return eventually(limit,
+                    [this] {
+                      if (!running()) return true;
+                      simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
+                      return client.exchange("GET", "/readyz", {}, "", seconds{2}).answered(200);
+                    }) &&
+         running();
 }
 
 void HostProcess::start() {
@@ -131,8 +142,8 @@ std::string HostProcess::log_end(std::size_t bytes) const {
   return all.substr(all.size() > bytes ? all.size() - bytes : 0);
 }
 
-simulator::Reply HostProcess::request(const std::string& method, const std::string& target, const std::string& body,
-                                      const simulator::Headers& headers) {
+simulator::Reply HostProcess::request(const std::string& method, const std::string& target,
+                                      const std::string& body, const simulator::Headers& headers) {
   simulator::WireClient client("http://127.0.0.1:" + std::to_string(port_));
   simulator::Headers all = headers;
   if (!body.empty()) all.emplace_back("Content-Type", "application/json");
@@ -143,6 +154,8 @@ simulator::Reply HostProcess::request(const std::string& method, const std::stri
   return reply;
 }
 
-boost::json::value HostProcess::get(const std::string& target) { return boost::json::parse(request("GET", target).body); }
+boost::json::value HostProcess::get(const std::string& target) {
+  return boost::json::parse(request("GET", target).body);
+}
 
 }  // namespace payoutd::test

@@ -10,7 +10,8 @@
 
 namespace payoutd::test {
 
-/// How a test's host is configured. Time limits are short, so that what takes minutes in production takes seconds.
+/// How a test's host is configured. Time limits are short, so that what takes minutes in production takes
+/// seconds.
 struct HostSettings {
   std::string name = "host-a";
   std::filesystem::path directory;  ///< of this host: configuration, state, log
@@ -21,7 +22,7 @@ struct HostSettings {
   std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
   std::map<std::string, std::string> secrets{{"api_key", "key-of-the-tests"},
                                              {"subscription_key", "subscription-of-the-tests"}};
-  std::string more_providers;  ///< YAML of further providers, indented by two
+  std::string more_providers;                        ///< YAML of further providers, indented by two
   std::map<std::string, std::string> environment{};  ///< variables of the process
   std::string instance_key = "instance key of the tests, 32+ chars";
 };
@@ -37,8 +38,8 @@ class HostProcess {
   void start_without_waiting();
   bool wait_until_listening(std::chrono::milliseconds limit = std::chrono::seconds{30});
   bool wait_until_ready(std::chrono::milliseconds limit = std::chrono::seconds{30});
-  void kill();  ///< SIGKILL, and waits for its end
-  int stop();   ///< SIGTERM; the exit status
+  void kill();    ///< SIGKILL, and waits for its end
+  int stop();     ///< SIGTERM; the exit status
   void disarm();  ///< no fault point does anything any more, in processes that run either
   bool running() { return process_ && process_->running(); }
   ChildProcess& process() { return *process_; }

@@ -26,8 +26,8 @@ std::map<std::string, Paid> by_payout(const boost::json::array& ledger) {
 std::string LedgerCheck::text() const {
   std::string out = std::to_string(payouts) + " payouts: " + std::to_string(confirmed) + " confirmed, " +
                     std::to_string(failed) + " failed, " + std::to_string(unfinished) + " unfinished, " +
-                    std::to_string(in_review) + " in review; paid twice " + std::to_string(paid_twice) + ", lost " +
-                    std::to_string(lost) + ", wrongly failed " + std::to_string(wrongly_failed);
+                    std::to_string(in_review) + " in review; paid twice " + std::to_string(paid_twice) +
+                    ", lost " + std::to_string(lost) + ", wrongly failed " + std::to_string(wrongly_failed);
   for (const std::string& sentence : wrong) out += "\n  " + sentence;
   return out;
 }

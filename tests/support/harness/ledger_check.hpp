@@ -17,11 +17,11 @@ struct LedgerCheck {
   int payouts = 0;
   int confirmed = 0;
   int failed = 0;
-  int unfinished = 0;      ///< neither final nor in REVIEW
+  int unfinished = 0;  ///< neither final nor in REVIEW
   int in_review = 0;
-  int paid_twice = 0;      ///< the simulator moved money more than once for one payout
-  int lost = 0;            ///< we say CONFIRMED, and no money moved
-  int wrongly_failed = 0;  ///< we say not paid, and money moved or still may
+  int paid_twice = 0;              ///< the simulator moved money more than once for one payout
+  int lost = 0;                    ///< we say CONFIRMED, and no money moved
+  int wrongly_failed = 0;          ///< we say not paid, and money moved or still may
   std::vector<std::string> wrong;  ///< sentences about each payout that is wrong
 
   bool all_right() const { return unfinished == 0 && in_review == 0 && wrong.empty(); }

@@ -10,7 +10,9 @@ namespace json = boost::json;
 
 json::value ask(simulator::WireClient& client, const std::string& target) {
   const simulator::Reply reply = client.exchange("GET", target, {}, "", std::chrono::seconds{30});
-  if (!reply.answered(200)) throw std::runtime_error("GET " + target + " answered " + std::to_string(reply.status) + ": " + reply.body);
+  if (!reply.answered(200))
+    throw std::runtime_error("GET " + target + " answered " + std::to_string(reply.status) + ": " +
+                             reply.body);
   return json::parse(reply.body);
 }
 
@@ -18,12 +20,14 @@ std::vector<payoutd::test::OurPayout> payouts_of(simulator::WireClient& host, co
   std::vector<payoutd::test::OurPayout> all;
   std::string cursor;
   do {
-    const json::value page = ask(host, "/v1/payouts?limit=200&batch=" + batch + (cursor.empty() ? "" : "&cursor=" + cursor));
+    const json::value page =
+        ask(host, "/v1/payouts?limit=200&batch=" + batch + (cursor.empty() ? "" : "&cursor=" + cursor));
     for (const json::value& value : page.at("payouts").as_array()) {
       const json::object& p = value.as_object();
       const json::value* reason = p.if_contains("reason");
-      all.push_back({std::string(p.at("id").as_string()), std::string(p.at("state").as_string()),
-                     reason != nullptr && reason->is_string() ? std::string(reason->as_string()) : std::string()});
+      all.push_back(
+          {std::string(p.at("id").as_string()), std::string(p.at("state").as_string()),
+           reason != nullptr && reason->is_string() ? std::string(reason->as_string()) : std::string()});
     }
     const json::value* next = page.as_object().if_contains("next");
     cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : std::string();
@@ -35,8 +39,9 @@ std::vector<payoutd::test::OurPayout> payouts_of(simulator::WireClient& host, co
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::cerr << "usage: payoutd-ledger-check HOST_URL SIMULATOR_CONTROL_URL BATCH\n"
-                 "Exits 0 if every payout of the batch ended as the simulator's ledger says it must, else 1.\n";
+    std::cerr
+        << "usage: payoutd-ledger-check HOST_URL SIMULATOR_CONTROL_URL BATCH\n"
+           "Exits 0 if every payout of the batch ended as the simulator's ledger says it must, else 1.\n";
     return 2;
   }
   try {

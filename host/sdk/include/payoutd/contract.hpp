@@ -2,11 +2,10 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <optional>
+#include <payoutd/result.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <payoutd/result.hpp>
 
 namespace payoutd {
 
@@ -17,7 +16,8 @@ enum class Repeat {
   unknown,               ///< nobody promises anything: never repeat after an unknown outcome
 };
 
-/// What an answer's code says about the money, for codes that the contract lists. Anything unlisted is unknown.
+/// What an answer's code says about the money, for codes that the contract lists. Anything unlisted is
+/// unknown.
 enum class CodeMeaning {
   refused,          ///< refused for good; this payout cannot be paid through this provider
   refused_for_now,  ///< refused, the reference is spent; may be tried later under a new reference
@@ -32,7 +32,8 @@ struct CodeRule {
   friend bool operator==(const CodeRule&, const CodeRule&) = default;
 };
 
-/// The format in which a provider wants our reference. The host derives the reference; a plugin never makes one.
+/// The format in which a provider wants our reference. The host derives the reference; a plugin never makes
+/// one.
 struct ReferenceFormat {
   bool uuid4 = true;    ///< a UUID of version 4, lower case with dashes
   std::string charset;  ///< otherwise: the characters allowed …
@@ -79,9 +80,9 @@ struct Contract {
 
   WebhookKind webhook = WebhookKind::none;
 
-  int concurrency = 1;          ///< submits in flight at once; also how many one crash can make unknown
-  bool serial = false;          ///< one live payment per source account (a lane)
-  int query_rate_per_s = 0;     ///< upper limit of queries a second; 0: no limit
+  int concurrency = 1;       ///< submits in flight at once; also how many one crash can make unknown
+  bool serial = false;       ///< one live payment per source account (a lane)
+  int query_rate_per_s = 0;  ///< upper limit of queries a second; 0: no limit
   std::vector<CurrencyRule> currencies;
 
   /// How long a confirmed payment can still come back; nullopt: it cannot.
@@ -95,7 +96,9 @@ struct Contract {
   int artefact_format = 1;               ///< the format that prepare writes
   std::vector<int> readable_formats{1};  ///< the formats that submit and query understand
 
-  bool can_look_up() const noexcept { return lookup_by_reference || lookup_by_provider_ref || lookup_by_artefact; }
+  bool can_look_up() const noexcept {
+    return lookup_by_reference || lookup_by_provider_ref || lookup_by_artefact;
+  }
   std::optional<CodeMeaning> meaning_of(std::string_view submit_code) const noexcept;
   std::optional<int> decimals_of(std::string_view currency) const noexcept;
 

@@ -1,17 +1,17 @@
 #pragma once
 #include <chrono>
 #include <optional>
+#include <payoutd/awaitable.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <payoutd/awaitable.hpp>
-
 namespace payoutd {
 
-/// One HTTP/1.1 request. Built fluently: `HttpRequest::post(url).header("X", "y").body(json, "application/json")`.
+/// One HTTP/1.1 request. Built fluently: `HttpRequest::post(url).header("X", "y").body(json,
+/// "application/json")`.
 class HttpRequest {
  public:
   static HttpRequest get(std::string url) { return HttpRequest("GET", std::move(url)); }
@@ -23,7 +23,9 @@ class HttpRequest {
     headers_.emplace_back(std::move(name), std::move(value));
     return *this;
   }
-  HttpRequest&& header(std::string name, std::string value) && { return std::move(header(std::move(name), std::move(value))); }
+  HttpRequest&& header(std::string name, std::string value) && {
+    return std::move(header(std::move(name), std::move(value)));
+  }
   HttpRequest& body(std::string content, std::string content_type) & {
     body_ = std::move(content);
     return header("Content-Type", std::move(content_type));
@@ -31,14 +33,15 @@ class HttpRequest {
   HttpRequest&& body(std::string content, std::string content_type) && {
     return std::move(body(std::move(content), std::move(content_type)));
   }
-  /// Whole time allowed for the answer once the request is written; the contract's response_timeout otherwise.
+  /// Whole time allowed for the answer once the request is written; the contract's response_timeout
+  /// otherwise.
   HttpRequest&& timeout(std::chrono::milliseconds value) && {
     timeout_ = value;
     return std::move(*this);
   }
-  /// Marks the one request of a submit that may move money: legal once per submit and nowhere else. It is never
-  /// retried, follows no redirect, starts only before the submit deadline, and the send log is marked before its
-  /// first byte leaves.
+  /// Marks the one request of a submit that may move money: legal once per submit and nowhere else. It is
+  /// never retried, follows no redirect, starts only before the submit deadline, and the send log is marked
+  /// before its first byte leaves.
   HttpRequest&& moves_money() && {
     moves_money_ = true;
     return std::move(*this);
@@ -87,7 +90,8 @@ class HttpFailure : public std::runtime_error {
 };
 
 /// The only way out of a provider process. One instance per provider; keep-alive connections, TLS with
-/// verification, time-outs, forward proxy and limits are its own. Not thread-safe: the process has one thread.
+/// verification, time-outs, forward proxy and limits are its own. Not thread-safe: the process has one
+/// thread.
 class HttpClient {
  public:
   virtual ~HttpClient() = default;

@@ -3,10 +3,9 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
+#include <payoutd/result.hpp>
 #include <string>
 #include <string_view>
-
-#include <payoutd/result.hpp>
 
 namespace payoutd {
 

@@ -5,9 +5,8 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
-#include <vector>
-
 #include <payoutd/provider.hpp>
+#include <vector>
 
 namespace payoutd {
 
@@ -27,12 +26,12 @@ inline constexpr std::uint32_t kSdkVersion = 1;
 #endif
 
 /// Everything that must agree between a plugin and the process that loads it, as `field=value` pairs.
-inline constexpr const char* kAbiTag = "sdk=1;libstdcxx_cxx11_abi=" PAYOUTD_STRINGIFY(
-    _GLIBCXX_USE_CXX11_ABI) ";libstdcxx=" PAYOUTD_STRINGIFY(_GLIBCXX_RELEASE) ";boost=" BOOST_LIB_VERSION
-    ";sanitizer=" PAYOUTD_SANITIZER_TAG;
+inline constexpr const char* kAbiTag =
+    "sdk=1;libstdcxx_cxx11_abi=" PAYOUTD_STRINGIFY(_GLIBCXX_USE_CXX11_ABI) ";libstdcxx=" PAYOUTD_STRINGIFY(
+        _GLIBCXX_RELEASE) ";boost=" BOOST_LIB_VERSION ";sanitizer=" PAYOUTD_SANITIZER_TAG;
 
-/// What a plugin exports under the name `payoutd_plugin_descriptor`. It is plain data up to `version`, so that it can
-/// be read and refused before any function of the plugin is called.
+/// What a plugin exports under the name `payoutd_plugin_descriptor`. It is plain data up to `version`, so
+/// that it can be read and refused before any function of the plugin is called.
 struct PluginDescriptor {
   std::uint32_t struct_size;
   std::uint32_t sdk_version;
@@ -67,17 +66,18 @@ std::vector<Problem> validate_settings(const Settings& settings, Environment env
 /// (Services, const Settings&) and, optionally, `static std::vector<Problem> validate(const Settings&,
 /// Environment)`) whose settings are described by `schema_function`. The name and version come from
 /// payoutd_add_plugin() in CMake.
-#define PAYOUTD_PLUGIN(Plugin, schema_function)                                                                    \
-  extern "C" BOOST_SYMBOL_EXPORT const ::payoutd::PluginDescriptor payoutd_plugin_descriptor;                     \
-  const ::payoutd::PluginDescriptor payoutd_plugin_descriptor = {                                                 \
-      sizeof(::payoutd::PluginDescriptor),                                                                        \
-      ::payoutd::kSdkVersion,                                                                                     \
-      ::payoutd::kAbiTag,                                                                                         \
-      PAYOUTD_PLUGIN_NAME,                                                                                        \
-      PAYOUTD_PLUGIN_VERSION,                                                                                     \
-      schema_function,                                                                                            \
-      &::payoutd::detail::validate_settings<Plugin>,                                                              \
-      [](const ::payoutd::Settings& settings) { return Plugin::contract(settings); },                             \
-      [](::payoutd::Services services, const ::payoutd::Settings& settings) -> std::unique_ptr<::payoutd::Provider> { \
-        return std::make_unique<Plugin>(std::move(services), settings);                                           \
+#define PAYOUTD_PLUGIN(Plugin, schema_function)                                               \
+  extern "C" BOOST_SYMBOL_EXPORT const ::payoutd::PluginDescriptor payoutd_plugin_descriptor; \
+  const ::payoutd::PluginDescriptor payoutd_plugin_descriptor = {                             \
+      sizeof(::payoutd::PluginDescriptor),                                                    \
+      ::payoutd::kSdkVersion,                                                                 \
+      ::payoutd::kAbiTag,                                                                     \
+      PAYOUTD_PLUGIN_NAME,                                                                    \
+      PAYOUTD_PLUGIN_VERSION,                                                                 \
+      schema_function,                                                                        \
+      &::payoutd::detail::validate_settings<Plugin>,                                          \
+      [](const ::payoutd::Settings& settings) { return Plugin::contract(settings); },         \
+      [](::payoutd::Services services,                                                        \
+         const ::payoutd::Settings& settings) -> std::unique_ptr<::payoutd::Provider> {       \
+        return std::make_unique<Plugin>(std::move(services), settings);                       \
       }};

@@ -2,37 +2,36 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <payoutd/awaitable.hpp>
 #include <payoutd/contract.hpp>
 #include <payoutd/money.hpp>
 #include <payoutd/services.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace payoutd {
 
 /// One payment to make. The same Order, reference included, comes again whenever the same payment is meant.
 struct Order {
-  std::string payout_id;    ///< UUID; goes into the provider's free reference field if it has one
-  std::string reference;    ///< our name for the payment, in the contract's format
-  Money money;              ///< in a currency of the contract, within its decimals
-  std::string destination;  ///< MSISDN digits or an address, checked by `check_destination`
-  std::string note;         ///< text for the payee; may be empty
-  std::string lane;         ///< source account, if the contract is serial
+  std::string payout_id;           ///< UUID; goes into the provider's free reference field if it has one
+  std::string reference;           ///< our name for the payment, in the contract's format
+  Money money;                     ///< in a currency of the contract, within its decimals
+  std::string destination;         ///< MSISDN digits or an address, checked by `check_destination`
+  std::string note;                ///< text for the payee; may be empty
+  std::string lane;                ///< source account, if the contract is serial
   boost::json::object lane_state;  ///< what maintain and prepare stored for the lane
   std::string callback_url;        ///< signed URL of this payment's webhook; empty: none
 };
 
 /// What prepare made: enough to submit exactly this payment, again and again, and to find it.
 struct Prepared {
-  std::string artefact;         ///< opaque bytes, at most 64 KiB, journaled before submit
-  int format = 1;               ///< the contract's artefact_format
-  boost::json::object lookup;   ///< keys under which query can find it, besides the reference
+  std::string artefact;        ///< opaque bytes, at most 64 KiB, journaled before submit
+  int format = 1;              ///< the contract's artefact_format
+  boost::json::object lookup;  ///< keys under which query can find it, besides the reference
   std::optional<std::chrono::system_clock::time_point> valid_until;
-  std::optional<Money> cost;    ///< what leaves our account, if it differs from the amount
-  bool reference_spent = false; ///< the reference is used up: no attempt is made, the next one is derived
+  std::optional<Money> cost;     ///< what leaves our account, if it differs from the amount
+  bool reference_spent = false;  ///< the reference is used up: no attempt is made, the next one is derived
   /// This payment can never be made through this provider (an inactive payee): FAILED with this reason, as
   /// nothing was sent. `field` is the provider's code. Trouble that may pass is an exception instead.
   std::optional<Problem> impossible;
@@ -45,7 +44,8 @@ struct Submission {
     accepted,         ///< taken, not final
     refused,          ///< refused for good
     refused_for_now,  ///< refused; the reference is spent
-    not_accepted,     ///< the provider says that it did not take it, or nothing was sent; the reference is unspent
+    not_accepted,     ///< the provider says that it did not take it, or nothing was sent; the reference is
+                      ///< unspent
     duplicate,        ///< an earlier request under this reference arrived
     unknown,          ///< may or may not have happened
   };
@@ -54,8 +54,12 @@ struct Submission {
   std::string message;       ///< for people; no secrets, no full account numbers
   std::string provider_ref;  ///< the provider's name for the payment, if it gave one
 
-  static Submission confirmed(std::string provider_ref) { return {Kind::confirmed, {}, {}, std::move(provider_ref)}; }
-  static Submission accepted(std::string provider_ref) { return {Kind::accepted, {}, {}, std::move(provider_ref)}; }
+  static Submission confirmed(std::string provider_ref) {
+    return {Kind::confirmed, {}, {}, std::move(provider_ref)};
+  }
+  static Submission accepted(std::string provider_ref) {
+    return {Kind::accepted, {}, {}, std::move(provider_ref)};
+  }
   static Submission refused(std::string code, std::string message) {
     return {Kind::refused, std::move(code), std::move(message), {}};
   }
@@ -73,8 +77,8 @@ struct Submission {
   }
 };
 
-/// What the provider says was paid; matched against the payout by the host, field by field. Leave out only what
-/// the provider's answer does not carry.
+/// What the provider says was paid; matched against the payout by the host, field by field. Leave out only
+/// what the provider's answer does not carry.
 struct Found {
   std::optional<Amount> amount;
   std::optional<std::string> currency;
@@ -134,9 +138,9 @@ struct WebhookReading {
   std::string reason;        ///< why it was rejected
 };
 
-/// What an integrator implements: one PSP's protocol. An instance lives in a process of its own, on one thread,
-/// and may have many calls in flight at once up to the contract's concurrency. Cancellation of a call after
-/// bytes left is not failure: leave it to the exception, which the runtime turns into unknown.
+/// What an integrator implements: one PSP's protocol. An instance lives in a process of its own, on one
+/// thread, and may have many calls in flight at once up to the contract's concurrency. Cancellation of a call
+/// after bytes left is not failure: leave it to the exception, which the runtime turns into unknown.
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -151,7 +155,8 @@ class Provider {
     return std::nullopt;
   }
 
-  /// Makes the artefact. Moves no money; called again with the same reference it makes or finds the same thing.
+  /// Makes the artefact. Moves no money; called again with the same reference it makes or finds the same
+  /// thing.
   virtual Awaitable<Prepared> prepare(Order order);
 
   /// May move money, through at most one request marked `moves_money()`.

@@ -4,12 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <string>
-#include <string_view>
-
 #include <payoutd/awaitable.hpp>
 #include <payoutd/http.hpp>
 #include <payoutd/settings.hpp>
+#include <string>
+#include <string_view>
 
 namespace payoutd {
 
@@ -19,7 +18,8 @@ class Logger {
  public:
   enum class Level { debug, info, warning, error };
   virtual ~Logger() = default;
-  virtual void log(Level level, std::string_view event, std::string_view message, boost::json::object fields) = 0;
+  virtual void log(Level level, std::string_view event, std::string_view message,
+                   boost::json::object fields) = 0;
 
   void info(std::string_view event, std::string_view message, boost::json::object fields = {}) {
     log(Level::info, event, message, std::move(fields));
@@ -33,7 +33,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual std::chrono::steady_clock::time_point now() const = 0;
-  virtual std::chrono::system_clock::time_point wall() const = 0;  ///< for signatures and dates, never for order
+  virtual std::chrono::system_clock::time_point wall()
+      const = 0;  ///< for signatures and dates, never for order
 };
 
 /// What the host lends to a plugin. Everything is used from the process's one thread and lives as long as the
@@ -51,8 +52,9 @@ struct Token {
   std::chrono::seconds lifetime{0};
 };
 
-/// Keeps an access token: refreshed early (at 80 % of its life), by one caller at a time while the others wait,
-/// and again after `forget()` (the provider answered 401). A failed refresh is thrown to everybody who waits.
+/// Keeps an access token: refreshed early (at 80 % of its life), by one caller at a time while the others
+/// wait, and again after `forget()` (the provider answered 401). A failed refresh is thrown to everybody who
+/// waits.
 class TokenCache {
  public:
   using Refresh = std::function<Awaitable<Token>()>;

@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <payoutd/result.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <payoutd/result.hpp>
 
 namespace payoutd {
 
@@ -31,9 +30,9 @@ enum class SettingType {
 struct Setting {
   std::string name{};
   SettingType type = SettingType::string;
-  std::string description{};                 ///< one sentence for the operator
+  std::string description{};                   ///< one sentence for the operator
   std::optional<std::string> default_value{};  ///< as written in YAML; nullopt: the setting is required
-  std::optional<std::int64_t> min{};         ///< integers and durations (ms)
+  std::optional<std::int64_t> min{};           ///< integers and durations (ms)
   std::optional<std::int64_t> max{};
   std::vector<std::string> choices{};
   bool optional = false;  ///< may be left out though it has no default
@@ -59,13 +58,14 @@ class Secret {
   std::string value_;
 };
 
-/// The values of one provider, checked against its schema. Immutable; copies are cheap enough to pass by value.
-/// A getter for a name that the schema does not have, or of another type, throws std::logic_error.
+/// The values of one provider, checked against its schema. Immutable; copies are cheap enough to pass by
+/// value. A getter for a name that the schema does not have, or of another type, throws std::logic_error.
 class Settings {
  public:
-  /// Checks `values` (strings, numbers, booleans, arrays of strings) and `secrets` against the schema and fills
-  /// in defaults. All problems are reported at once, each with the setting's name as its field; an unknown name
-  /// is answered with the nearest one that exists. A secret is an array of one or two strings: current, previous.
+  /// Checks `values` (strings, numbers, booleans, arrays of strings) and `secrets` against the schema and
+  /// fills in defaults. All problems are reported at once, each with the setting's name as its field; an
+  /// unknown name is answered with the nearest one that exists. A secret is an array of one or two strings:
+  /// current, previous.
   static Settings check(const SettingsSchema& schema, const boost::json::object& values,
                         const boost::json::object& secrets, std::vector<Problem>& problems);
 
