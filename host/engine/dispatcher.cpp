@@ -60,17 +60,12 @@ Awaitable<void> Dispatcher::start(std::vector<std::string> predecessors) {
   spawn(recovery_loop(), "recovery");
 }
 
-bool Dispatcher::may_pay(const providers::ProviderHandle& handle) const {
-  return !stopping_ && handle.ready() && parts_.heart.fresh() && parts_.heart.history_trusted() &&
-         !parts_.heart.submissions_stopped() && !parts_.heart.paused(handle.name());
-}
-
 Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* desk) {
   while (!stopping_) {
     std::size_t claimed = 0;
     std::string failure;
     try {
-      if (may_pay(*handle)) claimed = co_await claim_payments(handle, desk);
+      if (parts_.life.may_submit(*handle)) claimed = co_await claim_payments(handle, desk);
     } catch (const std::exception& error) {
       failure = error.what();
     }

@@ -64,7 +64,6 @@ class Dispatcher {
   Awaitable<void> find_forgotten();
   Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening);
   void begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening = {});
-  bool may_pay(const providers::ProviderHandle& handle) const;
   void spawn(Awaitable<void> task, std::string name);
   void trouble(const std::string& name, const std::string& what);
 

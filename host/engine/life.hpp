@@ -45,6 +45,10 @@ class Life {
   /// What a verified webhook, or an operator's look, says about an attempt.
   Awaitable<Recorded> take_status(store::Claimed current, store::Attempt attempt, Status status, News base);
 
+  /// No switch, no pause, no silence of the heart and no doubt about the database's history forbids a submit
+  /// now.
+  bool may_submit(const providers::ProviderHandle& handle) const;
+
   /// After this no new payment is begun: payouts on their way to the journal are given back.
   void stop_submitting() { stopping_ = true; }
 
@@ -59,7 +63,6 @@ class Life {
                                      providers::ProviderHandle* handle,
                                      std::optional<store::AttemptUpdate> superseded);
   Awaitable<void> look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle);
-  bool may_submit(const providers::ProviderHandle& handle) const;
 
   Parts parts_;
   LifeOptions options_;
