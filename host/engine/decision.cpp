@@ -191,6 +191,11 @@ Decision under_way(const Standing& s, Saw saw) {
             "refused_after_acceptance",
             "The submit was refused although the provider had shown that it accepted it; it is being asked.");
       }
+      // What is refused or not sent is the repeat only; the submit before it may still have arrived.
+      if (s.repeats) {
+        return ask(State::unknown, Purpose::resend, "repeat_not_taken",
+                   "The repeat was not taken, but the submit before it may have arrived; it is being asked.");
+      }
       if (saw == Saw::submit_refused) return finish(State::failed, "refused");
       if (saw == Saw::submit_refused_for_now) {
         return try_again(ReferenceUse::renew, Purpose::retry, "refused_for_now",

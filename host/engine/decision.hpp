@@ -46,6 +46,7 @@ struct Standing {
   bool dated = false;            ///< the query started after submit deadline + response time-out + T
   bool same_scope = true;        ///< current credentials see what the attempt submitted
   bool repeat_window_open = true;
+  bool repeats = false;               ///< the live attempt repeats one that may have arrived
   bool review_open_question = false;  ///< REVIEW only because nothing could tell: proof may settle it
   int absent_count = 0;               ///< absences that counted so far
   Contract contract;                  ///< the stricter of stored and current

@@ -1,7 +1,5 @@
 #include "engine/dispatcher.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "core/fault.hpp"
 
 namespace payoutd::engine {
@@ -25,23 +23,6 @@ int question_limit(const Contract& contract, int max_in_hand) {
 
 Dispatcher::Dispatcher(Parts parts, DispatcherOptions options)
     : parts_(std::move(parts)), options_(options), idle_(parts_.executor) {}
-
-void Dispatcher::trouble(const std::string& name, const std::string& what) {
-  parts_.observer.log(LogLevel::error, "engine.task_failed", "A task of the engine ended with an error.",
-                      {{"task", name}, {"error", what}});
-}
-
-void Dispatcher::spawn(Awaitable<void> task, std::string name) {
-  boost::asio::co_spawn(parts_.executor, std::move(task),
-                        [this, name = std::move(name)](std::exception_ptr error) {
-                          if (!error) return;
-                          try {
-                            std::rethrow_exception(error);
-                          } catch (const std::exception& failure) {
-                            trouble(name, failure.what());
-                          }
-                        });
-}
 
 Awaitable<void> Dispatcher::start(std::vector<std::string> predecessors) {
   predecessors_.insert(predecessors.begin(), predecessors.end());
@@ -74,22 +55,32 @@ Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* de
   }
 }
 
+Awaitable<std::vector<store::Claimed>> Dispatcher::claim(providers::ProviderHandle* handle,
+                                                         std::vector<State> states, int room, int* busy) {
+  const bool takes_lanes = handle->contract().serial && states.front() == State::pending;
+  if (takes_lanes && !parts_.lanes.known(*handle)) co_return std::vector<store::Claimed>{};
+  const store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), std::move(states), room};
+  const std::vector<std::string> lanes = takes_lanes ? handle->lanes() : std::vector<std::string>{};
+  *busy += room;
+  std::vector<store::Claimed> claimed;
+  try {
+    claimed = co_await parts_.pool.transact([request, lanes](pqxx::transaction_base& work) {
+      return lanes.empty() ? store::claim(work, request) : store::claim_with_lanes(work, request, lanes);
+    });
+  } catch (...) {
+    *busy -= room;
+    throw;
+  }
+  *busy -= room - static_cast<int>(claimed.size());
+  co_return claimed;
+}
+
 Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* handle, Desk* desk) {
   const int limit = std::min(handle->contract().concurrency, options_.max_in_hand);
   const int room = limit - desk->paying;
   // A quarter of the room at least, so that claims stay batches under load.
   if (room < 1 || (desk->paying > 0 && room < limit / 4)) co_return 0;
-  store::ClaimRequest request{parts_.heart.host().incarnation, handle->name(), {State::pending}, room};
-  desk->paying += room;  // reserved, so that nobody claims it twice while the statement runs
-  std::vector<store::Claimed> claimed;
-  try {
-    claimed = co_await parts_.pool.transact(
-        [request](pqxx::transaction_base& work) { return store::claim(work, request); });
-  } catch (...) {
-    desk->paying -= room;
-    throw;
-  }
-  desk->paying -= room - static_cast<int>(claimed.size());
+  std::vector<store::Claimed> claimed = co_await claim(handle, {State::pending}, room, &desk->paying);
   fault::point("engine.after_claim");
   std::vector<store::Payout> payouts;
   payouts.reserve(claimed.size());
@@ -127,18 +118,8 @@ Awaitable<std::size_t> Dispatcher::claim_questions(providers::ProviderHandle* ha
   const int room = limit - desk->asking;
   if (room < 1 || (desk->asking > 0 && room < limit / 4)) co_return 0;
   // What is unknown comes before what is merely under way, and that before what is only watched.
-  store::ClaimRequest request{
-      parts_.heart.host().incarnation, handle->name(), {State::unknown, State::sent, State::confirmed}, room};
-  desk->asking += room;
-  std::vector<store::Claimed> claimed;
-  try {
-    claimed = co_await parts_.pool.transact(
-        [request](pqxx::transaction_base& work) { return store::claim(work, request); });
-  } catch (...) {
-    desk->asking -= room;
-    throw;
-  }
-  desk->asking -= room - static_cast<int>(claimed.size());
+  std::vector<store::Claimed> claimed =
+      co_await claim(handle, {State::unknown, State::sent, State::confirmed}, room, &desk->asking);
   for (auto& one : claimed) begin(Task::resolve, std::move(one), desk);
   co_return claimed.size();
 }
@@ -185,6 +166,7 @@ Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, 
   } else if (desk != nullptr && task == Task::resolve) {
     --desk->asking;
     desk->questions.notify();
+    desk->payments.notify();  // a lane may be free again
   }
   if (in_hand_.empty()) idle_.notify();
 }

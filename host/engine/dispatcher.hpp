@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "core/signal.hpp"
+#include "engine/lane_keeper.hpp"
 #include "engine/life.hpp"
+#include "engine/task.hpp"
 
 namespace payoutd::engine {
 
@@ -26,6 +28,7 @@ class Dispatcher {
     store::Pool& pool;
     Life& life;
     Heart& heart;
+    LaneKeeper& lanes;
     policy::Policy& policy;
     Observer& observer;
     std::function<std::vector<providers::ProviderHandle*>()> providers;
@@ -60,12 +63,20 @@ class Dispatcher {
   Awaitable<void> recovery_loop();
   Awaitable<std::size_t> claim_payments(providers::ProviderHandle* handle, Desk* desk);
   Awaitable<std::size_t> claim_questions(providers::ProviderHandle* handle, Desk* desk);
+  /// Leases up to `room` payouts, which count in `*busy` from before the statement runs, so that nobody
+  /// claims the same room twice.
+  Awaitable<std::vector<store::Claimed>> claim(providers::ProviderHandle* handle,
+                                               std::vector<core::State> states, int room, int* busy);
   Awaitable<void> take_over(store::TakeOverRequest request);
   Awaitable<void> find_forgotten();
   Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening);
   void begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening = {});
-  void spawn(Awaitable<void> task, std::string name);
-  void trouble(const std::string& name, const std::string& what);
+  void spawn(Awaitable<void> task, std::string name) {
+    engine::spawn(parts_.executor, std::move(task), parts_.observer, std::move(name));
+  }
+  void trouble(const std::string& name, const std::string& what) {
+    report_failed_task(parts_.observer, name, what);
+  }
 
   Parts parts_;
   DispatcherOptions options_;

@@ -1,9 +1,9 @@
 #include "engine/engine.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/json.hpp>
 
 #include "core/ids.hpp"
+#include "engine/task.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLastWrites{5'000};
+constexpr milliseconds kLastUpkeep{1'000};
 
 std::function<providers::ProviderHandle*(const std::string&)> finder(
     std::function<std::vector<providers::ProviderHandle*>()> all) {
@@ -44,9 +45,11 @@ Engine::Engine(Parts parts, EngineOptions options)
                 options_.group_commit_window),
       life_({parts_.pool, contracts_, recorder_, heart_, parts_.observer, finder(parts_.providers)},
             options_.life),
-      dispatcher_(
-          {parts_.executor, parts_.pool, life_, heart_, parts_.policy, parts_.observer, parts_.providers},
-          options_.dispatcher),
+      lanes_({parts_.executor, parts_.pool, life_, heart_, parts_.observer, parts_.providers,
+              [this] { dispatcher_.wake_payments(); }}),
+      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, parts_.policy, parts_.observer,
+                   parts_.providers},
+                  options_.dispatcher),
       admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
                  options_.group_commit_window),
@@ -71,17 +74,7 @@ providers::ProviderHandle* Engine::provider(const std::string& name) const {
 }
 
 void Engine::spawn(Awaitable<void> task, std::string name) {
-  boost::asio::co_spawn(parts_.executor, std::move(task),
-                        [this, name = std::move(name)](std::exception_ptr error) {
-                          if (!error) return;
-                          try {
-                            std::rethrow_exception(error);
-                          } catch (const std::exception& failure) {
-                            parts_.observer.log(LogLevel::error, "engine.task_failed",
-                                                "A task of the engine ended with an error.",
-                                                {{"task", name}, {"error", failure.what()}});
-                          }
-                        });
+  engine::spawn(parts_.executor, std::move(task), parts_.observer, std::move(name));
 }
 
 Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
@@ -93,11 +86,13 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
 }
 
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
+  spawn(lanes_.run(predecessors), "lanes");
   co_await dispatcher_.start(std::move(predecessors));
 }
 
 Awaitable<bool> Engine::drain(milliseconds limit) {
   bool clean = co_await dispatcher_.drain(limit);
+  clean = co_await lanes_.drain(kLastUpkeep) && clean;
   // A database that is away must not keep the host here for ever. What it did not take is not lost: the next
   // host finds the journal, and asks the provider what became of it.
   if (!co_await recorder_.drain(kLastWrites)) {

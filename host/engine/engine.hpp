@@ -89,6 +89,7 @@ class Engine {
   Heart heart_;
   Recorder recorder_;
   Life life_;
+  LaneKeeper lanes_;
   Dispatcher dispatcher_;
   Admission admission_;
   store::GroupCommit<store::Hint, bool> hints_;

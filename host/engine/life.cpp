@@ -27,6 +27,24 @@ std::string without_accounts(std::string_view text) {
   return ops::redactor().redact(text);
 }
 
+boost::json::object journaled_facts(const Order& order, const Prepared& prepared,
+                                    const providers::ProviderHandle& handle) {
+  boost::json::object facts{{"reference", order.reference},
+                            {"plugin_version", handle.plugin_version()},
+                            {"submit_window_ms", handle.contract().submit_window.count()}};
+  if (!order.lane.empty()) facts["lane"] = order.lane;
+  if (prepared.cost) facts["cost"] = prepared.cost->amount.to_string() + " " + prepared.cost->currency;
+  return facts;
+}
+
+// Whether a payout that this database may have forgotten to have submitted can be submitted under its
+// reference without asking first. Where the artefact is the payment's identity, a new artefact is a new
+// payment.
+bool second_submit_is_safe(const Contract& contract) {
+  const bool known_by_artefact = contract.lookup_by_artefact && !contract.lookup_by_reference;
+  return contract.repeat != Repeat::unknown && !known_by_artefact;
+}
+
 // Why what was found is not what is owed; empty if it matches.
 std::string mismatch(const store::Payout& payout, const std::string& reference, const Found& found) {
   if (found.amount && *found.amount != payout.money.amount) {
@@ -47,6 +65,7 @@ News news_of_status(const store::Payout& payout, const std::string& reference, c
   base.code = status.code;
   base.message = without_accounts(status.message);
   base.provider_ref = status.provider_ref;
+  if (status.lane_state) base.lane_state = boost::json::serialize(*status.lane_state);
   const bool found = status.kind != Status::Kind::absent && status.kind != Status::Kind::cannot_tell;
   if (!found) return base;
   base.acceptance_sign = true;
@@ -72,7 +91,8 @@ std::string Life::callback_url(const std::string& provider, const std::string& r
          core::sign_callback(options_.instance_key, provider, reference);
 }
 
-Order Life::order_of(const store::Payout& payout, std::string reference) const {
+Order Life::order_of(const store::Claimed& claimed, std::string reference) const {
+  const store::Payout& payout = claimed.payout;
   Order order;
   order.payout_id = payout.id;
   order.callback_url = callback_url(payout.provider, reference);
@@ -81,6 +101,7 @@ Order Life::order_of(const store::Payout& payout, std::string reference) const {
   order.destination = payout.destination;
   order.note = payout.note;
   order.lane = payout.lane;
+  if (!claimed.lane_state.empty()) order.lane_state = boost::json::parse(claimed.lane_state).as_object();
   return order;
 }
 
@@ -102,8 +123,8 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     co_await release(claimed.payout.id);
     co_return;
   }
-  Order order = order_of(claimed.payout, reference_of(claimed.payout, handle->contract()));
-  if (claimed.payout.verify_first && handle->contract().repeat == Repeat::unknown) {
+  Order order = order_of(claimed, reference_of(claimed.payout, handle->contract()));
+  if (claimed.payout.verify_first && !second_submit_is_safe(handle->contract())) {
     co_await look_up_first(std::move(claimed), std::move(order), handle);
     co_return;
   }
@@ -118,6 +139,11 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
   fault::point("engine.after_prepare");
   if (prepared && prepared->reference_spent) {
     news.saw = Saw::reference_spent;
+    prepared.reset();
+  } else if (prepared && prepared->valid_until &&
+             *prepared->valid_until <= std::chrono::system_clock::now()) {
+    news.saw = Saw::prepare_failed;
+    news.message = "What was prepared is no longer valid at the provider.";
     prepared.reset();
   } else if (prepared && prepared->impossible) {
     news.saw = Saw::prepare_impossible;
@@ -154,7 +180,7 @@ Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, provide
   std::optional<Prepared> prepared;
   try {
     prepared = co_await handle->prepare(order, options_.prepare_timeout);
-    if (contract.can_look_up()) status = co_await handle->query(order, *prepared, {});
+    if (contract.lookup_by_reference) status = co_await handle->query(order, *prepared, {});
   } catch (const std::exception& failure) {
     status.message = failure.what();
   }
@@ -169,6 +195,7 @@ Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, provide
     adopted.artefact = prepared->artefact;
     adopted.artefact_format = prepared->format;
     adopted.lookup = boost::json::serialize(prepared->lookup);
+    adopted.lane = order.lane;
     adopted.outcome = "adopted";
     news.adopt = std::move(adopted);
   }
@@ -181,6 +208,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   const std::string contract_id =
       co_await parts_.contracts.keep(handle->name(), handle->account_scope(), handle->contract());
   const std::string attempt_id = core::random_uuid();
+  const bool repeats = superseded.has_value();
   if (!may_submit(*handle) || !handle->announce(attempt_id)) {
     co_await release(claimed.payout.id);
     co_return;
@@ -191,7 +219,6 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   t.submits = true;
   t.keep_lease = true;
   t.attempts_added = 1;
-  t.attempt = std::move(superseded);
   t.new_attempt = store::NewAttempt{attempt_id,
                                     contract_id,
                                     handle->plugin_version(),
@@ -203,12 +230,13 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
                                     boost::json::serialize(prepared.lookup),
                                     contract.submit_window,
                                     contract.response_timeout,
+                                    repeats,
+                                    prepared.valid_until,
                                     {}};
-  t.event = {
-      "journaled", "engine", attempt_id,
-      boost::json::serialize(boost::json::object{{"reference", order.reference},
-                                                 {"plugin_version", handle->plugin_version()},
-                                                 {"submit_window_ms", contract.submit_window.count()}})};
+  if (prepared.lane_state) t.lane_state = boost::json::serialize(*prepared.lane_state);
+  t.attempt = std::move(superseded);
+  t.event = {"journaled", "engine", attempt_id,
+             boost::json::serialize(journaled_facts(order, prepared, *handle))};
   fault::point("engine.before_journal");
   // From before BEGIN: the database's own deadline, counted from its clock, can only be later.
   const BootTime deadline = BootTime::now() + contract.submit_window;
@@ -242,6 +270,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   attempt.contract_id = contract_id;
   attempt.reference = order.reference;
   attempt.reference_n = claimed.payout.reference_n;
+  attempt.repeats = repeats;
   claimed.attempt = std::move(attempt);
   if (claimed.payout.attempt_count > 1) {
     parts_.observer.retried(handle->name(), milliseconds{claimed.payout.age_ms});
@@ -292,7 +321,7 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
   if (handle->contract().can_look_up()) {
     try {
       status = co_await handle->query(
-          order_of(claimed.payout, attempt.reference), prepared_of(attempt),
+          order_of(claimed, attempt.reference), prepared_of(attempt),
           attempt.provider_ref.empty() ? claimed.payout.provider_ref : attempt.provider_ref);
     } catch (const std::exception& failure) {
       status = Status{};
@@ -307,8 +336,8 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
     superseded.live = false;
     superseded.outcome = "superseded";
     superseded.acceptance_sign = false;
-    co_await journal_and_submit(recorded.now, order_of(recorded.now.payout, attempt.reference),
-                                prepared_of(attempt), handle, std::move(superseded));
+    co_await journal_and_submit(recorded.now, order_of(recorded.now, attempt.reference), prepared_of(attempt),
+                                handle, std::move(superseded));
   } else if (recorded.now.payout.lease == parts_.heart.host().incarnation) {
     co_await release(recorded.now.payout.id);
   }

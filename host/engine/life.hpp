@@ -58,7 +58,7 @@ class Life {
   std::string reference_of(const store::Payout& payout, const Contract& contract) const;
 
  private:
-  Order order_of(const store::Payout& payout, std::string reference) const;
+  Order order_of(const store::Claimed& claimed, std::string reference) const;
   Awaitable<void> journal_and_submit(store::Claimed claimed, Order order, Prepared prepared,
                                      providers::ProviderHandle* handle,
                                      std::optional<store::AttemptUpdate> superseded);

@@ -141,6 +141,8 @@ Awaitable<Standing> Recorder::standing(store::Claimed current, News news) {
   if (s.contract.repeat_window) {
     s.repeat_window_open = milliseconds{attempt.since_first_submit_ms} < *s.contract.repeat_window;
   }
+  if (attempt.expired) s.repeat_window_open = false;
+  s.repeats = attempt.repeats;
   if (s.contract.absence_is_proof_after) {
     s.dated = milliseconds{news.since_answer_deadline_ms} >= *s.contract.absence_is_proof_after;
   }
@@ -188,7 +190,8 @@ void Recorder::schedule(const store::Claimed& current, const News& news, const S
     t.next_action_in = std::max(wait, kShortestPause);
     return;
   }
-  const bool nothing_paid = d.purpose == Purpose::retry || d.purpose == Purpose::resend;
+  const bool nothing_paid =
+      d.to == State::pending && (d.purpose == Purpose::retry || d.purpose == Purpose::resend);
   if (std::holds_alternative<policy::GiveUp>(answer) && nothing_paid) {
     d.to = State::failed;
     d.reason = "gave_up";
@@ -211,7 +214,8 @@ store::Transition Recorder::transition(const store::Claimed& current, const News
   t.provider_ref = news.provider_ref;
   if (d.changes) {
     if (d.reference == ReferenceUse::renew) ++t.reference_n;
-    if (d.to == State::sent || d.to == State::unknown) t.defer_count = 0;
+    if ((d.to == State::sent || d.to == State::unknown) && d.purpose != Purpose::resend) t.defer_count = 0;
+    t.lane_state = news.lane_state;
     schedule(current, news, standing, d, t);
     if (is_query(news.saw) && !current.attempt) {
       t.query_count = d.absent_count;

@@ -32,6 +32,7 @@ struct News {
   std::string actor = "engine";
   std::string kind;  ///< of the event; empty: the saw's name
   boost::json::object evidence;
+  std::string lane_state;  ///< JSON text, the lane's new state; empty: as it was
   /// The attempt to write if the provider turns out to know a payment that this database forgot.
   std::optional<store::NewAttempt> adopt;
 };

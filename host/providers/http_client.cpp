@@ -266,6 +266,8 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     const bool may_retry = permit == nullptr && request.method() == "GET";
     Milliseconds response_timeout = request.response_timeout().value_or(options_.response_timeout);
     if (permit != nullptr) response_timeout = std::min(response_timeout, permit->response_timeout);
+    if (options_.response_limit.count() > 0)
+      response_timeout = std::min(response_timeout, options_.response_limit);
 
     bool fresh = permit != nullptr && permit->fresh_connection;
     for (;;) {

@@ -23,7 +23,10 @@ struct HttpOptions {
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds write_timeout{10'000};
   std::chrono::milliseconds response_timeout{30'000};  ///< set from the contract
-  std::chrono::milliseconds idle_timeout{30'000};      ///< a kept connection is not used again after this
+  /// No answer is awaited longer, whatever the contract and a request allow; 0: no limit. For tests of
+  /// plugins.
+  std::chrono::milliseconds response_limit{0};
+  std::chrono::milliseconds idle_timeout{30'000};  ///< a kept connection is not used again after this
   std::chrono::milliseconds dns_cache_time{10'000};
   int max_connections = 256;  ///< to one origin; further requests wait for at most connect_timeout
   std::size_t max_body_bytes = 1u << 20;

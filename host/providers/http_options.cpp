@@ -77,6 +77,7 @@ HttpOptions HttpOptions::parse(const json::object& values, std::vector<Problem>&
   section.duration("connect_timeout", options.connect_timeout);
   section.duration("handshake_timeout", options.handshake_timeout);
   section.duration("write_timeout", options.write_timeout);
+  section.duration("response_limit", options.response_limit);
   section.duration("idle_timeout", options.idle_timeout);
   section.duration("dns_cache_time", options.dns_cache_time);
   section.count("max_connections", options.max_connections, 1, 10'000);

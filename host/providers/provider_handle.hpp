@@ -45,6 +45,7 @@ struct SubmitReply {
   Submission
       submission;  ///< already downgraded to unknown where the contract or the evidence does not carry it
   Evidence evidence;
+  std::optional<Submission> claim{};  ///< what the plugin said, where the runtime did not believe it
 };
 
 enum class ProviderState { starting, ready, restarting, draining, quarantined, stopped };
@@ -64,9 +65,10 @@ class ProviderHandle {
   virtual const std::string& name() const = 0;
   virtual ProviderState state() const = 0;
   bool ready() const { return state() == ProviderState::ready; }
-  /// These three are valid once the process was ready for the first time.
+  /// These are valid once the process was ready for the first time.
   virtual const Contract& contract() const = 0;
   virtual const std::string& account_scope() const = 0;
+  virtual const std::vector<std::string>& lanes() const = 0;  ///< empty unless the contract is serial
   virtual const std::string& plugin_version() const = 0;
   virtual const std::string& plugin_name() const = 0;
 

@@ -114,6 +114,7 @@ struct Instance {
   Contract contract;
   std::unique_ptr<Provider> provider;
   std::string account_scope;
+  std::vector<std::string> lanes;
 };
 
 /// What a settings check, a validation or a factory found wrong.
@@ -270,10 +271,26 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
     if (!instance->provider) throw ConfigurationRefused("the plugin's factory made nothing");
     instance->account_scope =
         plugin_step("account_scope", [&] { return instance->provider->account_scope(); });
+    instance->lanes = plugin_step("lanes", [&] { return instance->provider->lanes(); });
+    refuse_problems("the plugin's lanes", lane_problems(instance->contract, instance->lanes));
     instance_ = std::move(instance);
     return {{"contract", to_json(instance_->contract)},
             {"account_scope", instance_->account_scope},
+            {"lanes", json::array(instance_->lanes.begin(), instance_->lanes.end())},
             {"settings", instance_->settings.redacted()}};
+  }
+
+  static std::vector<Problem> lane_problems(const Contract& contract, std::vector<std::string> lanes) {
+    std::vector<Problem> problems;
+    const auto refuse = [&](std::string reason) { problems.push_back({"lanes", std::move(reason)}); };
+    if (contract.serial == lanes.empty()) refuse("go with a serial contract, and only with one");
+    if (lanes.size() > 256) refuse("are more than 256");
+    std::ranges::sort(lanes);
+    if (std::ranges::adjacent_find(lanes) != lanes.end()) refuse("name one account twice");
+    for (const std::string& lane : lanes) {
+      if (lane.empty() || lane.size() > 128) refuse("have a name that is empty or longer than 128 bytes");
+    }
+    return problems;
   }
 
   static void refuse_problems(const char* what, const std::vector<Problem>& problems) {

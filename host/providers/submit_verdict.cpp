@@ -72,6 +72,7 @@ Verdict judge_claim(const Contract& contract, const CallContext& call, bool may_
   if (claim.provider_ref.size() > kMaxProviderRefBytes) claim.provider_ref.clear();
   clean(claim);
   if (!verdict.downgraded.empty()) {
+    verdict.reply.claim = claim;
     claim.message = wire::clean_text(verdict.downgraded + (claim.message.empty() ? "" : ": " + claim.message),
                                      kMaxMessageBytes);
     const bool nothing_happened =

@@ -290,6 +290,7 @@ Awaitable<void> SupervisedProvider::configure(Self self, ProviderConfig config, 
   if (!contract)
     throw ProviderRefused("its contract is not one: " + std::string(BadInput(contract.error()).what()));
   self->account_scope_ = wire::text_field(answer.get_object(), "account_scope");
+  self->lanes_ = wire::texts_field(answer.get_object(), "lanes");
   self->contract_ = *std::move(contract);
   self->config_ = std::move(config);
 }
@@ -646,7 +647,7 @@ Awaitable<SubmitReply> SupervisedProvider::submit(Self self, Order order, Prepar
 
 /// A token bucket with a small burst: each query takes the next free moment and waits for it.
 Awaitable<void> SupervisedProvider::take_query_token(Self self) {
-  if (self->contract_.query_rate_per_s <= 0) co_return;
+  if (self->contract_.query_rate_per_s <= 0 || !self->options_->limit_query_rate) co_return;
   const auto now = Clock::now();
   const auto interval = std::chrono::nanoseconds(1'000'000'000) / self->contract_.query_rate_per_s;
   const auto mine = std::max(self->next_query_, now - kQueryBurst);

@@ -27,6 +27,7 @@ class SupervisedProvider final : public ProviderHandle,
   ProviderState state() const override { return state_; }
   const Contract& contract() const override { return contract_; }
   const std::string& account_scope() const override { return account_scope_; }
+  const std::vector<std::string>& lanes() const override { return lanes_; }
   const std::string& plugin_version() const override { return plugin_version_; }
   const std::string& plugin_name() const override { return plugin_name_; }
 
@@ -84,6 +85,7 @@ class SupervisedProvider final : public ProviderHandle,
   ProviderState state_ = ProviderState::starting;
   Contract contract_;
   std::string account_scope_;
+  std::vector<std::string> lanes_;
   std::string plugin_name_;
   std::string plugin_version_;
 

@@ -61,6 +61,7 @@ struct SupervisorOptions {
   std::chrono::milliseconds longest_restart_delay{30'000};
   int crashes_until_quarantine = 5;
   std::chrono::milliseconds crash_window{120'000};
+  bool limit_query_rate = true;  ///< false only where no provider is asked: the conformance kit's own server
 
   QuarantineStore* quarantine = nullptr;  ///< must outlive the supervisor; nullptr: kept in memory only
   std::function<void(const ProviderLog&)> on_log;

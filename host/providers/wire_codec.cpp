@@ -60,6 +60,10 @@ class Fields {
     return value.get_object();
   }
 
+  std::optional<json::object> optional_object(std::string_view name) {
+    return object_->contains(name) ? std::optional(object(name)) : std::nullopt;
+  }
+
   std::string bytes(std::string_view name) {
     auto decoded = from_base64(text(name));
     if (!decoded) wrong(name, "base64");
@@ -221,6 +225,8 @@ json::object encode(const Prepared& prepared) {
             .count();
   }
   if (prepared.cost) out["cost"] = encode_money(*prepared.cost);
+  if (prepared.impossible) out["impossible"] = encode(*prepared.impossible);
+  if (prepared.lane_state) out["lane_state"] = *prepared.lane_state;
   return out;
 }
 
@@ -241,6 +247,8 @@ Prepared decode_prepared(const json::value& value) {
     prepared.valid_until = TimePoint(std::chrono::microseconds(*us));
   }
   if (const json::value* cost = fields.find("cost")) prepared.cost = decode_money(*cost);
+  if (const json::value* problem = fields.find("impossible")) prepared.impossible = decode_problem(*problem);
+  prepared.lane_state = fields.optional_object("lane_state");
   fields.done();
   return prepared;
 }
@@ -280,22 +288,27 @@ Evidence decode_evidence(const json::value& value) {
 }
 
 json::object encode(const SubmitReply& reply) {
-  return {{"submission", encode(reply.submission)}, {"evidence", encode(reply.evidence)}};
+  json::object out{{"submission", encode(reply.submission)}, {"evidence", encode(reply.evidence)}};
+  if (reply.claim) out["claim"] = encode(*reply.claim);
+  return out;
 }
 
 SubmitReply decode_submit_reply(const json::value& value) {
   Fields fields(value, "submit reply");
   SubmitReply reply{decode_submission(fields.at("submission")), decode_evidence(fields.at("evidence"))};
+  if (const json::value* claim = fields.find("claim")) reply.claim = decode_submission(*claim);
   fields.done();
   return reply;
 }
 
 json::object encode(const Status& status) {
-  return {{"kind", to_string(status.kind)},
-          {"code", status.code},
-          {"message", status.message},
-          {"provider_ref", status.provider_ref},
-          {"found", encode_found(status.found)}};
+  json::object out{{"kind", to_string(status.kind)},
+                   {"code", status.code},
+                   {"message", status.message},
+                   {"provider_ref", status.provider_ref},
+                   {"found", encode_found(status.found)}};
+  if (status.lane_state) out["lane_state"] = *status.lane_state;
+  return out;
 }
 
 Status decode_status(const json::value& value) {
@@ -308,6 +321,7 @@ Status decode_status(const json::value& value) {
   status.message = fields.text("message");
   status.provider_ref = fields.text("provider_ref");
   status.found = decode_found(fields.at("found"));
+  status.lane_state = fields.optional_object("lane_state");
   fields.done();
   return status;
 }
@@ -519,6 +533,17 @@ std::int64_t integer_field(const json::object& object, std::string_view name) {
   const json::value& value = field(object, name);
   if (!value.is_int64()) throw WireError("the field " + quoted(name) + " is not an integer");
   return value.get_int64();
+}
+
+std::vector<std::string> texts_field(const json::object& object, std::string_view name) {
+  const json::value& value = field(object, name);
+  if (!value.is_array()) throw WireError("the field " + quoted(name) + " is not a list");
+  std::vector<std::string> texts;
+  for (const json::value& item : value.get_array()) {
+    if (!item.is_string()) throw WireError("the field " + quoted(name) + " is not a list of strings");
+    texts.emplace_back(item.get_string());
+  }
+  return texts;
 }
 
 const json::object& object_field(const json::object& object, std::string_view name) {

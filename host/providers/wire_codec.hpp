@@ -61,6 +61,7 @@ void make_sendable(boost::json::object& object);
 const boost::json::value& field(const boost::json::object& object, std::string_view name);
 std::string text_field(const boost::json::object& object, std::string_view name);
 std::int64_t integer_field(const boost::json::object& object, std::string_view name);
+std::vector<std::string> texts_field(const boost::json::object& object, std::string_view name);
 const boost::json::object& object_field(const boost::json::object& object, std::string_view name);
 
 }  // namespace payoutd::providers::wire

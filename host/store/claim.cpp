@@ -6,9 +6,12 @@
 namespace payoutd::store {
 namespace {
 
-// The claimed rows with their live attempts; `claimed` is a CTE that returns app.payouts rows.
+// The claimed rows with their live attempts and the states of their lanes; `claimed` is a CTE that returns
+// app.payouts rows.
 std::string with_attempts() {
-  return " select " + payout_columns("c") + ", " + attempt_columns("a") +
+  return " select " + payout_columns("c", Times::left_out) + ", " + attempt_columns("a", Times::left_out) +
+         ", case when c.lane is not null then"
+         "  (select n.state from app.lanes n where n.provider = c.provider and n.name = c.lane) end"
          " from claimed c left join app.attempts a on a.payout_id = c.id and a.live";
 }
 
@@ -20,6 +23,7 @@ std::vector<Claimed> read_claimed(const pqxx::result& rows) {
     Claimed one;
     one.payout = read_payout(row, column);
     one.attempt = read_attempt(row, column);
+    one.lane_state = text_of(row, column);
     claimed.push_back(std::move(one));
   }
   return claimed;
@@ -50,6 +54,33 @@ std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& req
   return read_claimed(work.exec_params(sql, request.provider, states.take(), request.limit, request.host));
 }
 
+std::vector<Claimed> claim_with_lanes(pqxx::transaction_base& work, const ClaimRequest& request,
+                                      const std::vector<std::string>& lanes) {
+  // As many of the due payouts as there are free lanes, each with one; the lane that rested longest goes
+  // first.
+  static const std::string sql =
+      "with free as materialized (select name, row_number() over (order by used_at nulls first, name) as n "
+      "from"
+      "  (select name, used_at from app.lanes where provider = $1 and name = any($4::text[]) and payout_id "
+      "is null"
+      "   and lease is null order by used_at nulls first, name limit $2 for update skip locked) f),"
+      " due as materialized (select id, row_number() over (order by next_action_at) as n from"
+      "  (select id, next_action_at from app.payouts where provider = $1 and state = 'PENDING' and lease is "
+      "null"
+      "   and next_action_at <= now() order by next_action_at limit (select count(*) from free)"
+      "   for update skip locked) d),"
+      " pairs as materialized (select due.id, free.name from due join free using (n)),"
+      " taken as (update app.lanes l set payout_id = pairs.id, used_at = now() from pairs"
+      "  where l.provider = $1 and l.name = pairs.name),"
+      " claimed as (update app.payouts p set lease = $3::uuid, leased_at = now(), lane = pairs.name from "
+      "pairs"
+      "  where p.id = pairs.id returning p.*)" +
+      with_attempts();
+  Column names;
+  for (const std::string& lane : lanes) names.add(lane);
+  return read_claimed(work.exec_params(sql, request.provider, request.limit, request.host, names.take()));
+}
+
 std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverRequest& request) {
   // A host is dead when it said so, when its row is gone, when its successor on the same state directory says
   // so, or when its heart has been silent for 5 s while ours was not (the caller sets `reap` only then).
@@ -78,11 +109,14 @@ std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string&
 void release(pqxx::transaction_base& work, const std::string& host,
              const std::vector<std::string>& payout_ids, int pause_ms) {
   // A submit in flight cannot be released: what became of it must be recorded.
+  // What is still PENDING was claimed to be paid, and its lane is free again.
   work.exec_params(
-      "update app.payouts set lease = null, leased_at = null,"
-      " next_action_at = greatest(next_action_at, now() + $3 * interval '1 millisecond') where lease = "
-      "$1::uuid and state <> 'SUBMITTING'"
-      " and id = any($2::uuid[])",
+      "with released as (update app.payouts set lease = null, leased_at = null,"
+      " lane = case when state <> 'PENDING' then lane end,"
+      " next_action_at = greatest(next_action_at, now() + $3 * interval '1 millisecond')"
+      " where lease = $1::uuid and state <> 'SUBMITTING' and id = any($2::uuid[]) returning id, state)"
+      " update app.lanes n set payout_id = null from released r where n.payout_id = r.id and r.state = "
+      "'PENDING'",
       host, uuid_array(payout_ids), pause_ms);
 }
 

@@ -19,6 +19,11 @@ struct ClaimRequest {
 /// Other hosts' claims are skipped, not waited for.
 std::vector<Claimed> claim(pqxx::transaction_base& work, const ClaimRequest& request);
 
+/// As `claim`, for PENDING payouts of a serial provider: no more than there are free lanes among `lanes`, and
+/// each payout gets one of them.
+std::vector<Claimed> claim_with_lanes(pqxx::transaction_base& work, const ClaimRequest& request,
+                                      const std::vector<std::string>& lanes);
+
 struct TakeOverRequest {
   std::string host;                       ///< this host's incarnation
   std::vector<std::string> predecessors;  ///< incarnations known to be dead (same state directory)
@@ -34,7 +39,8 @@ std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverReque
 /// statement whose answer was lost.
 std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string& host, int older_than_ms);
 
-/// Gives leases back without any change of state; the payouts are due again after `pause_ms` at the earliest.
+/// Gives leases back without any change of state, and the lanes of payouts that are PENDING; the payouts are
+/// due again after `pause_ms` at the earliest.
 void release(pqxx::transaction_base& work, const std::string& host,
              const std::vector<std::string>& payout_ids, int pause_ms = 500);
 

@@ -9,39 +9,45 @@ std::string millis_since(const std::string& expression) {
   return "(extract(epoch from clock_timestamp() - " + expression + ") * 1000)::bigint";
 }
 
+std::string shown(const std::string& expression, Times times) {
+  return times == Times::printed ? utc(expression) : "null";
+}
+
 }  // namespace
 
 std::string utc(const std::string& expression) {
   return "to_char(" + expression + " at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
 }
 
-std::string payout_columns(const std::string& alias) {
+std::string payout_columns(const std::string& alias, Times times) {
   const std::string p = alias + ".";
   return p + "id, " + p + "client_id, " + p + "idempotency_key, " + p + "provider, " + p + "state, " + p +
          "reason, " + p + "reason_text, " + p + "version, " + p + "amount, " + p + "currency, " + p +
          "destination, " + p + "user_ref, " + p + "region, " + p + "note, " + p + "metadata, " + p +
          "batch, " + p + "flow_id, " + p + "attempt_count, " + p + "reference_n, " + p + "query_count, " + p +
          "refusal_count, " + p + "defer_count, " + p + "verify_first, " + p + "lane, " + p +
-         "provider_ref, " + utc(p + "next_action_at") + ", " + p + "lease, " + utc(p + "created_at") + ", " +
-         utc(p + "updated_at") + ", " + utc(p + "finished_at") + ", " + millis_since(p + "created_at") +
-         ", " + millis_since(p + "updated_at");
+         "provider_ref, " + shown(p + "next_action_at", times) + ", " + p + "lease, " +
+         shown(p + "created_at", times) + ", " + shown(p + "updated_at", times) + ", " +
+         shown(p + "finished_at", times) + ", " + millis_since(p + "created_at") + ", " +
+         millis_since(p + "updated_at");
 }
 
-std::string attempt_columns(const std::string& alias) {
+std::string attempt_columns(const std::string& alias, Times times) {
   const std::string a = alias + ".";
   return a + "id, " + a + "payout_id, " + a + "n, " + a + "provider, " + a + "contract_id, " + a +
          "plugin_version, " + a + "reference, " + a + "reference_n, " + a + "lane, " + a + "artefact, " + a +
          "artefact_format, " + a + "lookup, " + a + "host, " + a + "live, " + a + "outcome, " + a + "code, " +
-         a + "message, " + a + "provider_ref, " + a + "acceptance_sign, " + a + "absent_count, " +
-         utc(a + "journaled_at") + ", " + utc(a + "submit_deadline") + ", " + utc(a + "answer_deadline") +
-         ", " + utc(a + "closed_at") + ", " + millis_since(a + "answer_deadline") + ", " +
-         millis_since(a + "reference_first_at");
+         a + "message, " + a + "provider_ref, " + a + "acceptance_sign, " + a + "absent_count, " + a +
+         "repeats, coalesce(" + a + "valid_until <= now(), false), " + shown(a + "valid_until", times) +
+         ", " + shown(a + "journaled_at", times) + ", " + shown(a + "submit_deadline", times) + ", " +
+         shown(a + "answer_deadline", times) + ", " + shown(a + "closed_at", times) + ", " +
+         millis_since(a + "answer_deadline") + ", " + millis_since(a + "reference_first_at");
 }
 
 std::string attempt_row() {
   return "id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane, artefact,"
          " artefact_format, lookup, host, live, outcome, code, message, provider_ref, acceptance_sign, "
-         "absent_count,"
+         "absent_count, repeats, valid_until,"
          " journaled_at, reference_first_at, submit_deadline, answer_deadline, closed_at";
 }
 
@@ -102,7 +108,7 @@ Payout read_payout(const pqxx::row& row, int& first) {
 }
 
 std::optional<Attempt> read_attempt(const pqxx::row& row, int& first) {
-  constexpr int kColumns = 26;
+  constexpr int kColumns = 29;
   int c = first;
   first += kColumns;
   if (row[static_cast<pqxx::row::size_type>(c)].is_null()) return std::nullopt;
@@ -127,6 +133,9 @@ std::optional<Attempt> read_attempt(const pqxx::row& row, int& first) {
   a.provider_ref = text_of(row, c++);
   a.acceptance_sign = text_of(row, c++) == "t";
   a.absent_count = std::stoi(text_of(row, c++));
+  a.repeats = text_of(row, c++) == "t";
+  a.expired = text_of(row, c++) == "t";
+  a.valid_until = text_of(row, c++);
   a.journaled_at = text_of(row, c++);
   a.submit_deadline = text_of(row, c++);
   a.answer_deadline = text_of(row, c++);

@@ -6,9 +6,12 @@
 
 namespace payoutd::store {
 
+/// Printing a time costs the server more than the rest of a row: who does not show them leaves them empty.
+enum class Times { printed, left_out };
+
 /// The select lists that the readers below expect; `alias` is the table's.
-std::string payout_columns(const std::string& alias);
-std::string attempt_columns(const std::string& alias);
+std::string payout_columns(const std::string& alias, Times times = Times::printed);
+std::string attempt_columns(const std::string& alias, Times times = Times::printed);
 
 /// All columns of app.attempts by name, for moving rows between it and its history, which has one more.
 std::string attempt_row();

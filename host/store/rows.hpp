@@ -35,7 +35,7 @@ struct Payout {
   int refusal_count = 0;
   int defer_count = 0;
   bool verify_first = false;
-  std::string lane;
+  std::string lane;  ///< held by its payment now
   std::string provider_ref;
   std::string next_action_at;
   std::string lease;
@@ -69,6 +69,9 @@ struct Attempt {
   std::string provider_ref;
   bool acceptance_sign = false;
   int absent_count = 0;
+  bool repeats = false;  ///< an earlier submit of the same artefact may have arrived
+  bool expired = false;  ///< the provider takes the artefact no longer, by the database's clock
+  std::string valid_until;
   std::string journaled_at;
   std::string submit_deadline;
   std::string answer_deadline;
@@ -94,6 +97,7 @@ struct Event {
 struct Claimed {
   Payout payout;
   std::optional<Attempt> attempt;
+  std::string lane_state;  ///< JSON text; empty: the payout holds no lane
 };
 
 }  // namespace payoutd::store

@@ -8,10 +8,10 @@ namespace payoutd::store {
 namespace {
 
 // Locks the payouts in id order, says for each why it may not change, and changes the others: the payout, its
-// live attempt, the new attempt, and the event. In a replay, what the first run changed is told from what it
-// refused by the version, the state and the attempt that it would have left behind. The new attempts wait for
-// the old ones to be closed (the count over `closed`), because the index of live attempts is checked row by
-// row.
+// live attempt, the new attempt, the lane that it holds, and the event. In a replay, what the first run
+// changed is told from what it refused by the version, the state and the attempt that it would have left
+// behind. The new attempts wait for the old ones to be closed (the count over `closed`), because the index of
+// live attempts is checked row by row.
 constexpr const char* kApply = R"sql(
 with input as (
   select * from unnest(
@@ -20,26 +20,29 @@ with input as (
     $15::boolean[], $16::text[],
     $17::uuid[], $18::boolean[], $19::text[], $20::text[], $21::text[], $22::text[], $23::boolean[], $24::integer[],
     $25::uuid[], $26::text[], $27::text[], $28::text[], $29::integer[], $30::text[], $31::bytea[], $32::integer[],
-    $33::jsonb[], $34::bigint[], $35::bigint[], $36::text[],
-    $37::text[], $38::text[], $39::uuid[], $40::jsonb[], $41::boolean[]) with ordinality as i(
+    $33::jsonb[], $34::bigint[], $35::bigint[], $36::text[], $37::boolean[], $38::bigint[],
+    $39::text[], $40::text[], $41::uuid[], $42::jsonb[], $43::boolean[], $44::jsonb[]) with ordinality as i(
     payout_id, expected_version, needs_lease, submits, to_state, reason, reason_text,
     next_in_ms, keep_lease, attempts_added, reference_n, query_count, refusal_count, defer_count,
     verify_first, provider_ref,
     attempt_id, attempt_live, outcome, code, message, attempt_provider_ref, acceptance_sign, absent_count,
     new_attempt_id, contract_id, plugin_version, reference, new_reference_n, lane, artefact, artefact_format,
-    lookup, submit_window_ms, response_timeout_ms, new_outcome,
-    event_kind, actor, event_attempt_id, event_data, keep_schedule, ord)
+    lookup, submit_window_ms, response_timeout_ms, new_outcome, repeats, valid_until_ms,
+    event_kind, actor, event_attempt_id, event_data, keep_schedule, lane_state, ord)
 ), locked as (
-  select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count
+  select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count, p.lane
   from app.payouts p where p.id in (select payout_id from input) order by p.id for update
 ), ok as (
-  select i.*, l.state as from_state, l.provider, l.attempt_count,
-    case when $43::boolean and l.version = i.expected_version + 1 and l.state = i.to_state
+  select i.*, l.state as from_state, l.provider, l.attempt_count, l.lane as held_lane,
+    i.to_state in ('SUBMITTING', 'SENT', 'UNKNOWN') or (i.to_state = 'REVIEW' and l.state <> 'PENDING') as keeps_lane,
+    case when $46::boolean and l.version = i.expected_version + 1 and l.state = i.to_state
               and (i.new_attempt_id is null or exists (select 1 from app.attempts a where a.id = i.new_attempt_id))
            then 'done'
          when l.id is null then 'gone'
          when l.version <> i.expected_version then 'version'
-         when i.needs_lease and l.lease is distinct from $42::uuid then 'lease'
+         when i.needs_lease and l.lease is distinct from $45::uuid then 'lease'
+         when i.lane is not null and not exists (
+           select 1 from app.lanes n where n.provider = l.provider and n.name = i.lane and n.payout_id = l.id) then 'lane'
          when i.submits and (
            exists (select 1 from app.switches s where s.name in ('stop_submissions', 'stop_writes', 'dry_run') and s.enabled)
            or exists (select 1 from app.providers r where r.name = l.provider and (r.paused or r.dry_run)))
@@ -64,6 +67,7 @@ with input as (
     refusal_count = ok.refusal_count,
     defer_count = ok.defer_count,
     verify_first = ok.verify_first,
+    lane = case when ok.keeps_lane then p.lane end,
     provider_ref = coalesce(ok.provider_ref, p.provider_ref),
     updated_at = case when p.state = ok.to_state then p.updated_at else now() end,
     finished_at = case when ok.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED')
@@ -84,25 +88,34 @@ with input as (
   returning a.id
 ), journaled as (
   insert into app.attempts (id, payout_id, n, provider, contract_id, plugin_version, reference, reference_n, lane,
-    artefact, artefact_format, lookup, host, submit_deadline, answer_deadline, outcome, reference_first_at)
+    artefact, artefact_format, lookup, host, submit_deadline, answer_deadline, outcome, repeats, valid_until,
+    reference_first_at)
   select new_attempt_id, payout_id, attempt_count + 1, provider, contract_id, plugin_version, reference,
-    new_reference_n, lane, artefact, artefact_format, lookup, $42::uuid,
+    new_reference_n, lane, artefact, artefact_format, lookup, $45::uuid,
     now() + submit_window_ms * interval '1 millisecond',
     now() + (submit_window_ms + response_timeout_ms) * interval '1 millisecond', new_outcome,
+    coalesce(repeats, false), to_timestamp(valid_until_ms / 1000.0),
     case when attempt_count = 0 then now() else coalesce((
       select min(e.journaled_at) from app.attempts e
       where e.payout_id = ok.payout_id and e.reference = ok.reference), now()) end
   from ok where refusal is null and new_attempt_id is not null and (select count(*) from closed) >= 0
+), lanes as (
+  update app.lanes n set
+    state = coalesce(ok.lane_state, n.state),
+    payout_id = case when ok.keeps_lane then n.payout_id end,
+    due_at = case when ok.keeps_lane then n.due_at else now() end
+  from ok where ok.refusal is null and ok.held_lane is not null and n.provider = ok.provider
+    and n.name = ok.held_lane and n.payout_id = ok.payout_id
 ), logged as (
   insert into app.events (payout_id, kind, from_state, to_state, actor, host, attempt_id, data)
-  select payout_id, event_kind, from_state, to_state, actor, $42::uuid, event_attempt_id, event_data
+  select payout_id, event_kind, from_state, to_state, actor, $45::uuid, event_attempt_id, event_data
   from ok where refusal is null and event_kind is not null order by ord
 )
 select ok.refusal, coalesce(updated.version, ok.expected_version + 1), substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
 from ok left join updated on updated.id = ok.payout_id order by ok.ord
 )sql";
 
-constexpr int kColumns = 41;
+constexpr int kColumns = 44;
 
 struct Columns {
   std::array<Column, kColumns> column;
@@ -152,8 +165,12 @@ void add_attempt(Columns& c, const std::optional<AttemptUpdate>& a) {
   c.add(a->absent_count);
 }
 
+std::int64_t milliseconds_since_epoch(std::chrono::system_clock::time_point at) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+}
+
 void add_new_attempt(Columns& c, const std::optional<NewAttempt>& a) {
-  if (!a) return c.skip(12);
+  if (!a) return c.skip(14);
   c.add(a->id);
   c.add(a->contract_id);
   c.add(a->plugin_version);
@@ -166,6 +183,9 @@ void add_new_attempt(Columns& c, const std::optional<NewAttempt>& a) {
   c.add(static_cast<std::int64_t>(a->submit_window.count()));
   c.add(static_cast<std::int64_t>(a->response_timeout.count()));
   c.add_or_null(a->outcome);
+  c.add(a->repeats);
+  c.add(a->valid_until ? std::optional<std::int64_t>(milliseconds_since_epoch(*a->valid_until))
+                       : std::nullopt);
 }
 
 Applied::Refusal parse_refusal(const std::string& text) {
@@ -173,6 +193,7 @@ Applied::Refusal parse_refusal(const std::string& text) {
   if (text == "gone") return Applied::Refusal::gone;
   if (text == "version") return Applied::Refusal::version;
   if (text == "lease") return Applied::Refusal::lease;
+  if (text == "lane") return Applied::Refusal::lane;
   return Applied::Refusal::switched_off;
 }
 
@@ -188,6 +209,8 @@ std::string_view to_string(Applied::Refusal refusal) noexcept {
       return "version";
     case Applied::Refusal::lease:
       return "lease";
+    case Applied::Refusal::lane:
+      return "lane";
     case Applied::Refusal::switched_off:
       return "switched_off";
   }
@@ -206,6 +229,7 @@ std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transit
     c.add_or_null(t.event.attempt_id);
     c.add(t.event.data);
     c.add(t.keep_schedule);
+    c.add_or_null(t.lane_state);
     c.end_row();
   }
   std::vector<std::string> arguments;

@@ -23,6 +23,8 @@ struct NewAttempt {
   std::string lookup = "{}";  ///< JSON text
   std::chrono::milliseconds submit_window{0};
   std::chrono::milliseconds response_timeout{0};
+  bool repeats = false;  ///< an earlier submit of the same artefact may have arrived
+  std::optional<std::chrono::system_clock::time_point> valid_until;
   /// Set when the attempt is only adopted (found at the provider before this host ever submitted it).
   std::string outcome;
 };
@@ -69,23 +71,24 @@ struct Transition {
 
   std::optional<AttemptUpdate> attempt;
   std::optional<NewAttempt> new_attempt;
+  std::string lane_state;  ///< JSON text, for the lane that the payout holds; empty: keep
   NewEvent event;
 };
 
 struct Applied {
-  enum class Refusal { none, gone, version, lease, switched_off };
+  enum class Refusal { none, gone, version, lease, lane, switched_off };
   Refusal refusal = Refusal::none;
   std::int64_t version = 0;  ///< after the change
   std::string timeline;      ///< of the database, as the statement saw it
   bool applied() const noexcept { return refusal == Refusal::none; }
 };
 
-/// Changes the states of many payouts in one statement, each with its attempt and its event; results in
-/// order. The only writer of app.payouts.state after admission. `host` is this host's incarnation. A payout
-/// stands at most once in a batch. Rows are locked in id order, so that two batches never wait for each other
-/// in a circle.
-/// `replay`: exactly this batch has committed before and its answer was lost; what it changed counts as
-/// applied.
+/// Changes the states of many payouts in one statement, each with its attempt, its lane and its event;
+/// results in order. A payout gives its lane back when its payment is final, or when it is certain that
+/// nothing was sent. The only writer of app.payouts.state after admission. `host` is this host's incarnation.
+/// A payout stands at most once in a batch. Rows are locked in id order, so that two batches never wait for
+/// each other in a circle. `replay`: exactly this batch has committed before and its answer was lost; what it
+/// changed counts as applied.
 std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transition> batch,
                            const std::string& host, bool replay = false);
 

@@ -50,12 +50,18 @@ TEST_CASE("orders and prepared payments are exact", "[wire]") {
       std::chrono::system_clock::time_point(std::chrono::microseconds(1'700'000'000'123'456));
   prepared.cost = Money{Amount::from_units(5), "EUR"};
   prepared.reference_spent = true;
+  prepared.impossible = Problem{"momo.account_holder_inactive", "the payee has no active account"};
+  prepared.lane_state = json::object{{"frontier", "AB"}};
   const Prepared prepared_back = wire::decode_prepared(sent(wire::encode(prepared)));
   CHECK(prepared_back.artefact == prepared.artefact);
   CHECK(prepared_back.valid_until == prepared.valid_until);
   CHECK(prepared_back.cost == prepared.cost);
   CHECK(prepared_back.reference_spent);
   CHECK(prepared_back.format == 3);
+  REQUIRE(prepared_back.impossible);
+  CHECK(prepared_back.impossible->field == "momo.account_holder_inactive");
+  CHECK(prepared_back.impossible->reason == "the payee has no active account");
+  CHECK(prepared_back.lane_state == prepared.lane_state);
   CHECK_FALSE(wire::decode_prepared(sent(wire::encode(Prepared{}))).valid_until);
 }
 

@@ -59,6 +59,10 @@ Awaitable<Status> ScriptedProvider::query(Order order, Prepared, std::string) {
 Awaitable<Balance> ScriptedProvider::balance() {
   co_return Balance{Amount::from_units(0), "XOF"};
 }
+Awaitable<Lane> ScriptedProvider::maintain(Lane lane) {
+  if (on_maintain) co_return co_await on_maintain(std::move(lane));
+  co_return lane;
+}
 Awaitable<void> ScriptedProvider::probe() {
   co_return;
 }

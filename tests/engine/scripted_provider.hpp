@@ -19,10 +19,12 @@ class ScriptedProvider final : public providers::ProviderHandle {
   Submit on_submit;  ///< default: accepted
   Query on_query;    ///< default: confirmed, matching
   std::function<Prepared(const Order&)> on_prepare;
+  std::function<Awaitable<Lane>(Lane)> on_maintain;
   WebhookReading webhook_reading{WebhookReading::Kind::hint, {}, {}, {}, {}, {}};
 
   Contract the_contract;
   std::string scope = "scope-1";
+  std::vector<std::string> lane_names;  ///< of a serial contract
   providers::ProviderState the_state = providers::ProviderState::ready;
   std::optional<std::vector<providers::SendLogEntry>> inherited;
 
@@ -38,6 +40,7 @@ class ScriptedProvider final : public providers::ProviderHandle {
   providers::ProviderState state() const override { return the_state; }
   const Contract& contract() const override { return the_contract; }
   const std::string& account_scope() const override { return scope; }
+  const std::vector<std::string>& lanes() const override { return lane_names; }
   const std::string& plugin_version() const override { return version_; }
   const std::string& plugin_name() const override { return name_; }
   Awaitable<std::optional<Problem>> check_destination(std::string destination) override;
@@ -48,6 +51,7 @@ class ScriptedProvider final : public providers::ProviderHandle {
                                            providers::BootTime deadline) override;
   Awaitable<Status> query(Order order, Prepared prepared, std::string provider_ref) override;
   Awaitable<Balance> balance() override;
+  Awaitable<Lane> maintain(Lane lane) override;
   Awaitable<void> probe() override;
   Awaitable<WebhookReading> read_webhook(Webhook webhook) override;
   const std::optional<std::vector<providers::SendLogEntry>>& inherited_send_log() const override {

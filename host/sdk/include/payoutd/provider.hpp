@@ -19,8 +19,8 @@ struct Order {
   Money money;                     ///< in a currency of the contract, within its decimals
   std::string destination;         ///< MSISDN digits or an address, checked by `check_destination`
   std::string note;                ///< text for the payee; may be empty
-  std::string lane;                ///< source account, if the contract is serial
-  boost::json::object lane_state;  ///< what maintain and prepare stored for the lane
+  std::string lane;                ///< source account, one of `Provider::lanes`; empty: not serial
+  boost::json::object lane_state;  ///< what prepare, query and maintain last stored for the lane
   std::string callback_url;        ///< signed URL of this payment's webhook; empty: none
 };
 
@@ -35,6 +35,8 @@ struct Prepared {
   /// This payment can never be made through this provider (an inactive payee): FAILED with this reason, as
   /// nothing was sent. `field` is the provider's code. Trouble that may pass is an exception instead.
   std::optional<Problem> impossible;
+  /// The lane's new state, committed in the same statement as the artefact; nullopt: as it was.
+  std::optional<boost::json::object> lane_state;
 };
 
 /// What a submit knows of the money. Anything not listed by the contract becomes unknown in the runtime.
@@ -102,6 +104,9 @@ struct Status {
   std::string message;
   std::string provider_ref;
   Found found;  ///< filled for every kind but absent and cannot_tell
+  /// The lane's new state, committed with the payment's; nullopt: as it was. Ignored once the payment no
+  /// longer holds its lane.
+  std::optional<boost::json::object> lane_state;
 };
 
 struct Balance {
@@ -109,7 +114,9 @@ struct Balance {
   std::string currency;
 };
 
-/// One paying account of a serial provider, with opaque state that the host stores.
+/// One paying account of a serial provider, with opaque state that the host stores. Among all hosts, at most
+/// one payment or one `maintain` holds a lane at a time. A payment holds it from before prepare until it is
+/// final, or until it is certain that nothing was sent.
 struct Lane {
   std::string name;
   boost::json::object state;
@@ -149,6 +156,10 @@ class Provider {
   /// It must change when a query could no longer see what was submitted before. No secrets in it.
   virtual std::string account_scope() const = 0;
 
+  /// The paying accounts of a serial contract: stable names, at least one, at most 256; empty otherwise.
+  /// Asked once, after the constructor. An account that is left out of the settings takes no new payments.
+  virtual std::vector<std::string> lanes() const { return {}; }
+
   /// Refuses a destination that this provider cannot pay. Pure; asked before a payout is prepared.
   virtual std::optional<Problem> check_destination(const std::string& destination) const {
     static_cast<void>(destination);
@@ -168,7 +179,8 @@ class Provider {
   /// Throws Unsupported where the provider has no balance.
   virtual Awaitable<Balance> balance();
 
-  /// Optional upkeep of a lane (receive funds, prepare work). `lane.state` is stored afterwards.
+  /// Optional upkeep of a free lane (receive funds, prepare work), from time to time and after each payment.
+  /// `lane.state` is stored afterwards. Moves no money out.
   virtual Awaitable<void> maintain(Lane& lane);
 
   /// Checks credentials and reachability; throws with a sentence for the operator.
