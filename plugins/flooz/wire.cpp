@@ -1,0 +1,469 @@
+#include "wire.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace flooz {
+namespace {
+
+using payoutd::Amount;
+using payoutd::CodeMeaning;
+using payoutd::Problem;
+using payoutd::Result;
+using payoutd::Status;
+using payoutd::Submission;
+
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kTransferResponse = "transferFloozResponse";
+constexpr std::string_view kStatusResponse = "getTransactionStatusResponse";
+constexpr std::string_view kBalanceResponse = "getBalanceResponse";
+constexpr std::string_view kAccountResponse = "getMobileAccountStatusResponse";
+
+constexpr std::string_view kDone = "0";
+constexpr std::string_view kPending = "100";
+
+// ---- the code table
+
+struct SubmitCode {
+  std::string_view code;
+  CodeMeaning meaning;
+  std::string_view text;  ///< for people; Moov's own message may be empty
+  bool on_status;         ///< means the same in the answer to a status query
+};
+
+/// The codes on which the public clients agree. 91 to 99 and -1 are missing on purpose: one client's "does
+/// not exist" is another one's "incomplete", and a time-out or an internal error says nothing of the money.
+///
+/// 1, 2 and 4 refuse the caller, not the payment: nothing was taken, and the same payment goes through once
+/// the operator has had the permission set. As answers to a question they speak of the question. So may 8 and
+/// 101, "retry later" and "limit".
+constexpr std::array kSubmitCodes{
+    SubmitCode{"1", CodeMeaning::not_accepted, "our account may not use this method", false},
+    SubmitCode{"2", CodeMeaning::not_accepted, "our account may not make this transaction", false},
+    SubmitCode{"4", CodeMeaning::not_accepted, "our user lacks the permission", false},
+    SubmitCode{"3", CodeMeaning::refused, "the payee's number is not valid", true},
+    SubmitCode{"6", CodeMeaning::refused, "the payee may not receive transfers", true},
+    SubmitCode{"7", CodeMeaning::refused, "the payee's account is locked", true},
+    SubmitCode{"9", CodeMeaning::refused, "the payee's account is inactive", true},
+    SubmitCode{"11", CodeMeaning::refused, "the amount is above the limit", true},
+    SubmitCode{"12", CodeMeaning::refused, "the amount is below the limit", true},
+    SubmitCode{"17", CodeMeaning::refused, "the payee cannot receive so little", true},
+    SubmitCode{"18", CodeMeaning::refused, "the payee's account would be too full", true},
+    SubmitCode{"555", CodeMeaning::refused, "the payee is not registered", true},
+    SubmitCode{"8", CodeMeaning::refused_for_now, "to be tried later", false},
+    SubmitCode{"10", CodeMeaning::refused_for_now, "our account lacks the funds", true},
+    SubmitCode{"13", CodeMeaning::refused_for_now, "the day's amount is used up", true},
+    SubmitCode{"14", CodeMeaning::refused_for_now, "the month's amount is used up", true},
+    SubmitCode{"15", CodeMeaning::refused_for_now, "the day's transactions are used up", true},
+    SubmitCode{"16", CodeMeaning::refused_for_now, "the month's transactions are used up", true},
+    SubmitCode{"19", CodeMeaning::refused_for_now, "our transactions of the day are used up", true},
+    SubmitCode{"20", CodeMeaning::refused_for_now, "our transactions of the month are used up", true},
+    SubmitCode{"101", CodeMeaning::refused_for_now, "a limit is reached", false},
+};
+
+const SubmitCode* find_code(std::string_view code) {
+  const auto* found = std::ranges::find(kSubmitCodes, code, &SubmitCode::code);
+  return found == kSubmitCodes.end() ? nullptr : found;
+}
+
+// ---- texts
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
+bool is_word(std::string_view text, std::string_view also) {
+  const auto allowed = [also](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           also.find(c) != std::string_view::npos;
+  };
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, allowed);
+}
+
+std::string upper(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+/// The length in bytes of the well-formed UTF-8 sequence at the start of `text`, or 0.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  const bool surrogate = first == 0xED && byte(1) > 0x9F;
+  const bool too_large = first == 0xF4 && byte(1) > 0x8F;
+  return overlong || surrogate || too_large ? 0 : length;
+}
+
+void drop_last_character(std::string& text) {
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+  if (!text.empty()) text.pop_back();
+}
+
+/// Spaces, controls (C1 too), no-break space, line separators and the marks that turn the direction of
+/// writing.
+bool is_blank(std::string_view character) {
+  if (character.size() == 1) return static_cast<unsigned char>(character[0]) <= 0x20 || character[0] == 0x7F;
+  return (character.size() == 2 && character[0] == '\xC2' &&
+          static_cast<unsigned char>(character[1]) <= 0xA0) ||
+         (character.size() == 3 && character.starts_with("\xE2\x80") &&
+          static_cast<unsigned char>(character[2]) >= 0xA8 &&
+          static_cast<unsigned char>(character[2]) <= 0xAE);
+}
+
+/// U+FFFE and U+FFFF are well-formed UTF-8 and no XML.
+bool is_noncharacter(std::string_view character) {
+  return character == "\xEF\xBF\xBE" || character == "\xEF\xBF\xBF";
+}
+
+/// The same reference, even if somebody took ours for a number and dropped its leading zeros: ours all have
+/// the same length, so that no two of them differ by that alone.
+bool is_same_reference(std::string_view theirs, std::string_view ours) {
+  if (theirs == ours) return true;
+  if (!is_digits(theirs) || !is_digits(ours)) return false;
+  const auto without_zeros = [](std::string_view digits) {
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    return digits;
+  };
+  return without_zeros(theirs) == without_zeros(ours);
+}
+
+// ---- what every answer has in common
+
+/// `-1`, `0`, `555`: an integer without a sign that means nothing and without leading zeros.
+bool is_code(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return is_digits(text) && text.size() <= 6 && (text.size() == 1 || text[0] != '0');
+}
+
+struct Reading {
+  std::optional<Answer> answer;  ///< of the operation that was called, with a readable code
+  std::string code;              ///< Moov's, or one of ours where there is none
+  std::string message;           ///< safe_text, never empty
+};
+
+std::string http_code(int http_status) {
+  return "http." + std::to_string(http_status);
+}
+
+std::string message_of(const Answer& answer) {
+  const std::string message = answer.text("message");
+  return safe_text(message.empty() ? answer.text("description") : message);
+}
+
+/// Separates the answers of the operation that was called from those that somebody in between may have given.
+Reading read(int http_status, std::string_view body, std::string_view operation) {
+  Reading reading;
+  reading.code = http_status == 200 ? std::string(kUnreadable) : http_code(http_status);
+  const std::string http = "HTTP " + std::to_string(http_status);
+  auto answer = read_answer(body);
+  if (!answer) {
+    reading.message = http + " with a body that " + answer.error().reason;
+    return reading;
+  }
+  if (answer->is_fault) {
+    reading.code = kFault;
+    reading.message = http + " with a SOAP fault: " + safe_text(answer->fault);
+    return reading;
+  }
+  reading.message = message_of(*answer);
+  if (http_status != 200 || answer->operation != operation) {
+    reading.message = http + " with a " + safe_text(answer->operation) + ": " + reading.message;
+    return reading;
+  }
+  const std::string code = answer->text("status");
+  if (!is_code(code)) {
+    reading.message = "the answer's status is no code: " + reading.message;
+    return reading;
+  }
+  reading.code = code;
+  if (reading.message.empty()) reading.message = "status " + code;
+  reading.answer = std::move(*answer);
+  return reading;
+}
+
+/// Moov's own name for a payment.
+std::string provider_ref_of(const Answer& answer) {
+  std::string ref = answer.text("referenceid");
+  return is_word(ref, "_-.#/:") ? ref : std::string{};
+}
+
+/// False if the answer names another request of ours. One that names none came on the connection of its
+/// question.
+bool echoes(const Answer& answer, std::string_view name, std::string_view reference) {
+  const Field field = answer.field(name);
+  return !field.present || (field.text && is_same_reference(*field.text, reference));
+}
+
+std::string with_table_text(const SubmitCode& rule, const std::string& message) {
+  return std::string(rule.text) + " (" + message + ")";
+}
+
+// ---- the status query
+
+Status cannot_tell(std::string code, std::string message) {
+  Status status;
+  status.kind = Status::Kind::cannot_tell;
+  status.code = std::move(code);
+  status.message = std::move(message);
+  return status;
+}
+
+/// `0` beside a description that says something else: the code may then be that of the question.
+bool contradicts_success(const std::string& description) {
+  static constexpr std::array<std::string_view, 9> kOtherwise{
+      "PENDING", "ATTENTE", "FAIL", "ECHEC", "ECHOU", "ERROR", "CANCEL", "REVERSE", "NOT EXIST"};
+  const std::string text = upper(description);
+  return std::ranges::any_of(kOtherwise,
+                             [&](std::string_view word) { return text.find(word) != std::string::npos; });
+}
+
+/// By which name of the payment the answer shows that it is about it.
+enum class NamedBy { nobody, us, moov };
+
+NamedBy named_by(const Answer& answer, const StatusQuestion& question) {
+  for (const std::string_view name : {"transid", "transactionid"}) {
+    if (!echoes(answer, name, question.reference) && !echoes(answer, name, question.transid))
+      return NamedBy::nobody;
+  }
+  const std::string ref = provider_ref_of(answer);
+  if (ref.empty()) return NamedBy::nobody;
+  if (is_same_reference(ref, question.reference)) return NamedBy::us;
+  return question.by_reference || ref == question.transid ? NamedBy::moov : NamedBy::nobody;
+}
+
+bool says_absent(const Answer& answer, std::string_view code, const StatusQuestion& question) {
+  if (!question.by_reference || std::ranges::find(question.absent_codes, code) == question.absent_codes.end())
+    return false;
+  const std::string ref = answer.text("referenceid");
+  return ref.empty() || ref == "0" || is_same_reference(ref, question.reference);
+}
+
+Status known(Status::Kind kind, const Reading& reading, const StatusQuestion& question, NamedBy by) {
+  Status status;
+  status.kind = kind;
+  status.code = reading.code;
+  status.message = reading.message;
+  if (by == NamedBy::moov) status.provider_ref = provider_ref_of(*reading.answer);
+  status.found.reference = question.reference;
+  return status;
+}
+
+/// A refusal counts only beside Moov's own name of the payment: an echo of ours could be the answer to a
+/// question that was not understood.
+Status judge_refusal(const Reading& reading, const StatusQuestion& question, NamedBy by) {
+  const SubmitCode* rule = find_code(reading.code);
+  if (rule == nullptr || !rule->on_status) return cannot_tell(reading.code, reading.message);
+  if (by != NamedBy::moov)
+    return cannot_tell(reading.code, "a refusal that does not name the payment: " + reading.message);
+  const bool passing = rule->meaning == CodeMeaning::refused_for_now;
+  Status status =
+      known(passing ? Status::Kind::refused_for_now : Status::Kind::refused, reading, question, by);
+  status.message = with_table_text(*rule, reading.message);
+  return status;
+}
+
+// ---- accounts
+
+/// The codes that speak of the payee, and of no amount.
+constexpr std::array<std::string_view, 5> kPayeeCodes{"3", "6", "7", "9", "555"};
+
+/// The one word that is known for sure is ACTIVE. These say clearly that it is not.
+constexpr std::array<std::string_view, 9> kUnusableWords{"INACTIVE",  "LOCKED", "BLOCKED",
+                                                         "SUSPENDED", "BARRED", "DEACTIVATED",
+                                                         "DISABLED",  "CLOSED", "TERMINATED"};
+
+}  // namespace
+
+std::vector<payoutd::CodeRule> submit_codes() {
+  std::vector<payoutd::CodeRule> rules;
+  for (const SubmitCode& code : kSubmitCodes) rules.push_back({std::string(code.code), code.meaning});
+  return rules;
+}
+
+std::string encode_transfer(const Transfer& transfer) {
+  return "<request>" + element("destination", transfer.destination) +
+         element("amount", transfer.amount.to_fixed(0)) + element("referenceid", transfer.reference) +
+         element("walletid", transfer.wallet_id) + element("extendeddata", transfer.remarks) + "</request>";
+}
+
+Result<Transfer> decode_transfer(std::string_view request) {
+  const auto fields = read_element(request, "request");
+  if (!fields) return fields.error();
+  const auto amount = Amount::parse(fields->text("amount"));
+  if (!amount) return Problem{"amount", amount.error().reason};
+  for (const auto name : {"destination", "referenceid", "walletid"}) {
+    if (fields->text(name).empty()) return Problem{name, "is missing"};
+  }
+  return Transfer{fields->text("destination"), *amount, fields->text("referenceid"), fields->text("walletid"),
+                  fields->text("extendeddata")};
+}
+
+std::string encode_status_request(std::string_view transid) {
+  return "<request>" + element("transid", transid) + "</request>";
+}
+
+std::string encode_account_request(std::string_view msisdn) {
+  return "<request>" + element("msisdn", msisdn) + "</request>";
+}
+
+std::string clean_remarks(std::string_view text, std::size_t max_characters) {
+  std::string clean;
+  std::size_t characters = 0;
+  bool gap = false;
+  while (!text.empty() && characters < max_characters) {
+    const std::size_t length = sequence_length(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(character.size());
+    if (length == 0 || is_noncharacter(character)) continue;
+    if (is_blank(character)) {
+      gap = !clean.empty();
+      continue;
+    }
+    if (gap && characters + 2 > max_characters) break;  // they do not end in a space
+    if (std::exchange(gap, false)) clean += ' ', ++characters;
+    clean += character, ++characters;
+  }
+  return clean;
+}
+
+std::optional<std::string> msisdn_problem(std::string_view destination,
+                                          const std::vector<std::string>& prefixes) {
+  static constexpr std::string_view kTogo = "228";
+  static constexpr std::size_t kTogoDigits = 11;
+  if (!is_digits(destination))
+    return "must be an international phone number of digits only, without '+' or spaces";
+  if (destination.size() < 10 || destination.size() > 15) return "must have 10 to 15 digits";
+  if (destination.starts_with(kTogo) && destination.size() != kTogoDigits)
+    return "must have 8 digits after 228";
+  const auto begins = [&](const std::string& prefix) { return destination.starts_with(prefix); };
+  if (std::ranges::any_of(prefixes, begins)) return std::nullopt;
+  std::string list;
+  for (const std::string& prefix : prefixes) list += (list.empty() ? "" : ", ") + prefix;
+  return "must begin with " + list + " for this provider";
+}
+
+bool is_reference(std::string_view text) noexcept {
+  return is_word(text, "");
+}
+
+std::string safe_text(std::string_view text) {
+  static constexpr std::size_t kMaxBytes = 200, kAccountDigits = 7, kShownDigits = 2, kKeyCharacters = 32;
+  static constexpr std::string_view kWord =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.=+-/";
+  const auto run_of = [&text](std::string_view set) {
+    return std::min(text.find_first_not_of(set), text.size());
+  };
+  std::string safe;
+  while (!text.empty() && safe.size() < kMaxBytes) {
+    if (const auto word = run_of(kWord); word >= kKeyCharacters) {
+      safe += "***";
+      text.remove_prefix(word);
+      continue;
+    }
+    if (const auto digits = run_of(kDigits); digits > 0) {
+      const bool masked = digits >= kAccountDigits;
+      safe += masked ? "***" : "";
+      safe += masked ? text.substr(digits - kShownDigits, kShownDigits) : text.substr(0, digits);
+      text.remove_prefix(digits);
+      continue;
+    }
+    const std::size_t length = sequence_length(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    if (is_blank(character)) {
+      safe += ' ';
+    } else if (length > 0) {
+      safe += character;
+    }
+    text.remove_prefix(character.size());
+  }
+  while (safe.size() > kMaxBytes) drop_last_character(safe);
+  return safe;
+}
+
+Submission decode_transfer_answer(int http_status, std::string_view body, const std::string& reference,
+                                  bool queried_by_reference) {
+  const Reading reading = read(http_status, body, kTransferResponse);
+  if (!reading.answer) return Submission::unknown(reading.code, reading.message);
+  if (!echoes(*reading.answer, "transactionid", reference)) {
+    return Submission::unknown(std::string(kMismatch), "the answer's transactionid is not our reference");
+  }
+  const std::string provider_ref = provider_ref_of(*reading.answer);
+  if (reading.code == kDone) return Submission::confirmed(provider_ref);
+  if (reading.code == kPending && (queried_by_reference || !provider_ref.empty()))
+    return Submission::accepted(provider_ref);
+  if (const SubmitCode* rule = find_code(reading.code)) {
+    // Without Moov's reference: it would be that of a payment that never was, and be asked about as the next
+    // attempt's.
+    const std::string text = with_table_text(*rule, reading.message);
+    if (rule->meaning == CodeMeaning::refused) return Submission::refused(reading.code, text);
+    if (rule->meaning == CodeMeaning::refused_for_now) return Submission::refused_for_now(reading.code, text);
+    return Submission::not_accepted(reading.code, text);
+  }
+  Submission unknown = Submission::unknown(reading.code, reading.message);
+  unknown.provider_ref = provider_ref;
+  return unknown;
+}
+
+Status decode_status(int http_status, std::string_view body, const StatusQuestion& question) {
+  const Reading reading = read(http_status, body, kStatusResponse);
+  if (!reading.answer) return cannot_tell(reading.code, reading.message);
+  if (says_absent(*reading.answer, reading.code, question)) {
+    Status status;
+    status.kind = Status::Kind::absent;
+    status.code = reading.code;
+    status.message = reading.message;
+    return status;
+  }
+  const NamedBy by = named_by(*reading.answer, question);
+  if (by == NamedBy::nobody)
+    return cannot_tell(reading.code, "the answer does not name the payment: " + reading.message);
+  if (reading.code == kPending) return known(Status::Kind::pending, reading, question, by);
+  if (reading.code != kDone) return judge_refusal(reading, question, by);
+  if (contradicts_success(reading.answer->text("description")) ||
+      contradicts_success(reading.answer->text("message")))
+    return cannot_tell(reading.code, "status 0, and a description that says otherwise: " + reading.message);
+  return known(Status::Kind::confirmed, reading, question, by);
+}
+
+Result<payoutd::Balance> decode_balance(int http_status, std::string_view body) {
+  const Reading reading = read(http_status, body, kBalanceResponse);
+  if (!reading.answer || reading.code != kDone) return Problem{"", reading.code + ": " + reading.message};
+  const auto available = Amount::parse(reading.answer->text("balance"));
+  if (!available) return Problem{"balance", available.error().reason};
+  return payoutd::Balance{*available, "XOF"};
+}
+
+Account decode_account(int http_status, std::string_view body, std::string_view msisdn) {
+  const Reading reading = read(http_status, body, kAccountResponse);
+  const auto unclear = [&](std::string reason) { return Account{AccountState::unclear, std::move(reason)}; };
+  if (!reading.answer) return unclear(reading.code + ": " + reading.message);
+  const Field echo = reading.answer->field("msisdn");
+  if (echo.present && echo.text != msisdn) return unclear("the answer is about another number");
+  if (std::ranges::find(kPayeeCodes, reading.code) != kPayeeCodes.end())
+    return {AccountState::unusable, std::string(find_code(reading.code)->text)};
+  if (reading.code != kDone) return unclear(reading.code + ": " + reading.message);
+  const std::string word = upper(reading.answer->text("subscriberstatus"));
+  if (word == "ACTIVE") return {AccountState::active, {}};
+  if (std::ranges::find(kUnusableWords, word) != kUnusableWords.end())
+    return {AccountState::unusable, "the payee's account is " + word};
+  return unclear("subscriberstatus is \"" + safe_text(word) + "\"");
+}
+
+std::optional<std::string> service_problem(int http_status, std::string_view body) {
+  const Reading reading = read(http_status, body, kStatusResponse);
+  const SubmitCode* rule = find_code(reading.code);
+  const bool refused = rule != nullptr && rule->meaning == CodeMeaning::not_accepted;
+  if (reading.answer && !refused) return std::nullopt;
+  return reading.code + ": " + reading.message;
+}
+
+}  // namespace flooz
