@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
+#include "text.hpp"
+
 namespace simulator {
 namespace {
 
 constexpr int kDecimals = 8;
 constexpr std::size_t kMaxWholeDigits = 15;
 constexpr Units kOne = 100'000'000;
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
 
 }  // namespace
 

@@ -68,7 +68,11 @@ struct Lane {
 std::string request_bytes(const Lane& lane, const Job& job) {
   std::string bytes;
   bytes.append(job.callback.method).append(" ").append(job.target).append(" HTTP/1.1\r\nHost: ");
-  bytes.append(lane.address.authority).append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  bytes.append(lane.address.authority).append("\r\nContent-Type: application/json\r\n");
+  for (const auto& [name, value] : job.callback.headers) {
+    bytes.append(name).append(": ").append(value).append("\r\n");
+  }
+  bytes.append("Content-Length: ");
   bytes.append(std::to_string(job.callback.body.size())).append("\r\n\r\n").append(job.callback.body);
   return bytes;
 }

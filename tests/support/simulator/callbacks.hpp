@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "schedule.hpp"
 #include "stats.hpp"
@@ -15,6 +17,7 @@ struct Callback {
   std::string_view method;  // a literal: "PUT" or "POST"
   std::string url;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers{};  // beside the usual ones
 };
 
 /// The host part of "http://host:port/path", without the port; empty when the address is none that can be

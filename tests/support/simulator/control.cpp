@@ -10,6 +10,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kEntriesPerChunk = 256;
+constexpr const char* kDefaultProtocol = "momo";
 
 /// A question or command that cannot be answered; the message names the field and what it may be.
 class BadCommand : public std::runtime_error {
@@ -56,21 +57,25 @@ std::uint64_t count_parameter(const Request& request, std::string_view name, std
 
 /// What GET /ledger asked for.
 struct Wanted {
+  std::optional<std::string> protocol;
   std::optional<std::string> reference;
   std::optional<std::string> external_id;
   std::optional<std::string> status;
   std::optional<Timestamp> since;
 
   bool matches(const Entry& entry) const {
-    return (!reference || *reference == entry.reference) &&
+    return (!protocol || *protocol == entry.protocol) && (!reference || *reference == entry.reference) &&
            (!external_id || *external_id == entry.external_id) &&
            (!status || *status == to_text(entry.status)) && (!since || entry.accepted_at >= *since);
   }
 };
 
 Wanted read_wanted(const Request& request) {
-  Wanted wanted{
-      request.parameter("reference"), request.parameter("external_id"), request.parameter("status"), {}};
+  Wanted wanted{request.parameter("protocol"),
+                request.parameter("reference"),
+                request.parameter("external_id"),
+                request.parameter("status"),
+                {}};
   if (const auto text = request.parameter("since")) {
     wanted.since = parse_timestamp(*text);
     if (!wanted.since) throw BadCommand("since: must be RFC 3339 in UTC or milliseconds since 1970");
@@ -103,10 +108,14 @@ Answer Control::handle(const Request& request) {
 
 Answer Control::get(const Request& request) {
   if (request.path == "/ledger") return ledger(request);
-  if (request.path == "/ledger/summary") return json_answer(200, json::serialize(world_.ledger.summary()));
+  if (request.path == "/ledger/summary")
+    return json_answer(200, json::serialize(world_.ledger.summary(request.parameter("protocol"))));
   if (request.path == "/stats") return stats();
   if (request.path == "/faults") return faults();
-  if (request.path == "/balance") return json_answer(200, json::serialize(momo_.balances()));
+  if (request.path == "/balance") {
+    const auto& protocol = protocol_named(request.parameter("protocol").value_or(kDefaultProtocol));
+    return json_answer(200, json::serialize(protocol.balances()));
+  }
   return failure(404, "NOT_FOUND", "GET /ledger, /ledger/summary, /stats, /faults or /balance");
 }
 
@@ -117,6 +126,9 @@ Answer Control::post(const Request& request) {
   if (request.path == "/balance") return set_balance(command);
   if (request.path == "/payees") return set_payee(command);
   if (request.path == "/settle") return settle(command);
+  if (request.path == "/reverse") return reverse(command);
+  if (request.path == "/expire") return expire(command);
+  if (request.path == "/callback-url") return set_callback_url(command);
   if (request.path == "/seed") {
     boost::system::error_code error;
     const auto* value = command.get_object().if_contains("seed");
@@ -125,7 +137,9 @@ Answer Control::post(const Request& request) {
     world_.seed.set(seed);
     return json_answer(200, json::serialize(json::object{{"seed", seed}}));
   }
-  return failure(404, "NOT_FOUND", "POST /faults, /reset, /balance, /payees, /settle or /seed");
+  return failure(
+      404, "NOT_FOUND",
+      "POST /faults, /reset, /balance, /payees, /settle, /reverse, /expire, /callback-url or /seed");
 }
 
 Answer Control::remove(const Request& request) {
@@ -205,6 +219,9 @@ Answer Control::stats() {
   json::object open;
   for (const auto& served : served_) open[served.protocol->name()] = served.server->open_connections();
   object["connections_open"] = std::move(open);
+  json::object by_protocol;
+  for (const auto& [protocol, counts] : stats.requests_by_protocol) by_protocol[protocol] = counters(counts);
+  object["requests_by_protocol"] = std::move(by_protocol);
   return json_answer(200, json::serialize(object));
 }
 
@@ -218,18 +235,19 @@ Answer Control::faults() {
 // ------------------------------------------------------------------------------------------------------
 
 Answer Control::add_fault(const json::value& command) {
+  auto named = command.is_object() ? optional_text(command, "protocol") : std::nullopt;
+  if (named == "any") named.reset();
+  if (named) protocol_named(*named);  // refuses one that is not served
   std::vector<std::string_view> operations;
   for (const auto& served : served_) {
-    const auto more = served.protocol->operations();
-    operations.insert(operations.end(), more.begin(), more.end());
-  }
-  const auto fault = read_fault(command, operations);
-  if (fault.protocol != "any") {
-    const auto named = [&](const Served& served) { return served.protocol->name() == fault.protocol; };
-    if (std::none_of(served_.begin(), served_.end(), named)) {
-      throw BadCommand("protocol: no such protocol is served: " + fault.protocol);
+    if (named && *named != served.protocol->name()) continue;
+    for (const auto operation : served.protocol->operations()) {
+      if (std::find(operations.begin(), operations.end(), operation) == operations.end()) {
+        operations.push_back(operation);
+      }
     }
   }
+  const auto fault = read_fault(command, operations);
   const auto id = world_.faults.add(fault);
   if (stage_of(fault.kind) == FaultStage::kConnection) refuse_where(fault);
   if (fault.kind == FaultKind::kRefuseConnection) {
@@ -262,13 +280,29 @@ Answer Control::remove_fault(std::uint64_t id) {
   return json_answer(204, {});
 }
 
+Protocol& Control::protocol_named(std::string_view name) {
+  for (const auto& served : served_) {
+    if (served.protocol->name() == name) return *served.protocol;
+  }
+  throw BadCommand("protocol: no such protocol is served: " + std::string{name});
+}
+
 Answer Control::set_balance(const json::value& command) {
-  momo_.set_balance(required_text(command, "amount"), optional_text(command, "target_environment"));
-  return json_answer(200, json::serialize(momo_.balances()));
+  auto& protocol = protocol_named(optional_text(command, "protocol").value_or(kDefaultProtocol));
+  auto account = optional_text(command, "account");
+  if (!account) account = optional_text(command, "target_environment");
+  protocol.set_balance(required_text(command, "amount"), account);
+  return json_answer(200, json::serialize(protocol.balances()));
 }
 
 Answer Control::set_payee(const json::value& command) {
-  momo_.set_behaviour(required_text(command, "payee"), required_text(command, "behaviour"));
+  auto& protocol = protocol_named(optional_text(command, "protocol").value_or(kDefaultProtocol));
+  protocol.set_behaviour(required_text(command, "payee"), required_text(command, "behaviour"));
+  return json_answer(204, {});
+}
+
+Answer Control::set_callback_url(const json::value& command) {
+  protocol_named(required_text(command, "protocol")).set_callback_url(required_text(command, "url"));
   return json_answer(204, {});
 }
 
@@ -276,23 +310,33 @@ Answer Control::settle(const json::value& command) {
   const auto reference = required_text(command, "reference");
   const auto status = required_text(command, "status");
   if (status != "SUCCESSFUL" && status != "FAILED") throw BadCommand("status: must be SUCCESSFUL or FAILED");
-  const auto reason = optional_text(command, "reason").value_or("INTERNAL_PROCESSING_ERROR");
-  bool known = false;
+  const auto reason = optional_text(command, "reason").value_or(std::string{});  // empty: the protocol's own
+  const auto entries = world_.ledger.with_reference(reference);
   bool settled = false;
-  for (const auto& entry : world_.ledger.entries()) {
-    if (entry.reference != reference) continue;
-    known = true;
-    auto* mutable_entry = world_.ledger.find(entry.scope, entry.reference);
-    for (const auto& served : served_) {
-      if (served.protocol->name() != entry.protocol) continue;
-      settled |=
-          served.protocol->settle(*mutable_entry, status == "FAILED" ? Status::kFailed : Status::kSuccessful,
-                                  status == "FAILED" ? std::string_view{reason} : std::string_view{});
-    }
+  for (auto* entry : entries) {
+    settled |= protocol_named(entry->protocol)
+                   .settle(*entry, status == "FAILED" ? Status::kFailed : Status::kSuccessful,
+                           status == "FAILED" ? std::string_view{reason} : std::string_view{});
   }
-  if (!known) return failure(404, "NOT_FOUND", "no transfer has this reference");
+  if (entries.empty()) return failure(404, "NOT_FOUND", "no transfer has this reference");
   if (!settled) return failure(409, "ALREADY_FINAL", "the transfer is final already");
   return json_answer(204, {});
+}
+
+Answer Control::reverse(const json::value& command) {
+  const auto entries = world_.ledger.with_reference(required_text(command, "reference"));
+  bool reversed = false;
+  for (auto* entry : entries) reversed |= protocol_named(entry->protocol).reverse(*entry);
+  if (entries.empty()) return failure(404, "NOT_FOUND", "no transfer has this reference");
+  if (!reversed) return failure(409, "NOT_PAID", "the transfer was not paid, or its money is back already");
+  return json_answer(204, {});
+}
+
+Answer Control::expire(const json::value& command) {
+  auto& protocol = protocol_named(required_text(command, "protocol"));
+  const auto expired = protocol.expire(optional_text(command, "external_id").value_or(std::string{}));
+  if (expired == 0) return failure(404, "NOT_FOUND", "there is nothing that could expire");
+  return json_answer(200, json::serialize(json::object{{"expired", expired}}));
 }
 
 Answer Control::reset() {

@@ -6,7 +6,6 @@
 
 #include "http_message.hpp"
 #include "http_server.hpp"
-#include "momo.hpp"
 #include "protocol.hpp"
 
 namespace simulator {
@@ -19,7 +18,7 @@ class Control final : public Service {
     HttpServer* server;
   };
 
-  Control(World& world, Momo& momo) : world_(world), momo_(momo) {}
+  explicit Control(World& world) : world_(world) {}
 
   void add(Served served) { served_.push_back(served); }
 
@@ -37,12 +36,15 @@ class Control final : public Service {
   Answer set_balance(const boost::json::value& command);
   Answer set_payee(const boost::json::value& command);
   Answer settle(const boost::json::value& command);
+  Answer reverse(const boost::json::value& command);
+  Answer expire(const boost::json::value& command);
+  Answer set_callback_url(const boost::json::value& command);
+  Protocol& protocol_named(std::string_view name);
   Answer reset();
   void listen_everywhere();
   void refuse_where(const Fault& fault);
 
   World& world_;
-  Momo& momo_;
   std::vector<Served> served_;
 };
 

@@ -100,9 +100,9 @@ milliseconds default_delay(FaultKind kind) {
 }
 
 void refuse_unknown_fields(const json::object& command) {
-  constexpr std::array<std::string_view, 12> kFields{"fault",       "protocol", "operation",   "payee",
-                                                     "external_id", "count",    "probability", "delay_ms",
-                                                     "duration_ms", "reset",    "code",        "body_bytes"};
+  constexpr std::array<std::string_view, 13> kFields{
+      "fault",       "protocol", "operation",   "payee", "external_id", "reference", "count",
+      "probability", "delay_ms", "duration_ms", "reset", "code",        "body_bytes"};
   for (const auto& field : command) {
     const std::string_view name{field.key()};
     if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
@@ -135,7 +135,8 @@ bool matches(const Fault& fault, const Faults::Subject& subject) {
   return (fault.protocol == "any" || fault.protocol == subject.protocol) &&
          (fault.operation == "any" || fault.operation == subject.operation) &&
          (!fault.payee || *fault.payee == subject.payee) &&
-         (!fault.external_id || *fault.external_id == subject.external_id);
+         (!fault.external_id || *fault.external_id == subject.external_id) &&
+         (!fault.reference || *fault.reference == subject.reference);
 }
 
 }  // namespace
@@ -173,6 +174,7 @@ Fault read_fault(const json::value& command, const std::vector<std::string_view>
   check_operation(fault, operations);
   fault.payee = read_text(object, "payee");
   fault.external_id = read_text(object, "external_id");
+  fault.reference = read_text(object, "reference");
   read_probability(object, fault);
   fault.remaining = read_count(object, "count");
   if (!fault.remaining && fault.kind == FaultKind::kStatusFlap)
@@ -183,7 +185,7 @@ Fault read_fault(const json::value& command, const std::vector<std::string_view>
     if (!reset->is_bool()) throw BadFault("reset: must be true or false");
     fault.reset = reset->get_bool();
   }
-  fault.code = read_text(object, "code").value_or("INTERNAL_PROCESSING_ERROR");
+  fault.code = read_text(object, "code").value_or(std::string{});
   fault.body_bytes = read_count(object, "body_bytes").value_or(kDefaultHugeBody);
   return fault;
 }
@@ -198,6 +200,7 @@ json::object to_json(const Fault& fault) {
                       {"applied", fault.applied}};
   if (fault.payee) object["payee"] = *fault.payee;
   if (fault.external_id) object["external_id"] = *fault.external_id;
+  if (fault.reference) object["reference"] = *fault.reference;
   if (fault.remaining) object["count"] = *fault.remaining;
   if (fault.duration) object["duration_ms"] = fault.duration->count();
   return object;

@@ -63,12 +63,13 @@ struct Fault {
   std::string operation = "any";
   std::optional<std::string> payee;
   std::optional<std::string> external_id;
+  std::optional<std::string> reference;
   double probability = 1.0;
   std::optional<std::uint64_t> remaining;  // applications left; none: until it is deleted
   std::chrono::milliseconds delay{0};
   std::optional<std::chrono::milliseconds> duration;  // refuse_connection only; none: until it is deleted
   bool reset = false;                                 // cut with RST instead of FIN
-  std::string code;                                   // of the answer_500 kinds
+  std::string code;                                   // of the answer_500 kinds; empty: the protocol's own
   std::uint64_t body_bytes = 0;                       // of huge_body
   std::uint64_t considered = 0;
   std::uint64_t applied = 0;
@@ -88,6 +89,7 @@ class Faults {
     std::string_view operation;
     std::string_view payee;
     std::string_view external_id;
+    std::string_view reference;
     bool moves_money = false;  // lost_then_late applies to nothing else
     bool known_reference =
         false;  // a status query of a transfer in the ledger: status_flap applies to nothing else

@@ -1,30 +1,11 @@
 #include "http_message.hpp"
 
+#include "text.hpp"
+
 namespace simulator {
 namespace {
 
 constexpr std::size_t kTruncatedBytes = 512;  // announced beyond what is sent
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%' && at + 2 < text.size() && hex_digit(text[at + 1]) >= 0 &&
-        hex_digit(text[at + 2]) >= 0) {
-      decoded += static_cast<char>(hex_digit(text[at + 1]) * 16 + hex_digit(text[at + 2]));
-      at += 2;
-    } else {
-      decoded += text[at] == '+' ? ' ' : text[at];
-    }
-  }
-  return decoded;
-}
 
 std::string_view reason_phrase(unsigned status) {
   switch (status) {
@@ -50,6 +31,8 @@ std::string_view reason_phrase(unsigned status) {
       return "Method Not Allowed";
     case 409:
       return "Conflict";
+    case 415:
+      return "Unsupported Media Type";
     case 429:
       return "Too Many Requests";
     case 500:

@@ -1,6 +1,8 @@
 #include "ledger.hpp"
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 namespace simulator {
 namespace json = boost::json;
@@ -13,6 +15,8 @@ std::string_view to_text(Status status) {
       return "SUCCESSFUL";
     case Status::kFailed:
       return "FAILED";
+    case Status::kReversed:
+      return "REVERSED";
   }
   return "?";
 }
@@ -36,6 +40,7 @@ json::object to_json(const Entry& entry) {
   object["accepted_at"] = to_text(entry.accepted_at);
   object["final_at"] = entry.final_at ? json::value(to_text(*entry.final_at)) : json::value(nullptr);
   object["paid"] = entry.paid();
+  if (entry.reversed_at) object["reversed_at"] = to_text(*entry.reversed_at);
   return object;
 }
 
@@ -60,9 +65,33 @@ Entry& Ledger::accept(Entry entry) {
   const auto asked = unaccepted_requests_.extract(entry.scope + '/' + entry.reference);
   if (!asked.empty()) entry.times_requested = asked.mapped();
   auto& stored = entries_.emplace_back(std::move(entry));
-  by_reference_.emplace(Key{stored.scope, stored.reference}, &stored);
+  const Key key{stored.scope, stored.reference};
+  if (!by_reference_.emplace(key, &stored).second) repeated_references_.emplace(key, &stored);
   by_external_id_.emplace(stored.external_id, &stored);
   return stored;
+}
+
+std::vector<Entry*> Ledger::find_all(std::string_view scope, std::string_view reference) {
+  std::vector<Entry*> found;
+  if (auto* first = find(scope, reference)) found.push_back(first);
+  const auto [begin, end] = repeated_references_.equal_range(Key{scope, reference});
+  for (auto at = begin; at != end; ++at) found.push_back(at->second);
+  std::sort(found.begin(), found.end(),
+            [](const Entry* left, const Entry* right) { return left->sequence < right->sequence; });
+  return found;
+}
+
+std::vector<Entry*> Ledger::with_reference(std::string_view reference) {
+  std::vector<Entry*> found;
+  for (auto& entry : entries_) {
+    if (entry.reference == reference) found.push_back(&entry);
+  }
+  return found;
+}
+
+void Ledger::reverse(Entry& entry) {
+  entry.status = Status::kReversed;
+  entry.reversed_at = now();
 }
 
 void Ledger::finish(Entry& entry, Status status, std::string_view reason, std::string_view provider_ref) {
@@ -78,20 +107,21 @@ void Ledger::each_with_external_id(std::string_view external_id,
   for (auto at = first; at != last; ++at) visit(*at->second);
 }
 
-json::object Ledger::summary() const {
+json::object Ledger::summary(const std::optional<std::string>& protocol) const {
   struct Total {
     std::uint64_t count = 0;
     std::map<std::string_view, Units> sums;
   };
   std::map<Status, Total> totals{{Status::kPending, {}}, {Status::kSuccessful, {}}, {Status::kFailed, {}}};
-  std::unordered_map<std::string_view, std::uint32_t> payments;
+  std::uint64_t count = 0;
   std::uint64_t repeated_requests = 0;
   for (const auto& entry : entries_) {
+    if (protocol && *protocol != entry.protocol) continue;
+    ++count;
     auto& total = totals[entry.status];
     ++total.count;
     total.sums[entry.currency] += entry.units;
     if (entry.times_requested > 1) ++repeated_requests;
-    if (entry.paid() && !entry.external_id.empty()) ++payments[entry.external_id];
   }
 
   json::object by_status;
@@ -100,18 +130,35 @@ json::object Ledger::summary() const {
     for (const auto& [currency, sum] : total.sums) sums[currency] = to_text(sum);
     by_status[to_text(status)] = {{"count", total.count}, {"sum", std::move(sums)}};
   }
-  json::array paid_twice;
-  for (const auto& [external_id, times] : payments) {
-    if (times > 1) paid_twice.emplace_back(external_id);
-  }
-  return {{"count", entries_.size()},
+  return {{"count", count},
           {"by_status", std::move(by_status)},
           {"requested_more_than_once", repeated_requests},
-          {"paid_twice", std::move(paid_twice)}};
+          {"paid_twice", paid_twice(protocol)}};
+}
+
+json::array Ledger::paid_twice(const std::optional<std::string>& protocol) const {
+  std::unordered_map<std::string_view, std::uint32_t> by_external_id;
+  std::unordered_map<Key, std::uint32_t, KeyHash> by_reference;
+  for (const auto& entry : entries_) {
+    if (!entry.paid() || (protocol && *protocol != entry.protocol)) continue;
+    if (!entry.external_id.empty()) ++by_external_id[entry.external_id];
+    ++by_reference[Key{entry.scope, entry.reference}];
+  }
+  std::set<std::string_view> twice;
+  for (const auto& entry : entries_) {
+    if (!entry.paid() || (protocol && *protocol != entry.protocol)) continue;
+    if (!entry.external_id.empty() && by_external_id[entry.external_id] > 1) {
+      twice.insert(entry.external_id);
+    } else if (by_reference[Key{entry.scope, entry.reference}] > 1) {
+      twice.insert(entry.reference);
+    }
+  }
+  return json::array(twice.begin(), twice.end());
 }
 
 void Ledger::clear() {
   by_reference_.clear();
+  repeated_references_.clear();
   by_external_id_.clear();
   unaccepted_requests_.clear();
   entries_.clear();

@@ -4,6 +4,8 @@
 #include <array>
 #include <stdexcept>
 
+#include "text.hpp"
+
 namespace simulator {
 namespace json = boost::json;
 namespace {
@@ -80,46 +82,6 @@ std::string lower(std::string_view text) {
 bool is_msisdn(std::string_view text) {
   return text.size() >= 8 && text.size() <= 15 && text[0] != '0' &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-std::size_t characters(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(
-      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
-}
-
-std::optional<std::string> base64_decoded(std::string_view text) {
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    if (c == '=') break;
-    std::uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<std::uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<std::uint32_t>(c - 'a' + 26);
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<std::uint32_t>(c - '0' + 52);
-    } else if (c == '+' || c == '/') {
-      value = c == '+' ? 62 : 63;
-    } else {
-      return std::nullopt;
-    }
-    bits = (bits << 6U) | value;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xffU);
-    }
-  }
-  return bytes;
-}
-
-std::string hex(std::uint64_t number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (std::size_t at = 16; at-- > 0; number >>= 4U) text[at] = kDigits[number & 0xfU];
-  return text;
 }
 
 /// A field of a JSON object as text: null when it is absent or of another type.
@@ -326,7 +288,7 @@ Answer Momo::create_user(const Request& request) {
 
 Answer Momo::read_user(const Request& request) {
   const auto found = users_.find(lower(request.path.substr(kUserPath.size() + 1)));
-  if (found == users_.end()) return not_found();
+  if (found == users_.end()) return unknown_resource();
   return json_answer(200, json::serialize(json::object{{"providerCallbackHost", found->second.callback_host},
                                                        {"targetEnvironment", "sandbox"}}));
 }
@@ -334,7 +296,7 @@ Answer Momo::read_user(const Request& request) {
 Answer Momo::create_key(const Request& request) {
   const auto id = lower(between(request.path, "/v1_0/apiuser/", kKeyEnd));
   const auto found = users_.find(id);
-  if (found == users_.end()) return not_found();
+  if (found == users_.end()) return unknown_resource();
   ++issued_;
   found->second.key =
       hex(world_.seed.draw("api key", id, issued_)) + hex(world_.seed.draw("api key", id, ~issued_));
@@ -349,12 +311,8 @@ bool Momo::knows(std::string_view user, std::string_view key) {
 }
 
 Answer Momo::issue_token(const Request& request) {
-  constexpr std::string_view kBasic = "Basic ";
-  const auto header = request.header("Authorization");
-  const auto credentials =
-      header.starts_with(kBasic) ? base64_decoded(header.substr(kBasic.size())) : std::nullopt;
-  const auto colon = credentials ? credentials->find(':') : std::string::npos;
-  if (colon == std::string::npos || !knows(credentials->substr(0, colon), credentials->substr(colon + 1))) {
+  const auto credentials = basic_credentials(request.header("Authorization"));
+  if (!credentials || !knows(credentials->user, credentials->password)) {
     return json_answer(401, R"({"error":"login_failed"})");
   }
   ++world_.stats.token_refreshes;
@@ -363,7 +321,7 @@ Answer Momo::issue_token(const Request& request) {
   if (tokens_.size() > kPruneTokensAt) {
     std::erase_if(tokens_, [at](const auto& known) { return known.second.expires_at <= at; });
   }
-  const auto user = lower(credentials->substr(0, colon));
+  const auto user = lower(credentials->user);
   std::string token = "eyJzaW0iOjF9." + hex(world_.seed.draw("token", user, issued_)) +
                       hex(world_.seed.draw("token", user, ~issued_)) + "." + hex(issued_);
   const json::object body{
@@ -469,6 +427,7 @@ bool Momo::settle(Entry& entry, Status status, std::string_view reason) {
     status = Status::kFailed;
     reason = "NOT_ENOUGH_FUNDS";
   }
+  if (status == Status::kFailed && reason.empty()) reason = "INTERNAL_PROCESSING_ERROR";
   std::string provider_ref;
   if (status == Status::kSuccessful) {
     account.balance -= entry.units;
@@ -481,8 +440,9 @@ bool Momo::settle(Entry& entry, Status status, std::string_view reason) {
 
 Answer Momo::status(const Call& call) {
   const auto* entry = world_.ledger.find(call.scope, call.reference);
-  if (entry == nullptr) return not_found();
-  if (entry->hidden_until && *entry->hidden_until > std::chrono::steady_clock::now()) return not_found();
+  if (entry == nullptr) return unknown_resource();
+  if (entry->hidden_until && *entry->hidden_until > std::chrono::steady_clock::now())
+    return unknown_resource();
   return json_answer(200, status_body(*entry, entry->status));
 }
 
@@ -614,52 +574,30 @@ void Momo::set_behaviour(std::string payee, std::string_view behaviour) {
 
 void Momo::call_back(const Entry& entry) {
   if (!options_.callbacks || entry.callback_url.empty()) return;
-  std::optional<Fault> fault;
-  if (!world_.faults.empty()) {
-    fault = world_.faults.pick(FaultStage::kCallback,
-                               {name(), "transfer", entry.payee, entry.external_id, true, false});
-  }
-  if (fault) Stats::count(world_.stats.faults, to_text(fault->kind));
-  const auto none = milliseconds{0};
-  if (!fault) {
-    send_callback(entry, entry.status, none);
-  } else if (fault->kind == FaultKind::kDuplicateCallback) {
-    send_callback(entry, entry.status, none);
-    send_callback(entry, entry.status, fault->delay);
-  } else if (fault->kind == FaultKind::kOutOfOrderCallback) {
-    send_callback(entry, entry.status, none);
-    send_callback(entry, Status::kPending, fault->delay);
-  } else if (fault->kind == FaultKind::kDelayedCallback) {
-    send_callback(entry, entry.status, fault->delay);
-  }
-}
-
-void Momo::send_callback(const Entry& entry, Status status, milliseconds delay) {
   Callback callback;
   callback.method = world_.seed.coin("callback by POST", entry.reference) ? "POST" : "PUT";
   callback.url = entry.callback_url;
-  callback.body = status_body(entry, status);
-  if (delay.count() == 0) {
-    world_.callbacks.send(std::move(callback));
-    return;
-  }
-  world_.schedule.after(delay, [this, callback = std::move(callback)]() mutable {
-    world_.callbacks.send(std::move(callback));
-  });
+  callback.body = status_body(entry, entry.status);
+  Protocol::call_back({name(), "transfer", entry.payee, entry.external_id, entry.reference, true, false},
+                      std::move(callback), status_body(entry, Status::kPending));
 }
 
 // ---- shapes of failure
 // -----------------------------------------------------------------------------------------------------
 
-Answer Momo::server_error(const Fault& fault) {
-  return refused(fault.code);
+Answer Momo::server_error(const Fault& fault, const Call&) {
+  return refused(fault.code.empty() ? std::string_view{"INTERNAL_PROCESSING_ERROR"} : fault.code);
 }
 
-Answer Momo::not_found() {
+Answer Momo::not_found(const Call&) {
+  return unknown_resource();
+}
+
+Answer Momo::unknown_resource() {
   return coded(404, "RESOURCE_NOT_FOUND", "Requested resource was not found.");
 }
 
-Answer Momo::unauthorized() {
+Answer Momo::unauthorized(const Call&) {
   return json_answer(
       401, R"({"statusCode":401,"message":"Unauthorized. The access token is invalid or has expired."})");
 }

@@ -35,19 +35,19 @@ class Momo final : public Protocol {
   bool settle(Entry& entry, Status status, std::string_view reason) override;
 
   /// Sets the balance of one target environment's account, or of all. Throws std::invalid_argument.
-  void set_balance(std::string_view amount, const std::optional<std::string>& environment);
-  boost::json::object balances() const;
+  void set_balance(std::string_view amount, const std::optional<std::string>& environment) override;
+  boost::json::object balances() const override;
 
   /// Makes a payee behave like one of the sandbox's ("NOT_ENOUGH_FUNDS", "ongoing", …). Throws
   /// std::invalid_argument.
-  void set_behaviour(std::string payee, std::string_view behaviour);
+  void set_behaviour(std::string payee, std::string_view behaviour) override;
 
  protected:
   Call read(const Request& request) override;
   Answer process(const Request& request, Call& call) override;
-  Answer server_error(const Fault& fault) override;
-  Answer not_found() override;
-  Answer unauthorized() override;
+  Answer server_error(const Fault& fault, const Call& call) override;
+  Answer not_found(const Call& call) override;
+  Answer unauthorized(const Call& call) override;
   std::string wrong_types(const Call& call) override;
 
  private:
@@ -78,6 +78,7 @@ class Momo final : public Protocol {
   };
 
   static std::string_view operation_of(const Request& request);
+  static Answer unknown_resource();
 
   Answer create_user(const Request& request);
   Answer create_key(const Request& request);
@@ -106,7 +107,6 @@ class Momo final : public Protocol {
   void start_processing(Entry& entry, PayeeBehaviour behaviour,
                         std::optional<std::chrono::milliseconds> hidden_for);
   void call_back(const Entry& entry);
-  void send_callback(const Entry& entry, Status status, std::chrono::milliseconds delay);
   std::string status_body(const Entry& entry, Status status) const;
 
   MomoOptions options_;

@@ -12,7 +12,7 @@ constexpr const char* kDescription =
     "It speaks the providers' own protocols, keeps a ledger of what it really paid, calls back, and "
     "misbehaves on\n"
     "command. When it is ready it prints one line of JSON with the addresses that it serves:\n"
-    "  {\"momo\":\"http://127.0.0.1:40001\",\"control\":\"http://127.0.0.1:40002\"}";
+    "  {\"momo\":\"http://127.0.0.1:40001\",…,\"control\":\"http://127.0.0.1:40002\"}";
 
 constexpr const char* kFooter =
     "Examples:\n"
@@ -27,6 +27,7 @@ constexpr const char* kFooter =
     "  curl -s C/ledger/summary                        what was paid, and whether anything was paid twice\n"
     "  curl -s C/ledger?external_id=ORDER-7            one payment\n"
     "  curl -s C/faults -d '{\"fault\":\"pay_and_cut\",\"operation\":\"transfer\",\"count\":1}'\n"
+    "  curl -s C/faults -d '{\"fault\":\"slow\",\"protocol\":\"thunes\",\"operation\":\"confirm\"}'\n"
     "  curl -s -X DELETE C/faults                      behave again\n"
     "  curl -s -X POST C/reset                         forget all payments and faults, keep credentials";
 
@@ -63,8 +64,35 @@ Timing::Range parse_range(const std::string& text) {
   return range;
 }
 
+/// A provider's users as the command line names them: two lists that belong together.
+struct RawUsers {
+  std::vector<std::string> names;
+  std::vector<std::string> secrets;
+
+  std::vector<std::pair<std::string, std::string>> paired(const std::string& name_option,
+                                                          const std::string& secret_option) const {
+    if (names.size() != secrets.size()) {
+      throw CLI::ValidationError(name_option, "each needs its " + secret_option + ", in the same order");
+    }
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (std::size_t at = 0; at < names.size(); ++at) pairs.emplace_back(names[at], secrets[at]);
+    return pairs;
+  }
+};
+
 /// What CLI11 fills in as text, before it is understood.
 struct Raw {
+  std::string thunes = "127.0.0.1:0";
+  std::string tmoney = "127.0.0.1:0";
+  std::string flooz = "127.0.0.1:0";
+  std::string banano = "127.0.0.1:0";
+  RawUsers thunes_keys;
+  std::uint32_t thunes_quotation_ttl_s = 3600;
+  std::string thunes_callback_auth;
+  RawUsers tmoney_users;
+  std::uint32_t tmoney_token_ttl_s = 3600;
+  std::string tmoney_absence_ms = "0";
+  RawUsers flooz_users;
   std::string momo = "127.0.0.1:0";
   std::string control = "127.0.0.1:0";
   std::string processing_ms = "50..500";
@@ -73,8 +101,8 @@ struct Raw {
   std::uint32_t token_ttl_s = 3600;
   std::string callbacks = "on";
   bool fast = false;
-  std::vector<std::string> api_users;
-  std::vector<std::string> api_keys;
+  bool accept_any_credentials = false;
+  RawUsers api_users;
 };
 
 void define(CLI::App& app, Raw& raw, Options& options) {
@@ -107,16 +135,152 @@ void define(CLI::App& app, Raw& raw, Options& options) {
       ->group(behaving);
 
   const std::string credentials = "Credentials";
-  app.add_option("--api-user", raw.api_users, "An API user; repeat with its --api-key")->group(credentials);
-  app.add_option("--api-key", raw.api_keys, "The key of the --api-user at the same place")
+  app.add_option("--api-user", raw.api_users.names, "An API user; repeat with its --api-key")
+      ->group(credentials);
+  app.add_option("--api-key", raw.api_users.secrets, "The key of the --api-user at the same place")
       ->group(credentials);
   app.add_option("--subscription-key", options.momo_options.subscription_keys,
                  "A subscription key; none: any that is not empty")
       ->group(credentials);
-  app.add_flag("--accept-any-credentials", options.momo_options.accept_any_credentials,
-               "Any API user, API key and subscription key")
+  app.add_flag("--accept-any-credentials", raw.accept_any_credentials,
+               "Any user, key, secret and password, at every provider")
       ->group(credentials);
   app.add_option("--token-ttl-s", raw.token_ttl_s, "How long an access token is good")->group(credentials);
+}
+
+const std::map<std::string, Duplicates> kDuplicates{
+    {"pay", Duplicates::kPay}, {"refuse", Duplicates::kRefuse}, {"replay", Duplicates::kReplay}};
+
+void define_thunes(CLI::App& app, Raw& raw, ThunesOptions& options) {
+  const std::string group = "Thunes";
+  app.add_option("--thunes", raw.thunes, "Where to serve Thunes' API")->group(group);
+  app.add_option("--thunes-key", raw.thunes_keys.names, "An API key; repeat with its --thunes-secret")
+      ->group(group);
+  app.add_option("--thunes-secret", raw.thunes_keys.secrets,
+                 "The secret of the --thunes-key at the same place")
+      ->group(group);
+  app.add_flag("--thunes-accept-any", options.accept_any_credentials, "Any key and secret")->group(group);
+  app.add_option("--thunes-quotation-ttl-s", raw.thunes_quotation_ttl_s, "How long a quotation is good")
+      ->group(group);
+  app.add_option("--thunes-balance", options.balance, "What the account in each currency holds at first")
+      ->group(group);
+  app.add_option("--thunes-minimum", options.minimum, "The least that a payee may get")->group(group);
+  app.add_option("--thunes-maximum", options.maximum, "The most that a payee may get")->group(group);
+  app.add_option("--thunes-callback-times", options.callback_times, "How often each callback is sent")
+      ->group(group);
+  app.add_option("--thunes-callback-auth", raw.thunes_callback_auth,
+                 "USER:PASSWORD that callbacks carry as Basic authentication; none: they carry none")
+      ->group(group);
+}
+
+void define_tmoney(CLI::App& app, Raw& raw, TmoneyOptions& options) {
+  using Authorization = TmoneyOptions::Authorization;
+  using Types = TmoneyOptions::Types;
+  const std::map<std::string, Authorization> authorizations{
+      {"bearer", Authorization::kBearer}, {"bare", Authorization::kBare}, {"both", Authorization::kBoth}};
+  const std::map<std::string, Types> types{
+      {"strings", Types::kStrings}, {"integers", Types::kIntegers}, {"mixed", Types::kMixed}};
+  const std::string group = "TMoney";
+  app.add_option("--tmoney", raw.tmoney, "Where to serve TMoney's API")->group(group);
+  app.add_option("--tmoney-user", raw.tmoney_users.names,
+                 "A nomUtilisateur; repeat with its --tmoney-password")
+      ->group(group);
+  app.add_option("--tmoney-password", raw.tmoney_users.secrets,
+                 "The motDePasse of the --tmoney-user at the same place")
+      ->group(group);
+  app.add_flag("--tmoney-accept-any", options.accept_any_credentials, "Any user and password")->group(group);
+  app.add_option("--tmoney-authorization", options.authorization,
+                 "The form of the token: bearer, bare or both")
+      ->transform(CLI::CheckedTransformer(authorizations))
+      ->group(group);
+  app.add_option("--tmoney-types", options.types, "code and refTmoney: strings, integers or mixed")
+      ->transform(CLI::CheckedTransformer(types))
+      ->group(group);
+  app.add_option("--tmoney-duplicates", options.duplicates, "The same idRequete again: pay, refuse or replay")
+      ->transform(CLI::CheckedTransformer(kDuplicates))
+      ->group(group);
+  app.add_option("--tmoney-absence-ms", raw.tmoney_absence_ms,
+                 "How long check-transaction-id does not know a credit, N or A..B")
+      ->group(group);
+  app.add_option("--tmoney-token-ttl-s", raw.tmoney_token_ttl_s, "How long a token is good")->group(group);
+  app.add_option("--tmoney-balance", options.balance, "What the partner's account holds at first")
+      ->group(group);
+  app.add_option("--tmoney-callback-url", options.callback_url,
+                 "Where a final credit is told; none: nowhere, as is documented for credits")
+      ->group(group);
+}
+
+void define_flooz(CLI::App& app, Raw& raw, FloozOptions& options) {
+  using StatusBy = FloozOptions::StatusBy;
+  const std::map<std::string, StatusBy> status_by{
+      {"provider", StatusBy::kProvider}, {"client", StatusBy::kClient}, {"both", StatusBy::kBoth}};
+  const std::string group = "Flooz";
+  app.add_option("--flooz", raw.flooz, "Where to serve Moov's merchant service")->group(group);
+  app.add_option("--flooz-user", raw.flooz_users.names, "A user; repeat with its --flooz-password")
+      ->group(group);
+  app.add_option("--flooz-password", raw.flooz_users.secrets,
+                 "The password of the --flooz-user at the same place")
+      ->group(group);
+  app.add_option("--flooz-key", options.key, "The 32 bytes with which tokens are encrypted")->group(group);
+  app.add_flag("--flooz-accept-any", options.accept_any_credentials,
+               "Any user and password, in a token that decrypts")
+      ->group(group);
+  app.add_option("--flooz-status-by", options.status_by,
+                 "Whose id getTransactionStatus knows: provider, client or both")
+      ->transform(CLI::CheckedTransformer(status_by))
+      ->group(group);
+  app.add_option("--flooz-duplicates", options.duplicates,
+                 "The same referenceid again: pay, refuse or replay")
+      ->transform(CLI::CheckedTransformer(kDuplicates))
+      ->group(group);
+  app.add_flag("--flooz-varied-xml", options.varied_xml,
+               "Prefixes, wrapper and envelope of answers vary, by seed")
+      ->group(group);
+  app.add_option("--flooz-balance", options.balance, "What the merchant's account holds at first")
+      ->group(group);
+}
+
+void understand_thunes(const Raw& raw, Options& options) {
+  auto& thunes = options.thunes_options;
+  options.thunes = parse_address(raw.thunes);
+  thunes.keys = raw.thunes_keys.paired("--thunes-key", "--thunes-secret");
+  thunes.quotation_ttl = std::chrono::seconds{raw.thunes_quotation_ttl_s};
+  thunes.callbacks = raw.callbacks == "on";
+  thunes.accept_any_credentials |= raw.accept_any_credentials;
+  for (const auto& [option, amount] : {std::pair{"--thunes-balance", &thunes.balance},
+                                       {"--thunes-minimum", &thunes.minimum},
+                                       {"--thunes-maximum", &thunes.maximum}}) {
+    if (!parse_amount(*amount, 8)) throw CLI::ValidationError(option, "must be a plain decimal, like 2000");
+  }
+  if (raw.thunes_callback_auth.empty()) return;
+  const auto colon = raw.thunes_callback_auth.find(':');
+  if (colon == std::string::npos)
+    throw CLI::ValidationError("--thunes-callback-auth", "must be USER:PASSWORD");
+  thunes.callback_user = raw.thunes_callback_auth.substr(0, colon);
+  thunes.callback_password = raw.thunes_callback_auth.substr(colon + 1);
+}
+
+void understand_tmoney(const Raw& raw, Options& options) {
+  auto& tmoney = options.tmoney_options;
+  options.tmoney = parse_address(raw.tmoney);
+  tmoney.users = raw.tmoney_users.paired("--tmoney-user", "--tmoney-password");
+  tmoney.absence = parse_range(raw.tmoney_absence_ms);
+  tmoney.token_ttl = std::chrono::seconds{raw.tmoney_token_ttl_s};
+  tmoney.accept_any_credentials |= raw.accept_any_credentials;
+  if (!parse_amount(tmoney.balance, 8)) {
+    throw CLI::ValidationError("--tmoney-balance", "must be a plain decimal, like 2000");
+  }
+}
+
+void understand_flooz(const Raw& raw, Options& options) {
+  auto& flooz = options.flooz_options;
+  options.flooz = parse_address(raw.flooz);
+  flooz.users = raw.flooz_users.paired("--flooz-user", "--flooz-password");
+  flooz.accept_any_credentials |= raw.accept_any_credentials;
+  if (flooz.key.size() != 32) throw CLI::ValidationError("--flooz-key", "must have 32 characters");
+  if (!parse_amount(flooz.balance, 8)) {
+    throw CLI::ValidationError("--flooz-balance", "must be a plain decimal, like 2000");
+  }
 }
 
 void understand(const Raw& raw, Options& options) {
@@ -127,15 +291,15 @@ void understand(const Raw& raw, Options& options) {
   options.timing.delayed_payee = std::chrono::milliseconds{raw.delayed_ms};
   options.momo_options.token_ttl = std::chrono::seconds{raw.token_ttl_s};
   options.momo_options.callbacks = raw.callbacks == "on";
-  if (raw.api_users.size() != raw.api_keys.size()) {
-    throw CLI::ValidationError("--api-user", "each needs its --api-key, in the same order");
-  }
-  for (std::size_t at = 0; at < raw.api_users.size(); ++at) {
-    options.momo_options.users.emplace_back(raw.api_users[at], raw.api_keys[at]);
-  }
+  options.momo_options.users = raw.api_users.paired("--api-user", "--api-key");
+  options.momo_options.accept_any_credentials = raw.accept_any_credentials;
   if (!parse_amount(options.momo_options.balance, 8)) {
     throw CLI::ValidationError("--balance", "must be a plain decimal, like 2000");
   }
+  understand_thunes(raw, options);
+  understand_tmoney(raw, options);
+  understand_flooz(raw, options);
+  options.banano = parse_address(raw.banano);
 }
 
 }  // namespace
@@ -145,6 +309,11 @@ Options read_options(int argument_count, char** arguments) {
   Raw raw;
   Options options;
   define(app, raw, options);
+  define_thunes(app, raw, options.thunes_options);
+  define_tmoney(app, raw, options.tmoney_options);
+  define_flooz(app, raw, options.flooz_options);
+  app.add_option("--banano", raw.banano, "Where to serve a Banano node's RPC")->group("Banano");
+  define_banano_options(app, options.banano_options);
   try {
     app.parse(argument_count, arguments);
     understand(raw, options);

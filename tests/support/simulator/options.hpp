@@ -2,8 +2,12 @@
 #include <cstdint>
 #include <string>
 
+#include "banano_options.hpp"
+#include "flooz.hpp"
 #include "momo.hpp"
 #include "protocol.hpp"
+#include "thunes.hpp"
+#include "tmoney.hpp"
 
 namespace simulator {
 
@@ -14,10 +18,18 @@ struct ListenAddress {
 
 struct Options {
   ListenAddress momo;
+  ListenAddress thunes;
+  ListenAddress tmoney;
+  ListenAddress flooz;
+  ListenAddress banano;
   ListenAddress control;
   std::uint64_t seed = 1;
   Timing timing;
   MomoOptions momo_options;
+  ThunesOptions thunes_options;
+  TmoneyOptions tmoney_options;
+  FloozOptions flooz_options;
+  BananoOptions banano_options;
   bool log = false;
   bool die_with_parent = false;
 };

@@ -1,6 +1,7 @@
 #include "protocol.hpp"
 
 #include <cstdio>
+#include <stdexcept>
 
 namespace simulator {
 namespace {
@@ -53,15 +54,16 @@ std::string junk(const Seed& seed, std::string_view about, std::uint64_t nth) {
   return bytes;
 }
 
-/// A JSON object whose one string never seems to end.
-std::function<bool(std::string&)> huge_body(std::uint64_t bytes) {
-  return [left = bytes, first = true](std::string& chunk) mutable {
-    if (first) chunk = R"({"padding":")";
+/// One string that never seems to end.
+std::function<bool(std::string&)> huge_body(std::uint64_t bytes,
+                                            std::pair<std::string_view, std::string_view> frame) {
+  return [left = bytes, first = true, frame](std::string& chunk) mutable {
+    if (first) chunk = frame.first;
     first = false;
     const auto size = std::min<std::uint64_t>(left, kHugeChunk);
     chunk.append(size, 'x');
     left -= size;
-    if (left == 0) chunk.append("\"}");
+    if (left == 0) chunk.append(frame.second);
     return left > 0;
   };
 }
@@ -79,10 +81,12 @@ Answer Protocol::handle(const Request& request) {
   }
   auto call = read(request);
   Stats::count(world_.stats.requests, call.operation);
+  Stats::count(world_.stats.requests_by_protocol[std::string{name()}], call.operation);
   std::optional<Fault> fault;
   if (!world_.faults.empty()) {
-    fault = world_.faults.pick(FaultStage::kRequest, {name(), call.operation, call.payee, call.external_id,
-                                                      call.moves_money, call.known_reference});
+    fault =
+        world_.faults.pick(FaultStage::kRequest, {name(), call.operation, call.payee, call.external_id,
+                                                  call.reference, call.moves_money, call.known_reference});
   }
   if (fault) Stats::count(world_.stats.faults, to_text(fault->kind));
   auto answer = fault ? answer_under(*fault, request, call) : process(request, call);
@@ -94,13 +98,13 @@ Answer Protocol::handle(const Request& request) {
 
 bool Protocol::resets_connection() {
   if (world_.faults.empty()) return false;
-  const auto fault = world_.faults.pick(FaultStage::kConnection, {name(), "any", {}, {}, false, false});
+  const auto fault = world_.faults.pick(FaultStage::kConnection, {name(), "any", {}, {}, {}, false, false});
   if (fault) Stats::count(world_.stats.faults, to_text(fault->kind));
   return fault.has_value();
 }
 
 Answer Protocol::answer_under(const Fault& fault, const Request& request, Call& call) {
-  if (auto instead = instead_of_processing(fault, request)) {
+  if (auto instead = instead_of_processing(fault, request, call)) {
     instead->delay = fault.delay;
     instead->reset = fault.reset;
     if (call.moves_money && !call.scope.empty()) world_.ledger.note_request(call.scope, call.reference);
@@ -112,14 +116,15 @@ Answer Protocol::answer_under(const Fault& fault, const Request& request, Call& 
   return answer;
 }
 
-std::optional<Answer> Protocol::instead_of_processing(const Fault& fault, const Request& request) {
+std::optional<Answer> Protocol::instead_of_processing(const Fault& fault, const Request& request,
+                                                      const Call& call) {
   switch (fault.kind) {
     case FaultKind::kNeverAnswer:
       return undelivered(Delivery::kHang);
     case FaultKind::kCutBeforePaying:
       return undelivered(Delivery::kCut);
     case FaultKind::kAnswer500BeforePaying:
-      return server_error(fault);
+      return server_error(fault, call);
     case FaultKind::kAnswer503Html: {
       auto answer = json_answer(503, std::string{kProxyPage});
       answer.content_type = "text/html";
@@ -128,17 +133,16 @@ std::optional<Answer> Protocol::instead_of_processing(const Fault& fault, const 
     case FaultKind::kRedirect:
       return redirect_to(request);
     case FaultKind::kAnswer401:
-      return unauthorized();
+      return unauthorized(call);
     case FaultKind::kAnswer403:
-      return json_answer(403, R"({"statusCode":403,"message":"Forbidden: this IP address is not allowed."})");
+      return turned_away(403, call);
     case FaultKind::kAnswer429: {
-      auto answer = json_answer(
-          429, R"({"statusCode":429,"message":"Rate limit is exceeded. Try again in 1 seconds."})");
+      auto answer = turned_away(429, call);
       answer.headers.emplace_back("Retry-After", "1");
       return answer;
     }
     case FaultKind::kStatusFlap:
-      return not_found();
+      return not_found(call);
     default:
       return std::nullopt;
   }
@@ -156,7 +160,7 @@ void Protocol::deform(const Fault& fault, const Call& call, Answer& answer) {
       answer.reset = fault.reset;
       break;
     case FaultKind::kAnswer500AfterPaying:
-      answer = server_error(fault);
+      answer = server_error(fault, call);
       answer.delay = fault.delay;
       break;
     case FaultKind::kSlow:
@@ -177,11 +181,78 @@ void Protocol::deform(const Fault& fault, const Call& call, Answer& answer) {
       if (answer.status < 300) answer.body = wrong_types(call);
       break;
     case FaultKind::kHugeBody:
-      answer.source = huge_body(fault.body_bytes);
+      answer.source = huge_body(fault.body_bytes, huge_body_frame());
       break;
     default:
       break;
   }
+}
+
+// ---- what not every protocol has
+
+bool Protocol::reverse(Entry&) {
+  throw std::invalid_argument("protocol: " + std::string{name()} + " brings no money back");
+}
+
+std::uint64_t Protocol::expire(std::string_view) {
+  throw std::invalid_argument("protocol: " + std::string{name()} + " has nothing that expires");
+}
+
+void Protocol::set_balance(std::string_view, const std::optional<std::string>&) {
+  throw std::invalid_argument("protocol: " + std::string{name()} + " has no balance that can be set");
+}
+
+boost::json::object Protocol::balances() const {
+  throw std::invalid_argument("protocol: " + std::string{name()} + " has no balances");
+}
+
+void Protocol::set_behaviour(std::string, std::string_view) {
+  throw std::invalid_argument("protocol: the payees of " + std::string{name()} + " have no behaviours");
+}
+
+void Protocol::set_callback_url(std::string) {
+  throw std::invalid_argument("protocol: " + std::string{name()} + " has no callback address of its own");
+}
+
+Answer Protocol::turned_away(unsigned status, const Call&) {
+  const std::string_view message = status == 403 ? "Forbidden: this IP address is not allowed."
+                                                 : "Rate limit is exceeded. Try again in 1 seconds.";
+  return json_answer(
+      status, boost::json::serialize(boost::json::object{{"statusCode", status}, {"message", message}}));
+}
+
+std::pair<std::string_view, std::string_view> Protocol::huge_body_frame() const {
+  return {R"({"padding":")", "\"}"};
+}
+
+// ---- callbacks
+
+void Protocol::call_back(const Faults::Subject& subject, Callback callback, std::string stale_body) {
+  std::optional<Fault> fault;
+  if (!world_.faults.empty()) fault = world_.faults.pick(FaultStage::kCallback, subject);
+  if (!fault) {
+    world_.callbacks.send(std::move(callback));
+    return;
+  }
+  Stats::count(world_.stats.faults, to_text(fault->kind));
+  if (fault->kind == FaultKind::kNoCallback) return;
+  if (fault->kind == FaultKind::kDelayedCallback) {
+    send_later(fault->delay, std::move(callback));
+    return;
+  }
+  world_.callbacks.send(callback);
+  if (fault->kind == FaultKind::kOutOfOrderCallback) callback.body = std::move(stale_body);
+  send_later(fault->delay, std::move(callback));
+}
+
+void Protocol::send_later(std::chrono::milliseconds delay, Callback callback) {
+  if (delay.count() == 0) {
+    world_.callbacks.send(std::move(callback));
+    return;
+  }
+  world_.schedule.after(delay, [this, callback = std::move(callback)]() mutable {
+    world_.callbacks.send(std::move(callback));
+  });
 }
 
 std::chrono::milliseconds Protocol::within(Timing::Range range, std::string_view purpose,

@@ -71,14 +71,39 @@ class Protocol : public Service {
   /// Makes a pending transfer final by command. False when it is final already.
   virtual bool settle(Entry& entry, Status status, std::string_view reason) = 0;
 
+  // What a protocol may have or not; without it the command is refused (std::invalid_argument, whose message
+  // names the field and what it may be).
+
+  /// Brings the money of a paid transfer back. False when it was not paid, or is back already.
+  virtual bool reverse(Entry& entry);
+  /// Ends the time in which what has this external id may be paid (empty: all that is open); says how many
+  /// there were.
+  virtual std::uint64_t expire(std::string_view external_id);
+  /// Of one account, or of all.
+  virtual void set_balance(std::string_view amount, const std::optional<std::string>& account);
+  virtual boost::json::object balances() const;
+  /// Makes a payee behave in a way that the protocol knows by this name.
+  virtual void set_behaviour(std::string payee, std::string_view behaviour);
+  /// Where a protocol whose requests name no address calls back; empty: nowhere.
+  virtual void set_callback_url(std::string url);
+
  protected:
   virtual Call read(const Request& request) = 0;
   virtual Answer process(const Request& request, Call& call) = 0;
-  virtual Answer server_error(const Fault& fault) = 0;
-  virtual Answer not_found() = 0;
-  virtual Answer unauthorized() = 0;
+  virtual Answer server_error(const Fault& fault, const Call& call) = 0;
+  /// What a status query hears about a reference that nobody knows.
+  virtual Answer not_found(const Call& call) = 0;
+  virtual Answer unauthorized(const Call& call) = 0;
+  /// What stands before the provider says 403 (a foreign address) or 429 (too many requests).
+  virtual Answer turned_away(unsigned status, const Call& call);
   /// A well-formed body of this operation whose fields have types that they never have.
   virtual std::string wrong_types(const Call& call) = 0;
+  /// What stands around the padding of an endless body.
+  virtual std::pair<std::string_view, std::string_view> huge_body_frame() const;
+
+  /// Sends what became of a transfer as the callback faults in force have it. `stale_body` is what
+  /// out_of_order_callback sends after it.
+  void call_back(const Faults::Subject& subject, Callback callback, std::string stale_body);
 
   std::chrono::milliseconds within(Timing::Range range, std::string_view purpose,
                                    std::string_view about) const;
@@ -87,8 +112,9 @@ class Protocol : public Service {
 
  private:
   Answer answer_under(const Fault& fault, const Request& request, Call& call);
-  std::optional<Answer> instead_of_processing(const Fault& fault, const Request& request);
+  std::optional<Answer> instead_of_processing(const Fault& fault, const Request& request, const Call& call);
   void deform(const Fault& fault, const Call& call, Answer& answer);
+  void send_later(std::chrono::milliseconds delay, Callback callback);
   void log(const Call& call, const std::optional<Fault>& fault, const Answer& answer) const;
 };
 

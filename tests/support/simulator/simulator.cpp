@@ -8,11 +8,18 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <cstdio>
+#include <deque>
+#include <vector>
 
+#include "banano.hpp"
+#include "banano_control.hpp"
 #include "callbacks.hpp"
 #include "control.hpp"
+#include "flooz.hpp"
 #include "http_server.hpp"
 #include "momo.hpp"
+#include "thunes.hpp"
+#include "tmoney.hpp"
 
 namespace simulator {
 namespace {
@@ -29,11 +36,16 @@ void allow_many_connections() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void announce(const HttpServer& momo, const HttpServer& control) {
-  const boost::json::object line{{"momo", momo.url()}, {"control", control.url()}};
+void announce(const boost::json::object& line) {
   std::printf("%s\n", boost::json::serialize(line).c_str());
   std::fflush(stdout);
 }
+
+/// A protocol and where it is served.
+struct Place {
+  Protocol& protocol;
+  const ListenAddress& listen;
+};
 
 }  // namespace
 
@@ -56,12 +68,29 @@ int run(const Options& options) {
   World world{seed, ledger, faults, schedule, callbacks, stats, options.timing, options.log};
 
   Momo momo{world, options.momo_options};
-  Control control{world, momo};
+  Thunes thunes{world, options.thunes_options};
+  Tmoney tmoney{world, options.tmoney_options};
+  Flooz flooz{world, options.flooz_options};
+  Banano banano{world, options.banano_options};
+  const std::vector<Place> places{{momo, options.momo},
+                                  {thunes, options.thunes},
+                                  {tmoney, options.tmoney},
+                                  {flooz, options.flooz},
+                                  {banano, options.banano}};
+
+  Control control{world};
+  boost::json::object addresses;
+  std::deque<HttpServer> servers;
+  for (const auto& [protocol, listen] : places) {
+    auto& server = servers.emplace_back(context, protocol, stats, listen.address, listen.port);
+    control.add({&protocol, &server});
+    addresses[protocol.name()] = server.url();
+  }
   Stats control_stats;  // the questions of tests are no connections of a client
-  HttpServer momo_server{context, momo, stats, options.momo.address, options.momo.port};
-  HttpServer control_server{context, control, control_stats, options.control.address, options.control.port};
-  control.add({&momo, &momo_server});
-  announce(momo_server, control_server);
+  BananoControl commands{world, banano, control};
+  HttpServer control_server{context, commands, control_stats, options.control.address, options.control.port};
+  addresses["control"] = control_server.url();
+  announce(addresses);
   context.run();
   return 0;
 }

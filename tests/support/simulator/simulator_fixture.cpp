@@ -100,6 +100,27 @@ json::object MomoClient::final_status(const std::string& reference) {
   throw std::runtime_error("not final in time: " + reference);
 }
 
+const std::vector<RequestFault>& request_faults() {
+  static const std::vector<RequestFault> faults{{"never_answer", Wire::kTimedOut, 0, false},
+                                                {"cut_before_paying", Wire::kClosed, 0, false},
+                                                {"answer_500_before_paying", Wire::kAnswered, 500, false},
+                                                {"answer_503_html", Wire::kAnswered, 503, false},
+                                                {"redirect", Wire::kAnswered, 307, false},
+                                                {"answer_401", Wire::kAnswered, 401, false},
+                                                {"answer_403", Wire::kAnswered, 403, false},
+                                                {"answer_429", Wire::kAnswered, 429, false},
+                                                {"never_answer_after_paying", Wire::kTimedOut, 0, true},
+                                                {"pay_and_cut", Wire::kClosed, 0, true},
+                                                {"answer_500_after_paying", Wire::kAnswered, 500, true},
+                                                {"slow", Wire::kTimedOut, 0, true},
+                                                {"slow_drip", Wire::kTimedOut, 0, true},
+                                                {"garbage", Wire::kAnswered, -1, true},
+                                                {"truncated", Wire::kClosed, -1, true},
+                                                {"wrong_types", Wire::kAnswered, -1, true},
+                                                {"huge_body", Wire::kAnswered, -1, true}};
+  return faults;
+}
+
 json::object ledger_entry(SimulatorProcess& simulator, std::string_view external_id) {
   const auto list = simulator.get("/ledger?external_id=" + std::string{external_id});
   if (list.as_array().size() != 1) throw std::runtime_error("not one ledger entry: " + json::serialize(list));

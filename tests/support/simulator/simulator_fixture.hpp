@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "simulator_process.hpp"
 #include "wire_client.hpp"
@@ -52,6 +53,17 @@ class MomoClient {
 
 std::string base64(std::string_view bytes);
 boost::json::object parse_object(const std::string& text);
+
+/// A fault of a request, what its client sees, and whether the request was processed.
+struct RequestFault {
+  const char* fault;
+  Wire wire;
+  int status;  // 0: none comes; -1: the one of success
+  bool processed;
+};
+
+/// Every fault of single requests but lost_then_late and status_flap, which need more telling.
+const std::vector<RequestFault>& request_faults();
 
 /// The one ledger entry with this external id; throws std::runtime_error when there is none or more than one.
 boost::json::object ledger_entry(SimulatorProcess& simulator, std::string_view external_id);

@@ -71,12 +71,19 @@ SimulatorProcess::SimulatorProcess(std::vector<std::string> options) {
     throw std::runtime_error(options[0] + " did not print its ready line");
   }
   const auto ready = boost::json::parse(line);
-  momo_url_ = ready.at("momo").as_string();
-  control_url_ = ready.at("control").as_string();
+  for (const auto& [protocol, url] : ready.as_object()) urls_[protocol] = url.as_string();
+  momo_url_ = url("momo");
+  control_url_ = url("control");
 }
 
 SimulatorProcess::~SimulatorProcess() {
   stop();
+}
+
+const std::string& SimulatorProcess::url(std::string_view protocol) const {
+  const auto found = urls_.find(protocol);
+  if (found == urls_.end()) throw std::out_of_range("the simulator serves no " + std::string{protocol});
+  return found->second;
 }
 
 int SimulatorProcess::stop() {

@@ -2,6 +2,7 @@
 #include <sys/types.h>
 
 #include <boost/json.hpp>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ class SimulatorProcess {
 
   const std::string& momo_url() const { return momo_url_; }
   const std::string& control_url() const { return control_url_; }
+  /// Of any protocol that the ready line names. Throws std::out_of_range for another.
+  const std::string& url(std::string_view protocol) const;
   pid_t pid() const { return pid_; }
 
   /// The control API. Throws std::runtime_error, with what the simulator said, unless the status is 2xx.
@@ -41,6 +44,7 @@ class SimulatorProcess {
   pid_t pid_ = -1;
   std::string momo_url_;
   std::string control_url_;
+  std::map<std::string, std::string, std::less<>> urls_;
 };
 
 }  // namespace simulator

@@ -9,10 +9,11 @@ namespace simulator {
 /// Counters since the start or the last reset. One thread.
 struct Stats {
   std::map<std::string, std::uint64_t, std::less<>> requests;  // by operation
-  std::map<std::string, std::uint64_t, std::less<>> faults;    // applied, by kind
-  std::uint64_t token_refreshes = 0;
+  std::map<std::string, std::map<std::string, std::uint64_t, std::less<>>, std::less<>> requests_by_protocol;
+  std::map<std::string, std::uint64_t, std::less<>> faults;  // applied, by kind
+  std::uint64_t token_refreshes = 0;                         // tokens issued, by every protocol that has them
   std::uint64_t transfers_refused = 0;     // answered with an error at once and not in the ledger
-  std::uint64_t transfers_duplicated = 0;  // answered 409
+  std::uint64_t transfers_duplicated = 0;  // known references, whatever the answer
   std::uint64_t redirects_followed = 0;
   std::uint64_t callbacks_sent = 0;  // every try counts
   std::uint64_t callbacks_delivered = 0;
