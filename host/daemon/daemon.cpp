@@ -12,6 +12,7 @@
 #include "daemon/database_keeper.hpp"
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
+#include "daemon/plugin_versions.hpp"
 #include "daemon/quarantine_store.hpp"
 #include "daemon/view.hpp"
 #include "http/router.hpp"
@@ -19,6 +20,7 @@
 #include "jobs/housekeeper.hpp"
 #include "ops/log.hpp"
 #include "policy/built_in_policy.hpp"
+#include "store/lookup.hpp"
 #include "store/migrations.hpp"
 
 namespace payoutd::daemon {
@@ -78,20 +80,6 @@ ops::PoolSnapshot snapshot(const store::PoolStats& s) {
   out.wait_counts.assign(s.wait_counts.begin(), s.wait_counts.end());
   out.wait_sum_s = s.wait_sum_s;
   return out;
-}
-
-std::vector<providers::ProviderConfig> provider_configs(const ops::Config& config) {
-  std::vector<providers::ProviderConfig> all;
-  for (const auto& [name, p] : config.live_config.providers) {
-    if (!p.enabled) continue;
-    providers::ProviderConfig one;
-    one.name = name;
-    one.plugin_path = p.library;
-    one.settings = p.settings;
-    one.secrets = p.secrets_json();
-    all.push_back(std::move(one));
-  }
-  return all;
 }
 
 // ISO 3166-1 alpha-2, without the reserved ones: the closed set of the region label.
@@ -158,6 +146,7 @@ class Host {
  private:
   providers::SupervisorOptions supervisor_options();
   engine::EngineOptions engine_options() const;
+  DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
   Awaitable<void> reload_on_hangup();
@@ -180,6 +169,7 @@ class Host {
   std::unique_ptr<store::Pool> heart_pool_;
   std::unique_ptr<DatabaseQuarantine> quarantine_;
   std::unique_ptr<providers::Supervisor> supervisor_;
+  std::unique_ptr<PluginVersions> plugins_;
   std::unique_ptr<policy::BuiltInPolicy> policy_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
@@ -223,6 +213,11 @@ providers::SupervisorOptions Host::supervisor_options() {
     fields["provider"] = line.provider;
     log::write(level, line.event, line.message, std::move(fields));
   };
+  o.live_artefact_formats = [this](std::string provider) {
+    return pool_->transact([provider = std::move(provider)](pqxx::transaction_base& work) {
+      return store::live_artefact_formats(work, provider);
+    });
+  };
   o.on_state = [this](const std::string& provider, providers::ProviderState state) {
     metrics_->provider_process(provider, providers::to_string(state));
     if (state == providers::ProviderState::restarting) metrics_->provider_restart(provider);
@@ -243,6 +238,22 @@ engine::EngineOptions Host::engine_options() const {
   o.group_commit_window = config_.live_config.engine.group_commit_window;
   o.high_water_file = (fixed.state_dir / "high-water.json").string();
   return o;
+}
+
+DaemonView::Parts Host::view_parts() {
+  return {.engine = *engine_,
+          .supervisor = *supervisor_,
+          .migration_revision = revision_,
+          .drain =
+              [this](std::string actor) {
+                stop_reason_ = "drained by " + actor;
+                stopping_ = true;
+                stop_->notify();
+              },
+          .change_plugin =
+              [this](std::string plugin, std::string file) {
+                return plugins_->change(config_, std::move(plugin), std::move(file));
+              }};
 }
 
 int Host::run() {
@@ -269,17 +280,13 @@ int Host::run() {
 
   observer_ = std::make_unique<HostObserver>();
   supervisor_ = providers::Supervisor::make(io_.get_executor(), supervisor_options());
+  plugins_ = std::make_unique<PluginVersions>(fixed.state_dir / "plugins", *supervisor_);
   engine_ = std::make_unique<engine::Engine>(
       engine::Engine::Parts{io_.get_executor(), *pool_, *front_pool_, *heart_pool_, *policy_, *observer_,
                             [this] { return supervisor_->providers(); }},
       engine_options());
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
-  view_ = std::make_unique<DaemonView>(
-      DaemonView::Parts{*engine_, *supervisor_, revision_, [this](std::string actor) {
-                          stop_reason_ = "drained by " + actor;
-                          stopping_ = true;
-                          stop_->notify();
-                        }});
+  view_ = std::make_unique<DaemonView>(view_parts());
   http::RouterOptions router_options;
   router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
   router_ = std::make_unique<http::Router>(*view_, router_options);
@@ -314,7 +321,7 @@ Awaitable<void> Host::live() {
     stopping_ = true;
     stop_->notify();
   });
-  std::vector<providers::ProviderConfig> configs = provider_configs(config_);
+  std::vector<providers::ProviderConfig> configs = plugins_->start(config_);
   std::vector<std::string> names;
   for (const auto& one : configs) names.push_back(one.name);
   co_await engine_->prepare_start(std::move(names));
@@ -411,6 +418,7 @@ void Host::apply(const ops::LiveConfig& live) {
   front_pool_->resize(live.database_pool.http_connections);
   job_pool_->resize(live.database_pool.job_connections);
   config_.live_config.engine = live.engine;
+  config_.live_config.providers = live.providers;
 }
 
 // All or nothing for what is checked here: a file with a mistake changes nothing.
@@ -426,13 +434,7 @@ Awaitable<void> Host::reload() {
     log::error("host.reload_refused", "The configuration was not taken over: " + refused);
     co_return;
   }
-  for (const providers::ProviderConfig& one : provider_configs(*fresh)) {
-    const std::vector<Problem> problems = co_await supervisor_->reconfigure(one);
-    for (const Problem& problem : problems) {
-      log::error("host.provider_reload_refused", fresh->provider_problem(one.name, problem).text(),
-                 {{"provider", one.name}});
-    }
-  }
+  co_await plugins_->reload(*fresh);
   apply(fresh->live_config);
   log::info("host.reloaded", "The live part of the configuration was taken over.");
 }

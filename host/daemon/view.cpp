@@ -1,6 +1,7 @@
 #include "daemon/view.hpp"
 
 #include "daemon/daemon.hpp"
+#include "ops/log.hpp"
 
 namespace payoutd::daemon {
 
@@ -49,6 +50,22 @@ boost::json::array DaemonView::providers() const {
 Awaitable<void> DaemonView::lift_quarantine(std::string provider, std::string actor, std::string note) {
   co_await engine().lift_quarantine(provider, std::move(actor), std::move(note));
   co_await parts_.supervisor.lift(std::move(provider));
+}
+
+Awaitable<http::HostView::PluginChange> DaemonView::change_plugin(std::string plugin, std::string file,
+                                                                  std::string actor) {
+  PluginChange change = co_await parts_.change_plugin(plugin, file);
+  boost::json::object fields{{"plugin", plugin}, {"actor", actor}, {"file", file}};
+  if (!change.problems.empty()) {
+    fields["problem"] = change.problems.front().field + ": " + change.problems.front().reason;
+    log::warning("host.plugin_change_refused", "Another version of a plugin was refused; nothing changed.",
+                 std::move(fields));
+  } else if (!change.providers.empty()) {
+    fields["from"] = change.version_before;
+    fields["to"] = change.version;
+    log::info("host.plugin_changed", "Another version of a plugin is in service.", std::move(fields));
+  }
+  co_return change;
 }
 
 http::HostView::Build DaemonView::build() const {

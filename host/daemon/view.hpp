@@ -15,12 +15,14 @@ class DaemonView final : public http::EngineHostView {
     providers::Supervisor& supervisor;
     std::string migration_revision;
     std::function<void(std::string actor)> drain;
+    std::function<Awaitable<PluginChange>(std::string plugin, std::string file)> change_plugin;
   };
   explicit DaemonView(Parts parts) : EngineHostView(parts.engine), parts_(std::move(parts)) {}
 
   Awaitable<std::vector<store::HostRow>> hosts() override;
   boost::json::array providers() const override;
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note) override;
+  Awaitable<PluginChange> change_plugin(std::string plugin, std::string file, std::string actor) override;
   Build build() const override;
   Readiness readiness() const override;
   std::string metrics_text() override { return metrics_->serialize(); }

@@ -81,9 +81,10 @@ Decision sent() {
 // harmless is the same payment; otherwise a human decides.
 Decision after_unknown_submit(const Standing& s) {
   if (s.contract.can_look_up()) {
-    Decision d = ask(State::unknown, Purpose::query, "outcome_unknown",
+    // A repeat that ends like the submit before it is not followed by the next one at once.
+    Decision d = ask(State::unknown, s.repeats ? Purpose::resend : Purpose::query, "outcome_unknown",
                      "The submit may or may not have reached the provider; it is being asked.");
-    d.next = Next::at_once;
+    if (!s.repeats) d.next = Next::at_once;
     return d;
   }
   if (s.contract.repeat == Repeat::harmless && s.repeat_window_open && s.same_scope && !s.acceptance_sign) {
@@ -106,15 +107,20 @@ Decision after_absence(const Standing& s) {
         "The provider does not know the payment under the present credentials, which proves nothing: it was "
         "submitted under others.");
   }
-  if (s.acceptance_sign) {
-    return ask(here, Purpose::query, "absent_after_acceptance",
-               "The provider no longer finds a payment that it had accepted.");
-  }
-  if (s.contract.repeat == Repeat::harmless && s.repeat_window_open) {
+  // Where the artefact itself is the payment (a signed block), what was accepted once and lost since is still
+  // the same payment when it is submitted again. A key that the provider promised to remember may be what it
+  // lost.
+  const bool is_the_payment = s.contract.lookup_by_artefact && !s.contract.repeat_window;
+  if (s.contract.repeat == Repeat::harmless && s.repeat_window_open &&
+      (is_the_payment || !s.acceptance_sign)) {
     Decision d = ask(State::unknown, Purpose::resend, "absent_repeatable",
                      "The provider does not know the payment, and repeating this artefact is harmless.");
     d.next = Next::submit_again;
     return d;
+  }
+  if (s.acceptance_sign) {
+    return ask(here, Purpose::query, "absent_after_acceptance",
+               "The provider no longer finds a payment that it had accepted.");
   }
   if (!s.contract.absence_is_proof_after) {
     return ask(here, again, "absent_without_proof",

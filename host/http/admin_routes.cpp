@@ -138,6 +138,42 @@ Awaitable<Response> post_lift(HostView* host, Request request) {
   co_return answer(200, json::object{{"provider", name}, {"quarantined", false}});
 }
 
+Response response_of(const std::string& plugin, const HostView::PluginChange& change) {
+  if (change.providers.empty())
+    return refuse(404, "PLUGIN_NOT_FOUND",
+                  "No provider of this host uses a plugin " + in_quotes(plugin) + ".");
+  if (!change.problems.empty()) {
+    std::string why;
+    for (const Problem& problem : change.problems) {
+      why.append(why.empty() ? "" : "; ").append(problem.field).append(problem.field.empty() ? "" : ": ");
+      why += problem.reason;
+    }
+    return refuse(409, "PLUGIN_REFUSED", "Nothing changed: " + why + ".");
+  }
+  return answer(200,
+                json::object{{"plugin", plugin},
+                             {"version", change.version},
+                             {"version_before", change.version_before},
+                             {"providers", json::array(change.providers.begin(), change.providers.end())}});
+}
+
+Awaitable<Response> post_plugin_upgrade(HostView* host, Request request) {
+  const std::string plugin = request.parameters.at("name");
+  const BodyObject body = read_body_object(request, {"file"});
+  if (body.refusal) co_return *body.refusal;
+  const auto* file = body.object.if_contains("file");
+  if (file == nullptr || !file->is_string() || !file->get_string().starts_with('/'))
+    co_return refuse(400, "BAD_VALUE", "file must be the absolute path of a library on the host's machine.",
+                     "file");
+  co_return response_of(
+      plugin, co_await host->change_plugin(plugin, std::string(file->get_string()), request.peer.actor));
+}
+
+Awaitable<Response> post_plugin_rollback(HostView* host, Request request) {
+  const std::string plugin = request.parameters.at("name");
+  co_return response_of(plugin, co_await host->change_plugin(plugin, "", request.peer.actor));
+}
+
 Awaitable<Response> get_switches(HostView* host, Request) {
   const HostView::Switches now = host->switches();
   co_return answer(200, json::object{{"dry_run", now.dry_run},
@@ -229,6 +265,8 @@ std::vector<Route> admin_routes(HostView& host) {
   add("POST", "/providers/{name}/probe", post_probe, BodyForm::optional_json);
   add("GET", "/providers/{name}/balance", get_balance);
   add("POST", "/providers/{name}/lift-quarantine", post_lift, BodyForm::optional_json);
+  add("POST", "/plugins/{name}/upgrade", post_plugin_upgrade, BodyForm::json);
+  add("POST", "/plugins/{name}/rollback", post_plugin_rollback, BodyForm::optional_json);
   add("GET", "/switches", get_switches);
   add("POST", "/switches/{name}", post_switch, BodyForm::json);
   add("GET", "/hosts", get_hosts);

@@ -51,6 +51,16 @@ class HostView {
   virtual Awaitable<Balance> balance(std::string provider) = 0;
   virtual Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note) = 0;
 
+  /// Puts the library in `file` (an absolute path on the host's machine) in service for all providers that
+  /// use this plugin, or, if `file` is empty, the version before.
+  struct PluginChange {
+    std::vector<std::string> providers;  ///< that use the plugin; none: it is not known here
+    std::vector<Problem> problems;       ///< why nothing changed
+    std::string version;                 ///< in service now
+    std::string version_before;
+  };
+  virtual Awaitable<PluginChange> change_plugin(std::string plugin, std::string file, std::string actor) = 0;
+
   // Health; no I/O, these are asked often.
   struct Build {
     std::string version;

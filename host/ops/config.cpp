@@ -268,7 +268,7 @@ class Loader {
  public:
   Loader(const fs::path& file, const ReadEnvironment& environment) : environment_(environment) {
     config_.file = file.string();
-    folder_ = file.parent_path();
+    folder_ = fs::absolute(file).parent_path();
     main_ = read_yaml(file, problems_);
   }
 

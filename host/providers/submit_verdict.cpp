@@ -73,6 +73,7 @@ Verdict judge_claim(const Contract& contract, const CallContext& call, bool may_
   clean(claim);
   if (!verdict.downgraded.empty()) {
     verdict.reply.claim = claim;
+    verdict.reply.claim->message.clear();  // it goes into the submission's, which the host cleans of secrets
     claim.message = wire::clean_text(verdict.downgraded + (claim.message.empty() ? "" : ": " + claim.message),
                                      kMaxMessageBytes);
     const bool nothing_happened =

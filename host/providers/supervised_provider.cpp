@@ -96,8 +96,13 @@ Logger::Level level_of(const std::string& name) {
 
 SupervisedProvider::SupervisedProvider(asio::any_io_executor executor,
                                        std::shared_ptr<const SupervisorOptions> options,
-                                       ProviderConfig config)
-    : executor_(executor), options_(std::move(options)), config_(std::move(config)), changed_(executor) {}
+                                       ProviderConfig config, std::string send_log, bool trial)
+    : executor_(executor),
+      options_(std::move(options)),
+      config_(std::move(config)),
+      send_log_path_(options_->state_directory / send_log),
+      trial_(trial),
+      changed_(executor) {}
 
 void SupervisedProvider::launch() {
   asio::co_spawn(executor_, live(shared_from_this()), [self = shared_from_this()](std::exception_ptr thrown) {
@@ -119,19 +124,18 @@ void SupervisedProvider::launch() {
 
 Awaitable<void> SupervisedProvider::live(Self self) {
   while (!self->stopping_ && !co_await take_over_send_log(self)) {
+    if (self->trial_) co_return;
     co_await after_crash(self);
   }
-  co_await load_quarantine(self);
+  if (!self->trial_) co_await load_quarantine(self);
   while (!self->stopping_) {
     if (self->quarantine_) {
       co_await stand_still(self, ProviderState::quarantined);
       continue;
     }
     const RunEnd end = co_await run_process(self);
-    if (self->stopping_) break;
-    if (std::exchange(self->replacing_, false)) {
-      self->set_state(ProviderState::restarting);
-    } else if (end == RunEnd::refused) {
+    if (self->stopping_ || self->trial_) break;
+    if (end == RunEnd::refused) {
       self->log(Logger::Level::error, "provider.refused", self->last_error_);
       co_await stand_still(self, ProviderState::stopped);
     } else {
@@ -142,7 +146,7 @@ Awaitable<void> SupervisedProvider::live(Self self) {
 
 /// False: not within the limit; the reason is in last_error_.
 Awaitable<bool> SupervisedProvider::take_over_send_log(Self self) {
-  const auto path = self->options_->state_directory / (self->config_.name + ".sendlog");
+  const auto& path = self->send_log_path_;
   const auto limit = Clock::now() + kSendLogLimit;
   std::string why = "the process that holds the send log " + path.string() + " does not end";
   while (!self->stopping_ && Clock::now() < limit) {
@@ -210,7 +214,7 @@ std::shared_ptr<ProviderProcess> SupervisedProvider::spawn_process() {
   spawn.executable = options_->provider_executable;
   spawn.arguments = {"--provider", config_.name,
                      "--plugin",   config_.plugin_path.string(),
-                     "--send-log", (options_->state_directory / (config_.name + ".sendlog")).string(),
+                     "--send-log", send_log_path_.string(),
                      "--host-pid", std::to_string(::getpid())};
   if (!config_.plugin_name.empty()) {
     spawn.arguments.insert(spawn.arguments.end(), {"--plugin-name", config_.plugin_name});
@@ -363,15 +367,8 @@ void SupervisedProvider::lift() {
 
 Awaitable<std::vector<Problem>> SupervisedProvider::reconfigure(ProviderConfig config) {
   const Self self = shared_from_this();
-  const bool same_library =
-      config.plugin_path == config_.plugin_path && config.plugin_name == config_.plugin_name;
-  if (state_ != ProviderState::ready || !same_library) {
+  if (state_ != ProviderState::ready) {
     config_ = std::move(config);
-    if (state_ == ProviderState::ready) {
-      replacing_ = true;
-      set_state(ProviderState::draining);
-      co_await stop_process(self);
-    }
     if (!quarantine_) lift();
     co_return std::vector<Problem>{};
   }
@@ -453,6 +450,7 @@ ProviderStatus SupervisedProvider::status() const {
           .state = state_,
           .plugin_name = plugin_name_,
           .plugin_version = plugin_version_,
+          .plugin_path = config_.plugin_path,
           .pid = process_ && !process_end_ ? process_->pid() : 0,
           .restarts = restarts_,
           .submits_in_flight = static_cast<int>(in_flight_.size()),

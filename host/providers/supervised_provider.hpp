@@ -9,14 +9,18 @@
 
 namespace payoutd::providers {
 
-/// One provider of the supervisor: its process now and over restarts, and the host's side of its send log.
+/// One version of a provider: its process now and over restarts, and the host's side of its send log.
 class SupervisedProvider final : public ProviderHandle,
                                  public std::enable_shared_from_this<SupervisedProvider> {
  public:
+  /// `send_log` is the file's name in the state directory: two versions side by side need two. One on `trial`
+  /// is started once, and ends when that fails, until it is promoted.
   SupervisedProvider(boost::asio::any_io_executor executor, std::shared_ptr<const SupervisorOptions> options,
-                     ProviderConfig config);
+                     ProviderConfig config, std::string send_log, bool trial = false);
 
   void launch();
+  void promote() { trial_ = false; }
+  const ProviderConfig& config() const { return config_; }
   void lift();
   Awaitable<std::vector<Problem>> reconfigure(ProviderConfig config);
   Awaitable<void> stop();
@@ -82,6 +86,8 @@ class SupervisedProvider final : public ProviderHandle,
   boost::asio::any_io_executor executor_;
   std::shared_ptr<const SupervisorOptions> options_;
   ProviderConfig config_;
+  std::filesystem::path send_log_path_;
+  bool trial_;
   ProviderState state_ = ProviderState::starting;
   Contract contract_;
   std::string account_scope_;
@@ -109,7 +115,6 @@ class SupervisedProvider final : public ProviderHandle,
   int crashes_in_a_row_ = 0;
   std::chrono::steady_clock::time_point next_query_{};
   bool stopping_ = false;
-  bool replacing_ = false;  // the process ends because another library takes its place
   bool ended_ = false;
   bool wake_ = false;  // lift() or reconfigure() wants a start now
   Event changed_;

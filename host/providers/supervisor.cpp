@@ -4,7 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "providers/supervised_provider.hpp"
+#include "providers/upgradable_provider.hpp"
 
 namespace payoutd::providers {
 namespace {
@@ -35,7 +35,7 @@ class ProcessSupervisor final : public Supervisor {
       if (find(config.name) != nullptr) {
         throw std::invalid_argument("the provider " + config.name + " is configured twice");
       }
-      all_.push_back(std::make_shared<SupervisedProvider>(executor_, options_, std::move(config)));
+      all_.push_back(std::make_shared<UpgradableProvider>(executor_, options_, std::move(config)));
     }
     for (const auto& provider : all_) provider->launch();
   }
@@ -70,7 +70,39 @@ class ProcessSupervisor final : public Supervisor {
   Awaitable<std::vector<Problem>> reconfigure(ProviderConfig config) override {
     const auto provider = find_provider(config.name);
     if (!provider) co_return std::vector<Problem>{{"", "there is no provider " + config.name}};
-    co_return co_await provider->reconfigure(std::move(config));
+    if (config.plugin_path == provider->config().plugin_path)
+      co_return co_await provider->reconfigure(std::move(config));
+    std::vector<ProviderConfig> one;
+    one.push_back(std::move(config));
+    co_return co_await upgrade(std::move(one));
+  }
+
+  Awaitable<std::vector<Problem>> upgrade(std::vector<ProviderConfig> configs) override {
+    std::vector<std::shared_ptr<UpgradableProvider>> tried;
+    std::vector<Problem> problems;
+    for (ProviderConfig& config : configs) {
+      const std::string name = config.name;
+      const auto provider = find_provider(name);
+      if (!provider) {
+        problems.push_back({name, "there is no provider of this name"});
+        break;
+      }
+      std::vector<Problem> found = co_await provider->try_out(std::move(config));
+      if (found.empty()) tried.push_back(provider);
+      for (Problem& problem : found) {
+        problem.field = problem.field.empty() ? name : name + "." + problem.field;
+        problems.push_back(std::move(problem));
+      }
+      if (!problems.empty()) break;
+    }
+    for (const auto& provider : tried) {
+      if (problems.empty()) {
+        provider->promote();
+      } else {
+        co_await provider->abandon();
+      }
+    }
+    co_return problems;
   }
 
   Awaitable<void> stop() override {
@@ -87,7 +119,7 @@ class ProcessSupervisor final : public Supervisor {
   }
 
  private:
-  std::shared_ptr<SupervisedProvider> find_provider(const std::string& name) const {
+  std::shared_ptr<UpgradableProvider> find_provider(const std::string& name) const {
     for (const auto& provider : all_) {
       if (provider->name() == name) return provider;
     }
@@ -112,7 +144,7 @@ class ProcessSupervisor final : public Supervisor {
 
   asio::any_io_executor executor_;
   std::shared_ptr<const SupervisorOptions> options_;
-  std::vector<std::shared_ptr<SupervisedProvider>> all_;
+  std::vector<std::shared_ptr<UpgradableProvider>> all_;
   int lock_ = -1;
 };
 

@@ -64,6 +64,8 @@ struct SupervisorOptions {
   bool limit_query_rate = true;  ///< false only where no provider is asked: the conformance kit's own server
 
   QuarantineStore* quarantine = nullptr;  ///< must outlive the supervisor; nullptr: kept in memory only
+  /// The formats of the artefacts under way, which another version must be able to read; empty: none are.
+  std::function<Awaitable<std::vector<int>>(std::string provider)> live_artefact_formats;
   std::function<void(const ProviderLog&)> on_log;
   std::function<void(const std::string& provider, const HttpSample&)> on_http;
   std::function<void(const std::string& provider, ProviderState)> on_state;
@@ -75,6 +77,7 @@ struct ProviderStatus {
   ProviderState state = ProviderState::starting;
   std::string plugin_name;
   std::string plugin_version;
+  std::filesystem::path plugin_path;  ///< of the library that serves
   pid_t pid = 0;     ///< 0: no process
   int restarts = 0;  ///< since the host started
   int submits_in_flight = 0;
@@ -89,7 +92,7 @@ class StateDirectoryError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Keeps one process per configured provider running. Providers know nothing of each other: none delays
+/// Keeps one process per configured provider running (two while it is upgraded). Providers know nothing of each other: none delays
 /// another. All functions run on the executor's thread.
 class Supervisor {
  public:
@@ -114,7 +117,14 @@ class Supervisor {
 
   /// New settings or secrets. A running plugin is configured again without losing calls; one that refuses
   /// them keeps the old ones. Returns the problems; one that stands still is started with the new ones.
+  /// Another library is an upgrade.
   virtual Awaitable<std::vector<Problem>> reconfigure(ProviderConfig config) = 0;
+
+  /// Other libraries for running providers: each is started beside the old one, and its descriptor, settings,
+  /// contract and probe are looked at. If all are well, new work goes to them at once, and the old processes
+  /// end when what they have in flight is answered. If one is not, nothing changes and the problems say why
+  /// (`field` begins with the provider's name).
+  virtual Awaitable<std::vector<Problem>> upgrade(std::vector<ProviderConfig> configs) = 0;
 
   /// Drains and stops all providers, side by side. Afterwards no process is left.
   virtual Awaitable<void> stop() = 0;

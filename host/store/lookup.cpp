@@ -155,4 +155,14 @@ std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter
   return tallies;
 }
 
+std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider) {
+  std::vector<int> formats;
+  for (const auto& row : work.exec_params(
+           "select distinct artefact_format from app.attempts where provider = $1 and live order by 1",
+           provider)) {
+    formats.push_back(std::stoi(text_of(row, 0)));
+  }
+  return formats;
+}
+
 }  // namespace payoutd::store

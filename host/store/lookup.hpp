@@ -56,4 +56,7 @@ struct Tally {
 };
 std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter);
 
+/// The formats of the artefacts of one provider that are under way.
+std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider);
+
 }  // namespace payoutd::store

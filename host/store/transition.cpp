@@ -68,7 +68,7 @@ with input as (
     defer_count = ok.defer_count,
     verify_first = ok.verify_first,
     lane = case when ok.keeps_lane then p.lane end,
-    provider_ref = coalesce(ok.provider_ref, p.provider_ref),
+    provider_ref = case when ok.reference_n = p.reference_n then coalesce(ok.provider_ref, p.provider_ref) end,
     updated_at = case when p.state = ok.to_state then p.updated_at else now() end,
     finished_at = case when ok.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED')
                        then coalesce(p.finished_at, now()) end

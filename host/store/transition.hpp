@@ -67,7 +67,7 @@ struct Transition {
   int refusal_count = 0;
   int defer_count = 0;
   bool verify_first = false;
-  std::string provider_ref;  ///< empty: keep
+  std::string provider_ref;  ///< empty: keep; a new reference has none yet
 
   std::optional<AttemptUpdate> attempt;
   std::optional<NewAttempt> new_attempt;

@@ -14,8 +14,19 @@ class Good final : public contract_tests::Base {
 #ifdef CONTRACT_REPEAT_HARMLESS
     contract.repeat = payoutd::Repeat::harmless;
 #endif
+#ifdef CONTRACT_OTHER_REFERENCE
+    contract.reference = {.uuid4 = false, .charset = "0123456789abcdef", .length = 24};
+#endif
+#ifdef CONTRACT_FORGETS_FORMATS
+    contract.artefact_format = 2;
+    contract.readable_formats = {2};
+#endif
     return contract;
   }
+
+#ifdef CONTRACT_OTHER_SCOPE
+  std::string account_scope() const override { return "another account"; }
+#endif
 
   static std::vector<payoutd::Problem> validate(const payoutd::Settings& settings,
                                                 payoutd::Environment environment) {
@@ -32,7 +43,8 @@ class Good final : public contract_tests::Base {
 
   payoutd::Awaitable<void> probe() override {
     services_.log->info("good.probed", "with the key " + std::to_string(key_.reveal().size()) + " long");
-    static_cast<void>(co_await services_.http->send(payoutd::HttpRequest::get(url_ + "/probe")));
+    const auto answer = co_await services_.http->send(payoutd::HttpRequest::get(url_ + "/probe"));
+    if (answer.status == 403) throw std::runtime_error("the PSP does not know us");
   }
 
   payoutd::Awaitable<payoutd::Balance> balance() override {

@@ -62,20 +62,6 @@ TEST_CASE("secrets that a plugin blurts out are blotted out", "[supervisor]") {
   }
 }
 
-TEST_CASE("another library takes over after the old process has drained", "[supervisor]") {
-  Host host;
-  host.start({Host::config("good")});
-  const auto pid = host.status("good").pid;
-  auto other = Host::config("harmless");
-  other.name = "good";
-  CHECK(run(host.io, host.supervisor->reconfigure(other)).empty());
-  REQUIRE(host.wait_for_state("good", ProviderState::ready));
-  CHECK(host["good"].plugin_name() == "harmless");
-  CHECK(host.status("good").pid != pid);
-  CHECK(host.status("good").restarts == 0);
-  CHECK_FALSE(host.has_logged("provider.crashed"));
-}
-
 TEST_CASE("a provider that stands still starts with corrected settings", "[supervisor]") {
   Host host;
   host.start({Host::config("good", "not a url")});

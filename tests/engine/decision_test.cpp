@@ -20,6 +20,8 @@ Contract momo_like() {
 Contract block_like() {
   Contract c = momo_like();
   c.repeat = Repeat::harmless;
+  c.lookup_by_reference = false;
+  c.lookup_by_artefact = true;
   c.absence_is_proof_after.reset();
   return c;
 }
@@ -237,9 +239,13 @@ TEST_CASE("decision, rule 2: absence must be dated and without a sign of accepta
   sent.absent_count = 5;
   CHECK(decide(sent, Saw::query_absent).to == State::sent);
 
-  Standing harmless = at(State::unknown, block_like());
-  harmless.acceptance_sign = true;
-  CHECK(decide(harmless, Saw::query_absent).next != Next::submit_again);
+  Standing block = at(State::unknown, block_like());
+  block.acceptance_sign = true;
+  CHECK(decide(block, Saw::query_absent).next == Next::submit_again);  // the block is the payment
+  Standing remembered_key = block;
+  remembered_key.contract.lookup_by_artefact = false;
+  remembered_key.contract.lookup_by_reference = true;
+  CHECK(decide(remembered_key, Saw::query_absent).next != Next::submit_again);
 }
 
 TEST_CASE("decision, rule 3: found must match", "[decision][rules]") {
@@ -331,7 +337,8 @@ TEST_CASE("no news ever makes an unknown payout resendable without proof", "[dec
               (s.about == About::live_attempt && !s.acceptance_sign && state != State::sent &&
                (what == Saw::submit_not_accepted || what == Saw::submit_refused_for_now));
           const bool harmless = contract.repeat == Repeat::harmless && s.repeat_window_open && s.same_scope &&
-                                !s.acceptance_sign && d.next == Next::submit_again;
+                                (contract.lookup_by_artefact || !s.acceptance_sign) &&
+                                d.next == Next::submit_again;
           const bool absence = what == Saw::query_absent && contract.absence_is_proof_after && s.dated &&
                                s.absent_count >= 1 && s.same_scope && !s.acceptance_sign &&
                                state != State::sent;

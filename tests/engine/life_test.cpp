@@ -112,6 +112,33 @@ TEST_CASE("refused for now: a new reference each time, then the schedule gives u
   CHECK(f.value("select reason from app.payouts") == "LIMIT");
 }
 
+TEST_CASE("a new reference is never asked about by the provider's name for the one before", "[life]") {
+  EngineFixture f;
+  f.provider.the_contract.repeat = Repeat::unknown;
+  f.provider.the_contract.lookup_by_reference = false;
+  f.provider.the_contract.lookup_by_provider_ref = true;
+  f.provider.the_contract.absence_is_proof_after.reset();
+  int submits = 0;
+  f.provider.on_submit = [&](Order, Prepared) {
+    return ++submits == 1 ? answer(Submission::accepted("R1"))
+                          : answer(Submission::unknown("", "answer lost"));
+  };
+  f.provider.on_query = [&](Order order) {
+    if (f.provider.queried_refs.back() == "R1") {
+      Status refused = ScriptedProvider::found(Status::Kind::refused_for_now, order);
+      refused.provider_ref = "R1";
+      return say(refused);
+    }
+    return say(Status{});
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until([&] { return submits == 2 && f.provider.queried_refs.size() > 2; }));
+  f.run_for(milliseconds{500});
+  CHECK(submits == 2);
+  CHECK(f.state(id) == "UNKNOWN");
+  CHECK(f.provider.queried_refs.back().empty());
+}
+
 TEST_CASE("nothing was accepted: the same reference until it goes through, however often", "[life]") {
   EngineFixture f;
   int tries = 0;

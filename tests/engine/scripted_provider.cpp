@@ -50,8 +50,9 @@ Awaitable<providers::SubmitReply> ScriptedProvider::submit(Order order, Prepared
   co_return reply(Submission::accepted({}), true, true);
 }
 
-Awaitable<Status> ScriptedProvider::query(Order order, Prepared, std::string) {
+Awaitable<Status> ScriptedProvider::query(Order order, Prepared, std::string provider_ref) {
   queried.push_back(order.reference);
+  queried_refs.push_back(std::move(provider_ref));
   if (on_query) co_return co_await on_query(std::move(order));
   co_return found(Status::Kind::confirmed, order);
 }

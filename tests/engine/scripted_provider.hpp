@@ -30,6 +30,7 @@ class ScriptedProvider final : public providers::ProviderHandle {
 
   std::vector<std::string> submitted;  ///< references, in order
   std::vector<std::string> queried;
+  std::vector<std::string> queried_refs;  ///< the provider_ref of each query
   std::vector<providers::BootTime> deadlines;
   std::set<std::string> announced;  ///< attempts that are announced and not retired
 

@@ -172,6 +172,15 @@ class FakeHost final : public http::HostView {
     co_return Balance{Amount::parse("1250.5").value(), "EUR"};
   }
   Awaitable<void> lift_quarantine(std::string, std::string, std::string) override { co_return; }
+  Awaitable<PluginChange> change_plugin(std::string plugin, std::string file, std::string) override {
+    PluginChange change;
+    if (plugin != "momo") co_return change;
+    change.providers = {"momo-ci"};
+    change.version_before = "1.0.0";
+    change.version = file.empty() ? "0.9.0" : "1.1.0";
+    if (file == "/broken.so") change.problems = {{"momo-ci", "the ABI differs"}};
+    co_return change;
+  }
   Build build() const override { return {"1.2.3", "abc"}; }
   Readiness readiness() const override { return ready; }
   std::string metrics_text() override { return "http_requests_total 1\n"; }
