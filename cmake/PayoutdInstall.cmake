@@ -23,6 +23,11 @@ foreach(plugin IN LISTS payoutd_plugins)
   payoutd_rpath_to_libraries(${plugin} ${PAYOUTD_INSTALL_PLUGINS})
   install(TARGETS ${plugin} LIBRARY DESTINATION ${PAYOUTD_INSTALL_PLUGINS})
   install(FILES ${CMAKE_BINARY_DIR}/plugins/lib${plugin}.so DESTINATION ${PAYOUTD_INSTALL_PLUGINS})
+  # Recorded payments, for `payoutctl plugin verify` and `inspect`.
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/plugins/${plugin}/transcripts)
+    install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/plugins/${plugin}/transcripts/
+      DESTINATION ${PAYOUTD_INSTALL_PLUGINS}/transcripts/${plugin})
+  endif()
 endforeach()
 
 install(TARGETS payoutd_sdk EXPORT payoutd LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -10,6 +10,9 @@
 #include "ctl/commands.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/pay.hpp"
+#include "ctl/plugin_inspect.hpp"
+#include "ctl/plugin_new.hpp"
+#include "ctl/plugin_verify.hpp"
 #include "ops/config.hpp"
 
 namespace payoutd::ctl {
@@ -87,6 +90,9 @@ struct Arguments {
   bool ask_again = false;
   MigrateOptions migrate;
   std::string provider_executable;
+  PluginInspectOptions plugin_inspect;
+  PluginVerifyOptions plugin_verify;
+  PluginNewOptions plugin_new;
 
   std::filesystem::path config_file() const {
     if (!config.empty()) return config;
@@ -132,6 +138,7 @@ class CommandLine {
     add_providers();
     add_operations();
     add_migrate();
+    add_plugins();
   }
 
   CLI::App& app() { return app_; }
@@ -350,6 +357,88 @@ class CommandLine {
     step("status", "Which migrations are applied, and which are pending", migrate_status);
     step("plan", "Print the SQL that `up` would run, with what is destructive marked", migrate_plan);
     step("up", "Apply what is pending", migrate_up);
+  }
+
+  void add_plugin_versions(CLI::App* group) {
+    CLI::App* upgrade = add(group, "upgrade", "Put another version of a plugin in service, without a pause",
+                            [this](Context& c) { return plugin_change(c, a_.name, a_.value); });
+    upgrade->add_option("plugin", a_.name, "Name of the plugin, such as momo")->required();
+    upgrade->add_option("file", a_.value, "The new library, on the host's machine")
+        ->required()
+        ->check(CLI::ExistingFile);
+    upgrade->footer(
+        "The new version is started beside the old one, compared with it and probed. Then new payments go to "
+        "it,\n"
+        "and the old one ends when what it has in flight is answered. If it is not fit, nothing changes.\n");
+    CLI::App* rollback = add(group, "rollback", "Put the version before back in service, in the same way",
+                             [this](Context& c) { return plugin_change(c, a_.name, ""); });
+    rollback->add_option("plugin", a_.name, "Name of the plugin, such as momo")->required();
+  }
+
+  /// The integrator's commands need no host; those about versions ask one.
+  void add_plugins() {
+    CLI::App* group = app_.add_subcommand("plugin", "Make, look into, verify and upgrade plugins");
+    group->require_subcommand(1);
+    group->fallthrough();
+    add_plugin_inspect(group);
+    add_plugin_verify(group);
+    add_plugin_new(group);
+    add_plugin_versions(group);
+  }
+
+  CLI::App* add_plugin_command(CLI::App* group, const char* name, const char* about, Command command) {
+    CLI::App* sub = add(group, name, about, {});
+    sub->callback([this, command = std::move(command)] {
+      needs_host_ = false;
+      chosen_ = [this, command](Context& context) {
+        a_.plugin_inspect.provider_executable = a_.plugin_verify.provider_executable = a_.provider_executable;
+        return command(context);
+      };
+    });
+    return sub;
+  }
+
+  void add_plugin_inspect(CLI::App* group) {
+    CLI::App* sub =
+        add_plugin_command(group, "inspect", "Say what a plugin library is: descriptor, contract, settings",
+                           [this](Context& context) { return plugin_inspect(context, a_.plugin_inspect); });
+    sub->add_option("file", a_.plugin_inspect.plugin, "The library (libNAME.so)")->required();
+    sub->add_option("--settings", a_.plugin_inspect.settings,
+                    "YAML with settings and secrets to ask for the contract with");
+    sub->add_option("--provider-executable", a_.provider_executable,
+                    "payoutd-provider, which loads the plugin");
+  }
+
+  void add_plugin_verify(CLI::App* group) {
+    CLI::App* sub = add_plugin_command(
+        group, "verify", "Break everything around a plugin, and compare what it claims with what is true",
+        [this](Context& context) { return plugin_verify(context, a_.plugin_verify); });
+    sub->add_option("file", a_.plugin_verify.plugin, "The library (libNAME.so)")->required();
+    sub->add_option("--transcripts", a_.plugin_verify.transcripts,
+                    "Folder of recorded payments (*.json); beside the library if left out");
+    sub->add_option("--settings", a_.plugin_verify.settings,
+                    "YAML with settings and secrets that go over the transcripts', but for addresses");
+    sub->add_option("--jobs", a_.plugin_verify.jobs, "Provider processes at the same time")
+        ->check(CLI::Range(1, 64))
+        ->capture_default_str();
+    sub->add_flag("--all", a_.plugin_verify.all, "A line for every run");
+    sub->add_option("--provider-executable", a_.provider_executable,
+                    "payoutd-provider, which loads the plugin");
+    sub->footer(
+        "\nEvery recorded payment is played undisturbed, then once for each fault at each of its exchanges. "
+        "Ends\n"
+        "with 0 only if nothing that the plugin claimed about the money was wrong.\n\nExamples:\n"
+        "  payoutctl plugin verify build/plugins/libacme.so --transcripts transcripts\n"
+        "  payoutctl plugin verify /usr/lib/payoutd/plugins/libmomo.so --json\n");
+  }
+
+  void add_plugin_new(CLI::App* group) {
+    CLI::App* sub =
+        add_plugin_command(group, "new", "Write a small project for a plugin of your own",
+                           [this](Context& context) { return plugin_new(context, a_.plugin_new); });
+    sub->add_option("name", a_.plugin_new.name, "Name of the plugin: lower-case letters, digits, _")
+        ->required();
+    sub->add_option("--into", a_.plugin_new.into, "Folder for the project; ./NAME if left out");
   }
 
   Arguments a_;

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <ostream>
 
+#include "ctl/plugin_files.hpp"
 #include "ops/config.hpp"
 #include "providers/inspect.hpp"
 
@@ -11,15 +12,6 @@ namespace {
 
 namespace json = boost::json;
 namespace fs = std::filesystem;
-
-// Beside payoutctl, as it is built and installed.
-fs::path provider_program() {
-  std::error_code ec;
-  const fs::path self = fs::read_symlink("/proc/self/exe", ec);
-  const fs::path beside = self.parent_path() / "payoutd-provider";
-  if (!ec && fs::exists(beside)) return beside;
-  return self.parent_path().parent_path() / "lib" / "payoutd" / "payoutd-provider";
-}
 
 ops::ConfigProblem plugin_problem(const ops::Config& config, const std::string& provider,
                                   std::string reason) {

@@ -1,6 +1,7 @@
 #include "ctl/commands.hpp"
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <ostream>
 
 #include "ctl/report.hpp"
@@ -164,6 +165,23 @@ ExitCode provider_action(Context& context, const std::string& name, const std::s
                 << '\n';
   }
   return probe_failed ? ExitCode::negative : ExitCode::ok;
+}
+
+ExitCode plugin_change(Context& context, const std::string& plugin, const std::string& file) {
+  const json::object body =
+      file.empty() ? json::object{} : json::object{{"file", std::filesystem::absolute(file).string()}};
+  Client client(context.socket);
+  const Answer answer = client.send(
+      "POST", "/v1/admin/plugins/" + percent_encoded(plugin) + (file.empty() ? "/rollback" : "/upgrade"),
+      json::serialize(body));
+  if (!answer.ok()) fail(answer);
+  if (context.json) {
+    print_json(context, answer.body);
+  } else {
+    context.out << plugin << " " << text_at(answer.body, "version") << " is in service; it was "
+                << text_at(answer.body, "version_before") << ".\n";
+  }
+  return ExitCode::ok;
 }
 
 ExitCode provider_balance(Context& context, const std::string& name) {

@@ -1,0 +1,139 @@
+// Reading transcripts, and matching requests with them.
+#include "conformance/transcript.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+#include "conformance/exact_json.hpp"
+#include "conformance/fault.hpp"
+
+using namespace payoutd::conformance;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string document(const std::string& order =
+                         R"("reference":"r-1","amount":"100","currency":"XOF","destination":"22890123456")",
+                     const std::string& more = {}) {
+  return R"({"title":"t","settings":{"url":"${server}/api","count":3,"list":["a","b"]},"secrets":{"key":"k"},
+    "order":{"payout_id":"p-1",)" +
+         order + R"(},
+    "exchanges":[{"name":"pay","moves_money":true,"request":{"method":"POST","path":"/pay/${reference}",
+      "headers":{"X-Key":"k"},"body":{"amount":"${amount}","to":{"msisdn":"${destination}"}}},
+      "response":{"status":202,"body":{"id":25000.0,"amount":"${amount}"}}}])" +
+         more + "}";
+}
+
+Transcript parsed(const std::string& text) {
+  return parse_transcript(text, "t.json");
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    parsed(text);
+  } catch (const TranscriptError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+ReceivedRequest request(std::string body, std::string target = "/pay/r-1") {
+  return {"POST", std::move(target), {{"x-key", "k"}, {"Host", "h"}}, std::move(body)};
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("a transcript is read as it was written", "[transcript]") {
+  const Transcript transcript = parsed(document());
+  CHECK(transcript.settings.at("count") == "3");
+  CHECK(transcript.secrets.at("key") == boost::json::array{"k"});
+  CHECK(transcript.order.money.amount.to_string() == "100");
+  REQUIRE(transcript.money_moving() != nullptr);
+  const WireAnswer answer =
+      transcript.money_moving()->response.render(binding_of(transcript.order, "http://s"));
+  CHECK(answer.status == 202);
+  CHECK(answer.body == R"({"id":25000.0,"amount":"100"})");
+  CHECK(expand_json(transcript.settings, binding_of(transcript.order, "http://s")).at("url") ==
+        "http://s/api");
+}
+
+TEST_CASE("mistakes in a transcript are named with their place", "[transcript]") {
+  CHECK_THAT(refusal("{\n  \"title\": }"), Contains("t.json: line 2, column"));
+  CHECK_THAT(refusal(replaced(document(), "moves_money", "moves_mony")),
+             Contains("did you mean 'moves_money'"));
+  CHECK_THAT(refusal(replaced(document(), "${amount}", "${amont}")),
+             Contains("'amont', which is not known; did you mean 'amount'"));
+  CHECK_THAT(refusal(replaced(document(), "\"100\"", "100")), Contains("order.amount must be a text"));
+  CHECK_THAT(refusal(replaced(document(), "\"100\"", "\"1.5\"")), Contains("order.amount"));
+  CHECK_THAT(refusal(replaced(document(), "\"moves_money\":true", "\"moves_money\":false")),
+             Contains("must have one with moves_money, and have 0"));
+  CHECK_THAT(refusal(replaced(document(), "\"status\":202", "\"status\":99")),
+             Contains("exchanges[0].response.status"));
+  CHECK_THAT(refusal(document({}, R"(,"webhok":{})")), Contains("t.json"));
+}
+
+TEST_CASE("a request matches by method, path, headers and a part of its body", "[transcript]") {
+  const Transcript transcript = parsed(document());
+  const RequestPattern& pattern = transcript.exchanges.front().request;
+  const Binding binding = binding_of(transcript.order, "http://s");
+  const auto why = [&](const ReceivedRequest& received) { return pattern.difference(received, binding); };
+  CHECK(why(request(R"({"more":[1],"amount":"100","to":{"msisdn":"22890123456","x":1}})")).empty());
+  CHECK(why(request(R"({"amount":100,"to":{"msisdn":"22890123456"}})")).empty());
+  CHECK(why(request(R"({"amount":"100","to":{"msisdn":"22890123456"}})", "/pay/r-1?trace=1")).empty());
+  CHECK_THAT(why(request(R"({"amount":"1000","to":{"msisdn":"22890123456"}})")),
+             Contains("amount is \"1000\" instead of \"100\""));
+  CHECK_THAT(why(request(R"({"amount":"100","to":{}})")), Contains("to.msisdn is missing"));
+  CHECK_THAT(why(request("amount=100")), Contains("not JSON"));
+  CHECK_THAT(why(request("{}", "/pay/r-2")), Contains("path is /pay/r-2"));
+  ReceivedRequest other = request("{}");
+  other.headers[0].second = "x";
+  CHECK_THAT(why(other), Contains("header X-Key"));
+}
+
+TEST_CASE("numbers keep their digits", "[transcript]") {
+  for (const std::string text :
+       {R"({"a":9999999999.99999999})", "[1.50,0.1,1e3,-2]", R"({"a":"1","b":[null,true]})"})
+    CHECK(serialize_exact(parse_exact(text)) == text);
+  CHECK_THROWS_AS(parse_exact("{} {}"), NotJson);
+  CHECK_THROWS_AS(parse_exact("{"), NotJson);
+}
+
+TEST_CASE("faults follow the answer that they spoil", "[fault]") {
+  const Transcript transcript = parsed(document());
+  FaultPlace place;
+  place.exchange = transcript.money_moving();
+  place.call = "submit";
+  place.answer = place.exchange->response.render(binding_of(transcript.order, "http://s"));
+  place.has_effect = true;
+  place.order = transcript.order;
+  const std::vector<Fault> faults = faults_at(place);
+  const auto rewritten = [&](const std::string& text) -> std::string {
+    for (const Fault& fault : faults)
+      if (fault.text == text) return fault.rewrite(place.answer).body;
+    return "no such fault";
+  };
+  CHECK(rewritten("id is a text") == R"({"id":"25000.0","amount":"100"})");
+  CHECK(rewritten("amount is a number") == R"({"id":25000.0,"amount":100})");
+  CHECK(rewritten("amount is null") == R"({"id":25000.0,"amount":null})");
+  CHECK(rewritten("amount is left out") == R"({"id":25000.0})");
+  const auto both = [&](const std::string& family) {
+    const auto is = [&](bool processed) {
+      return std::ranges::any_of(
+          faults, [&](const Fault& f) { return f.family == family && f.processed == processed; });
+    };
+    return is(true) && is(false);
+  };
+  CHECK(both("5xx without a known code"));
+  CHECK(both("time-out after the bytes left"));
+  place.answer = {200, "text/xml", {}, "<a><status>0</status><message> </message></a>"};
+  const std::vector<Fault> of_xml = faults_at(place);
+  const auto status = std::ranges::find(of_xml, "status is '###'", &Fault::text);
+  REQUIRE(status != of_xml.end());
+  CHECK(status->rewrite(place.answer).body == "<a><status>###</status><message> </message></a>");
+}
