@@ -59,7 +59,8 @@ void HostProcess::write_configuration() const {
   std::ofstream out(settings_.directory / "payoutd.yaml", std::ios::trunc);
   out << "environment: dev\nname: " << settings_.name
       << "\nstate_dir: " << (settings_.directory / "state").string()
-      << "\ncontrol_socket: " << control_socket().string() << "\nplugins_dir: " << build_plugins().string()
+      << "\ncontrol_socket: " << control_socket().string() << "\nplugins_dir: "
+      << (settings_.plugins_directory.empty() ? build_plugins() : settings_.plugins_directory).string()
       << "\ninstance_key: " << settings_.instance_key << "\npublic_url: http://127.0.0.1:" << port_
       << "\nhttp:\n  listen: 127.0.0.1:" << port_ << "\ndatabase: \"" << settings_.database
       << "\"\nlogging:\n  level: debug\n  format: json\nengine:\n";

@@ -22,6 +22,7 @@ struct HostSettings {
   std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
   std::map<std::string, std::string> secrets{{"api_key", "key-of-the-tests"},
                                              {"subscription_key", "subscription-of-the-tests"}};
+  std::filesystem::path plugins_directory{};         ///< empty: this build's
   std::string more_providers;                        ///< YAML of further providers, indented by two
   std::map<std::string, std::string> environment{};  ///< variables of the process
   std::string instance_key = "instance key of the tests, 32+ chars";

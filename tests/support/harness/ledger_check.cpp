@@ -1,6 +1,7 @@
 #include "harness/ledger_check.hpp"
 
 #include <map>
+#include <set>
 
 namespace payoutd::test {
 namespace {
@@ -10,11 +11,25 @@ struct Paid {
   int open = 0;  ///< accepted, not final
 };
 
-std::map<std::string, Paid> by_payout(const boost::json::array& ledger) {
+std::map<std::string, Paid> by_payout(const std::vector<OurPayout>& payouts,
+                                      const boost::json::array& ledger) {
+  std::set<std::string> ids;
+  std::map<std::string, std::string> paid_to;
+  for (const OurPayout& ours : payouts) {
+    ids.insert(ours.id);
+    paid_to[ours.destination] = ours.id;
+  }
   std::map<std::string, Paid> paid;
   for (const auto& value : ledger) {
     const auto& entry = value.as_object();
-    Paid& one = paid[std::string(entry.at("external_id").as_string())];
+    std::string id(entry.at("external_id").as_string());
+    if (!ids.contains(id)) {
+      std::string payee(entry.at("payee").as_string());
+      if (payee.starts_with('+')) payee.erase(0, 1);
+      const auto found = paid_to.find(payee);
+      if (found != paid_to.end()) id = found->second;
+    }
+    Paid& one = paid[id];
     if (entry.at("paid").as_bool()) ++one.times;
     if (entry.at("status").as_string() == "PENDING") ++one.open;
   }
@@ -33,7 +48,7 @@ std::string LedgerCheck::text() const {
 }
 
 LedgerCheck check_ledger(const std::vector<OurPayout>& payouts, const boost::json::array& ledger) {
-  const auto theirs = by_payout(ledger);
+  const auto theirs = by_payout(payouts, ledger);
   LedgerCheck check;
   for (const OurPayout& ours : payouts) {
     const auto found = theirs.find(ours.id);

@@ -10,6 +10,7 @@ struct OurPayout {
   std::string id;
   std::string state;
   std::string reason;
+  std::string destination{};  ///< by which a payment is found whose protocol carries no payout id
 };
 
 /// Our books against the simulator's: what both say of every payout.
@@ -28,7 +29,8 @@ struct LedgerCheck {
   std::string text() const;
 };
 
-/// `ledger` is what the simulator's `GET /ledger` answers; its external_id is our payout's id.
+/// `ledger` is what the simulator's `GET /ledger` answers. Its external_id is our payout's id, or, where the
+/// protocol carries none, its payee is the destination of one payout only.
 LedgerCheck check_ledger(const std::vector<OurPayout>& payouts, const boost::json::array& ledger);
 
 }  // namespace payoutd::test

@@ -27,7 +27,8 @@ std::vector<payoutd::test::OurPayout> payouts_of(simulator::WireClient& host, co
       const json::value* reason = p.if_contains("reason");
       all.push_back(
           {std::string(p.at("id").as_string()), std::string(p.at("state").as_string()),
-           reason != nullptr && reason->is_string() ? std::string(reason->as_string()) : std::string()});
+           reason != nullptr && reason->is_string() ? std::string(reason->as_string()) : std::string(),
+           std::string(p.at("destination").as_string())});
     }
     const json::value* next = page.as_object().if_contains("next");
     cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : std::string();
