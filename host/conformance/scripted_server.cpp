@@ -1,5 +1,7 @@
 #include "conformance/scripted_server.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -169,7 +171,12 @@ class Server final : public ScriptedServer, public std::enable_shared_from_this<
 
   void close_door() {
     error_code ignored;
-    if (acceptor_) acceptor_->close(ignored);
+    if (acceptor_) {
+      // A process that is being forked holds a copy until it executes: close alone would leave it listening, and
+      // the port could not be bound again.
+      ::shutdown(acceptor_->native_handle(), SHUT_RDWR);
+      acceptor_->close(ignored);
+    }
     acceptor_.reset();
     plug_.clear();
     door_open_ = false;

@@ -235,6 +235,7 @@ std::shared_ptr<ProviderProcess> SupervisedProvider::spawn_process() {
        .on_end =
            [self](ProcessEnd end) {
              self->process_end_ = end;
+             if (self->state_ == ProviderState::ready) self->set_state(ProviderState::restarting);
              self->changed_.notify();
            }});
   log(Logger::Level::info, "provider.started", "its process was started", {{"pid", process->pid()}});
@@ -266,11 +267,16 @@ Awaitable<void> SupervisedProvider::begin(Self self, Clock::time_point limit) {
   self->plugin_name_ = wire::text_field(*self->hello_, "name");
   self->plugin_version_ = wire::text_field(*self->hello_, "version");
   try {
-    co_await configure(self, self->config_, until(limit));
+    int taken = 0;
+    do {  // reconfigure() may bring other settings meanwhile
+      taken = self->configs_;
+      co_await configure(self, self->config_, until(limit));
+    } while (taken != self->configs_);
   } catch (const PluginError& error) {
     if (error.type() == "refused") throw ProviderRefused(error.what(), error.problems());
     throw;
   }
+  if (!self->process_->is_open()) throw StartFailed("its process ended once it was configured");
 }
 
 /// Checks the settings here, has the process check them again and make the plugin, and takes over its
@@ -296,7 +302,6 @@ Awaitable<void> SupervisedProvider::configure(Self self, ProviderConfig config, 
   self->account_scope_ = wire::text_field(answer.get_object(), "account_scope");
   self->lanes_ = wire::texts_field(answer.get_object(), "lanes");
   self->contract_ = *std::move(contract);
-  self->config_ = std::move(config);
 }
 
 /// Makes sure that nothing of the process is left.
@@ -369,15 +374,19 @@ Awaitable<std::vector<Problem>> SupervisedProvider::reconfigure(ProviderConfig c
   const Self self = shared_from_this();
   if (state_ != ProviderState::ready) {
     config_ = std::move(config);
+    ++configs_;
     if (!quarantine_) lift();
     co_return std::vector<Problem>{};
   }
   try {
-    co_await configure(self, std::move(config), options_->start_limit);
+    co_await configure(self, config, options_->start_limit);
+    config_ = std::move(config);
   } catch (const ProviderRefused& refused) {
     co_return refused.problems().empty() ? std::vector<Problem>{{"", refused.what()}} : refused.problems();
   } catch (const PluginError& error) {
     co_return error.problems().empty() ? std::vector<Problem>{{"", error.what()}} : error.problems();
+  } catch (const CallFailed& failed) {
+    co_return std::vector<Problem>{{"", scrubbed(failed.what())}};
   }
   co_return std::vector<Problem>{};
 }

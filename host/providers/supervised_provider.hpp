@@ -116,6 +116,7 @@ class SupervisedProvider final : public ProviderHandle,
   std::chrono::steady_clock::time_point next_query_{};
   bool stopping_ = false;
   bool ended_ = false;
+  int configs_ = 0;    // how many reconfigure() brought while the process was not ready
   bool wake_ = false;  // lift() or reconfigure() wants a start now
   Event changed_;
 };

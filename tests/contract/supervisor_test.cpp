@@ -71,6 +71,24 @@ TEST_CASE("a provider that stands still starts with corrected settings", "[super
   CHECK(host.wait_for_state("good", ProviderState::ready));
 }
 
+TEST_CASE("settings that change while the process starts are those that it runs with", "[supervisor]") {
+  ScriptedServer psp(answering([](const std::string&) { return http_answer(200); }));
+  for (int steps = 0; steps < 24; ++steps) {  // at every point of the start
+    Host host;
+    auto config = Host::config("good", psp.url());
+    config.secrets = {{"key", {"old"}}};
+    host.supervisor = providers::Supervisor::make(host.io.get_executor(), host.options);
+    host.supervisor->start({config});
+    for (int i = 0; i < steps; ++i) host.io.run_one_for(20ms);
+    config.secrets = {{"key", {"brand-new"}}};
+    CHECK(run(host.io, host.supervisor->reconfigure(config)).empty());
+    REQUIRE(host.wait_for_state("good", ProviderState::ready));
+    run(host.io, host["good"].probe());
+    INFO("after " << steps << " steps");
+    CHECK(run_until(host.io, [&] { return host.has_logged("good.probed", "9 long"); }, 1s));
+  }
+}
+
 TEST_CASE("a missing payoutd-provider is said and tried again", "[supervisor]") {
   Host host;
   host.options.provider_executable = "/nowhere/payoutd-provider";
