@@ -12,8 +12,9 @@ class NotJson : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Reads JSON whose numbers stay the digits that they were written in: `25000.0` is sent as `25000.0`, and no
-/// amount goes through a double. Inside the value a number is a marked string; the functions below know it.
+/// JSON whose numbers stay the digits that they were written in (<payoutd/exact_json.hpp>) and can be told
+/// from texts: what is sent is what was written, `25000.0` as `25000.0`. Inside the value a number is a
+/// marked string; the functions below know it.
 boost::json::value parse_exact(std::string_view text);
 std::string serialize_exact(const boost::json::value& value);
 

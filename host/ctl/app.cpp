@@ -13,6 +13,7 @@
 #include "ctl/plugin_inspect.hpp"
 #include "ctl/plugin_new.hpp"
 #include "ctl/plugin_verify.hpp"
+#include "ctl/policy_command_line.hpp"
 #include "ops/config.hpp"
 
 namespace payoutd::ctl {
@@ -29,7 +30,8 @@ constexpr const char* kAbout =
     "  payoutctl list --state UNKNOWN                         what may or may not have been paid\n"
     "  payoutctl explain ID                                   why a payout is where it is\n"
     "  payoutctl review list                                  what waits for a human\n"
-    "  payoutctl provider list                                how the providers are\n";
+    "  payoutctl provider list                                how the providers are\n"
+    "  payoutctl scripts status                               which rules and schedules run where\n";
 
 constexpr const char* kFooter =
     "\nWhere the host is: --socket, else $PAYOUTD_SOCKET, else control_socket of the configuration "
@@ -139,6 +141,10 @@ class CommandLine {
     add_operations();
     add_migrate();
     add_plugins();
+    policy_.emplace(app_, [this](Command command, bool needs_host) {
+      chosen_ = std::move(command);
+      needs_host_ = needs_host;
+    });
   }
 
   CLI::App& app() { return app_; }
@@ -228,7 +234,10 @@ class CommandLine {
     for (const auto& [name, about] :
          {std::pair{"cancel", "Do not pay a payout; possible while nothing is under way"},
           std::pair{"hold", "Keep a payout from being submitted"},
-          std::pair{"release", "Let a held payout go on"}}) {
+          std::pair{"release", "Let a held payout go on; the rules judge it again"},
+          std::pair{"approve",
+                    "Pay a held payout, whatever the rules say; above an amount it takes two people"},
+          std::pair{"reject", "Do not pay a held payout"}}) {
       CLI::App* sub = add(&app_, name, about, [this, action = std::string(name)](Context& c) {
         return change(c, action, a_.id, a_.note);
       });
@@ -443,6 +452,7 @@ class CommandLine {
 
   Arguments a_;
   CLI::App app_{kAbout, "payoutctl"};
+  std::optional<PolicyCommandLine> policy_;
   Command chosen_;
   bool needs_host_ = true;
 };

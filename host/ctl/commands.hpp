@@ -21,7 +21,7 @@ ExitCode show(Context& context, const std::string& id);
 ExitCode explain(Context& context, const std::string& id);
 ExitCode events(Context& context, const std::string& id);
 
-/// `cancel`, `hold` or `release`.
+/// `cancel`, `hold`, `release`, `approve` or `reject`.
 ExitCode change(Context& context, const std::string& action, const std::string& id, const std::string& note);
 /// `paid`, `not_paid` or `ask_again`.
 ExitCode review(Context& context, const std::string& id, const std::string& decision,

@@ -1,8 +1,8 @@
-# Writes OUTPUT, a C++ file that holds every file of DIRECTORY as text.
+# Writes OUTPUT, a C++ file with the function FUNCTION, which HEADER declares, that gives every file of DIRECTORY as text.
 file(GLOB_RECURSE files RELATIVE ${DIRECTORY} ${DIRECTORY}/*)
 list(SORT files)
-set(code "#include \"ctl/plugin_new.hpp\"\n\nnamespace payoutd::ctl {\n\n"
-  "std::span<const TemplateFile> plugin_template() {\n  static constexpr TemplateFile kFiles[] = {\n")
+set(code "#include \"${HEADER}\"\n\nnamespace payoutd::ctl {\n\n"
+  "std::span<const TemplateFile> ${FUNCTION}() {\n  static constexpr TemplateFile kFiles[] = {\n")
 foreach(file IN LISTS files)
   file(READ ${DIRECTORY}/${file} hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" bytes "${hex}")

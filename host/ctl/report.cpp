@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <ostream>
 
+#include "ctl/json_view.hpp"
+
 namespace payoutd::ctl {
 namespace {
 
@@ -10,31 +12,6 @@ namespace json = boost::json;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kWidth = 100;
-
-/// The value as text for people: empty where it is missing or null.
-std::string text_at(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || value->is_null()) return {};
-  if (value->is_string()) return printable(std::string_view(value->get_string()));
-  return printable(json::serialize(*value));
-}
-
-std::int64_t number_at(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_number()) return 0;
-  return value->to_number<std::int64_t>();
-}
-
-bool true_at(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-const json::array& array_at(const json::object& object, std::string_view name) {
-  static const json::array none;
-  const auto* value = object.if_contains(name);
-  return value == nullptr || !value->is_array() ? none : value->get_array();
-}
 
 void heading(std::ostream& out, const Style& style, std::string_view text) {
   out << '\n' << style.paint(Colour::bold, text) << '\n';

@@ -14,12 +14,13 @@
 #include "daemon/observer.hpp"
 #include "daemon/plugin_versions.hpp"
 #include "daemon/quarantine_store.hpp"
+#include "daemon/script_keeper.hpp"
 #include "daemon/view.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "jobs/housekeeper.hpp"
 #include "ops/log.hpp"
-#include "policy/built_in_policy.hpp"
+#include "policy/scripted_policy.hpp"
 #include "store/lookup.hpp"
 #include "store/migrations.hpp"
 
@@ -146,6 +147,7 @@ class Host {
  private:
   providers::SupervisorOptions supervisor_options();
   engine::EngineOptions engine_options() const;
+  void make_policy();
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
@@ -170,7 +172,8 @@ class Host {
   std::unique_ptr<DatabaseQuarantine> quarantine_;
   std::unique_ptr<providers::Supervisor> supervisor_;
   std::unique_ptr<PluginVersions> plugins_;
-  std::unique_ptr<policy::BuiltInPolicy> policy_;
+  std::unique_ptr<policy::ScriptedPolicy> policy_;
+  std::unique_ptr<ScriptKeeper> scripts_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
   std::unique_ptr<DaemonView> view_;
@@ -235,9 +238,31 @@ engine::EngineOptions Host::engine_options() const {
   o.life.public_url = fixed.public_url;
   o.life.dry_run = config_.live_config.engine.dry_run;
   o.dispatcher = dispatcher_options(config_.live_config.engine);
+  o.limits = config_.live_config.limits;
   o.group_commit_window = config_.live_config.engine.group_commit_window;
   o.high_water_file = (fixed.state_dir / "high-water.json").string();
   return o;
+}
+
+void Host::make_policy() {
+  policy::ScriptedPolicy::Callbacks callbacks;
+  callbacks.failed = [this](std::string_view kind, const std::string& error) {
+    metrics_->script_failed(kind);
+    log::error("scripts.failed", "A script went wrong.", {{"kind", kind}, {"error", error}});
+  };
+  callbacks.shadow = [this](std::size_t judged, std::size_t differed) {
+    metrics_->shadow(judged, differed);
+    scripts_->shadow_judged(judged, differed);
+  };
+  policy_ = std::make_unique<policy::ScriptedPolicy>(policy_options(config_.live_config.engine),
+                                                     std::move(callbacks));
+  const ops::StaticConfig& fixed = config_.static_config;
+  scripts_ = std::make_unique<ScriptKeeper>(
+      ScriptKeeper::Parts{io_.get_executor(), *front_pool_, *policy_, incarnation_, fixed.name,
+                          fixed.scripts_dir, [this](std::string_view result, std::int64_t generation) {
+                            metrics_->script_reload(result);
+                            metrics_->script_generation(generation);
+                          }});
 }
 
 DaemonView::Parts Host::view_parts() {
@@ -253,7 +278,8 @@ DaemonView::Parts Host::view_parts() {
           .change_plugin =
               [this](std::string plugin, std::string file) {
                 return plugins_->change(config_, std::move(plugin), std::move(file));
-              }};
+              },
+          .scripts = scripts_.get()};
 }
 
 int Host::run() {
@@ -275,7 +301,7 @@ int Host::run() {
   heart_pool_ = std::make_unique<store::Pool>(io_.get_executor(),
                                               pool_options(dsn, 1, milliseconds{2'000}, "payoutd heart"));
   quarantine_ = std::make_unique<DatabaseQuarantine>(*heart_pool_);
-  policy_ = std::make_unique<policy::BuiltInPolicy>(policy_options(config_.live_config.engine));
+  make_policy();
   stop_ = std::make_unique<core::Signal>(io_.get_executor());
 
   observer_ = std::make_unique<HostObserver>();
@@ -325,6 +351,11 @@ Awaitable<void> Host::live() {
   std::vector<std::string> names;
   for (const auto& one : configs) names.push_back(one.name);
   co_await engine_->prepare_start(std::move(names));
+  try {
+    co_await scripts_->start();
+  } catch (const policy::ScriptError& error) {
+    throw StartError("scripts: " + std::string(error.what()));
+  }
   supervisor_->start(std::move(configs));
   Incarnations incarnations(config_.static_config.state_dir, incarnation_);
   co_await supervisor_->settled(kProvidersSettle);
@@ -333,6 +364,8 @@ Awaitable<void> Host::live() {
   spawn(housekeeper_->run(), "housekeeping");
   spawn(sample(), "metrics");
   spawn(reload_on_hangup(), "reload");
+  spawn(scripts_->follow_directory(), "scripts of the directory");
+  spawn(scripts_->follow_database(), "scripts of the database");
   server_->start();
   log::info("host.ready", "The host is ready.",
             {{"version", version()},
@@ -347,6 +380,7 @@ Awaitable<void> Host::live() {
   log::info("host.draining", "The host drains: no new submits, what is in flight comes to its record.",
             {{"in_hand", engine_->dispatcher().in_hand()}, {"reason", stop_reason_}});
   view_->draining = true;
+  scripts_->stop();
   bool clean = co_await engine_->drain(config_.live_config.engine.drain_timeout);
   if (!clean) {
     log::warning("host.drain_incomplete", "Payouts are still in hand; the next host takes them over.",
@@ -383,16 +417,19 @@ Awaitable<void> Host::sample() {
     }
     if (read) {
       std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> counts;
+      std::map<std::string, std::int64_t> waiting;
       for (const auto& key : shown) counts[key];
       for (const store::Tally& t : tallies) {
         auto& [count, oldest] = counts[{t.provider, t.state}];
         count += t.count;
         oldest = std::max(oldest, t.oldest_ms);
+        if (t.state == core::to_string(core::State::pending)) waiting[t.provider] += t.count;
       }
       for (const auto& [key, value] : counts) {
         metrics_->payouts(key.first, key.second, value.first, milliseconds{value.second});
         shown.insert(key);
       }
+      engine_->note_waiting(std::move(waiting));
     }
     co_await never.wait(kSampleInterval);
   }
@@ -413,11 +450,12 @@ Awaitable<void> Host::reload_on_hangup() {
 void Host::apply(const ops::LiveConfig& live) {
   log::set_level(live.log_level);
   policy_->configure(policy_options(live.engine));
-  engine_->configure(dispatcher_options(live.engine), live.engine.dry_run);
+  engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);
   job_pool_->resize(live.database_pool.job_connections);
   config_.live_config.engine = live.engine;
+  config_.live_config.limits = live.limits;
   config_.live_config.providers = live.providers;
 }
 
@@ -436,6 +474,7 @@ Awaitable<void> Host::reload() {
   }
   co_await plugins_->reload(*fresh);
   apply(fresh->live_config);
+  if (!config_.static_config.scripts_dir.empty()) co_await scripts_->reload("SIGHUP");
   log::info("host.reloaded", "The live part of the configuration was taken over.");
 }
 

@@ -29,6 +29,14 @@ void HostObserver::retried(const std::string&, std::chrono::milliseconds after_a
   metrics_->payout_retry_latency(static_cast<double>(after_admission.count()) / 1000.0);
 }
 
+void HostObserver::screened(std::string_view verdict, int count) {
+  metrics_->screened(verdict, count);
+}
+
+void HostObserver::users_flagged(std::int64_t count) {
+  metrics_->users_flagged(count);
+}
+
 void HostObserver::recovered(const std::string& provider, std::string_view how) {
   payoutd::log::info("engine.recovered", "A payout of a host that is gone was taken up.",
                      {{"provider", provider}, {"saw", how}});

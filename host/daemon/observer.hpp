@@ -16,6 +16,8 @@ class HostObserver final : public engine::Observer {
   void state_changed(const store::Payout& payout, core::State from, core::State to) override;
   void retried(const std::string& provider, std::chrono::milliseconds after_admission) override;
   void batch(std::string_view writer, std::size_t items) override;
+  void screened(std::string_view verdict, int count) override;
+  void users_flagged(std::int64_t count) override;
   void recovered(const std::string& provider, std::string_view how) override;
 
  private:

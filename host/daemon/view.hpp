@@ -16,6 +16,7 @@ class DaemonView final : public http::EngineHostView {
     std::string migration_revision;
     std::function<void(std::string actor)> drain;
     std::function<Awaitable<PluginChange>(std::string plugin, std::string file)> change_plugin;
+    http::ScriptsView* scripts;
   };
   explicit DaemonView(Parts parts) : EngineHostView(parts.engine), parts_(std::move(parts)) {}
 
@@ -23,6 +24,7 @@ class DaemonView final : public http::EngineHostView {
   boost::json::array providers() const override;
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note) override;
   Awaitable<PluginChange> change_plugin(std::string plugin, std::string file, std::string actor) override;
+  http::ScriptsView* scripts() override { return parts_.scripts; }
   Build build() const override;
   Readiness readiness() const override;
   std::string metrics_text() override { return metrics_->serialize(); }

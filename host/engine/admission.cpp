@@ -4,6 +4,7 @@
 
 #include "core/ids.hpp"
 #include "core/text.hpp"
+#include "policy/inputs.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -160,16 +161,15 @@ Admission::Admission(Parts parts, std::chrono::microseconds window)
           },
           [](const store::NewPayout& p) { return p.client_id + '\n' + p.idempotency_key; }) {}
 
-Result<providers::ProviderHandle*> Admission::choose(const PayoutRequest& request) const {
+Result<Admission::Route> Admission::choose(const PayoutRequest& request) const {
   std::vector<std::string> names;
   std::vector<providers::ProviderHandle*> fitting;
   for (providers::ProviderHandle* handle : parts_.providers()) {
     if (!request.provider.empty()) {
-      if (handle->name() == request.provider) return handle;
+      if (handle->name() == request.provider) return Route{handle, {}};
       names.push_back(handle->name());
     } else if (!handle->plugin_version().empty() && handle->contract().decimals_of(request.money.currency)) {
       fitting.push_back(handle);
-      names.push_back(handle->name());
     }
   }
   if (!request.provider.empty()) {
@@ -177,22 +177,69 @@ Result<providers::ProviderHandle*> Admission::choose(const PayoutRequest& reques
     return Problem{"provider",
                    "is not configured here" + (near ? ", did you mean '" + *near + "'?" : std::string())};
   }
-  if (fitting.size() == 1) return fitting.front();
   if (fitting.empty()) return Problem{"currency", "no provider pays " + request.money.currency};
+  return route(request, std::move(fitting));
+}
+
+// The scripts choose where there is a choice or not; without their opinion it must be plain.
+Result<Admission::Route> Admission::route(const PayoutRequest& request,
+                                          std::vector<providers::ProviderHandle*> fitting) const {
+  std::ranges::sort(fitting, {}, [](const providers::ProviderHandle* handle) { return handle->name(); });
+  policy::PayoutFacts facts;
+  facts.client = request.client_id;
+  facts.money = request.money;
+  facts.destination = request.destination;
+  facts.user = request.user;
+  facts.region = request.region;
+  facts.batch = request.batch;
+  if (!request.metadata.empty()) facts.metadata = boost::json::serialize(request.metadata);
+  facts.at_s =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  std::vector<policy::Candidate> candidates;
+  for (const providers::ProviderHandle* handle : fitting) candidates.push_back(parts_.candidate(*handle));
+  const policy::RouteChoice choice = parts_.policy.choose(facts, candidates);
+  std::string decision;
+  if (!choice.bundle.empty() && !choice.failed) {
+    boost::json::object record{{"bundle", choice.bundle},
+                               {"verdict", choice.provider.empty() ? "none" : choice.provider},
+                               {"inputs", policy::route_inputs(facts, candidates)},
+                               {"cost_ns", choice.cost.count()}};
+    if (!choice.reason.empty()) record["reason"] = choice.reason;
+    decision = boost::json::serialize(record);
+  }
+  for (providers::ProviderHandle* handle : fitting)
+    if (handle->name() == choice.provider) return Route{handle, std::move(decision)};
+  if (!choice.reason.empty()) return Problem{"provider", choice.reason};
+  if (fitting.size() == 1) return Route{fitting.front(), {}};
   std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  for (const providers::ProviderHandle* handle : fitting) all += (all.empty() ? "" : ", ") + handle->name();
   return Problem{"provider",
                  "must be named, because more than one pays " + request.money.currency + ": " + all};
 }
 
-Awaitable<AdmissionReply> Admission::check(PayoutRequest request) const {
+Awaitable<Admission::Checked> Admission::check(PayoutRequest request) const {
   AdmissionReply reply;
-  const auto chosen = choose(request);
+  const std::string& currency = request.money.currency;
+  if (const auto most = core::Limits::of(parts_.limits().per_payout, currency);
+      most && request.money.amount > *most) {
+    reply.problem = {"amount", "is above the maximum of one payout, " + most->to_string() + " " + currency};
+    co_return Checked{std::move(reply), {}};
+  }
+  auto chosen = choose(request);
   if (!chosen) {
     reply.problem = chosen.error();
-    co_return reply;
+    co_return Checked{std::move(reply), {}};
   }
-  providers::ProviderHandle* handle = *chosen;
+  std::string decision = std::move(chosen->decision);
+  providers::ProviderHandle* handle = chosen->handle;
+  reply = co_await check_provider(std::move(request), handle);
+  co_return Checked{std::move(reply), std::move(decision)};
+}
+
+Awaitable<AdmissionReply> Admission::check_provider(PayoutRequest request,
+                                                    providers::ProviderHandle* handle) const {
+  AdmissionReply reply;
   reply.provider = handle->name();
   if (handle->plugin_version().empty()) {
     reply.kind = AdmissionReply::Kind::not_ready;
@@ -252,7 +299,7 @@ void fill(AdmissionReply& reply, const store::Admitted& admitted) {
 Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   const std::string payload = request.canonical();
   const std::string hash = core::sha256_hex(payload);
-  AdmissionReply reply = co_await check(request);
+  auto [reply, decision] = co_await check(request);
   if (reply.kind != AdmissionReply::Kind::created) {
     // What was answered once is answered again, even if the provider is away or would refuse it today.
     const auto standing = co_await parts_.pool.transact(
@@ -278,6 +325,7 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   payout.batch = std::move(request.batch);
   payout.flow_id = request.flow_id.empty() ? payout.id : std::move(request.flow_id);
   payout.actor = std::move(request.actor);
+  payout.decision = std::move(decision);
   const store::Admitted admitted = co_await writes_.submit(std::move(payout));
   fill(reply, admitted);
   if (reply.kind == AdmissionReply::Kind::created && parts_.admitted) parts_.admitted();

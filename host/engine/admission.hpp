@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "engine/observer.hpp"
+#include "policy/bundle.hpp"
 #include "providers/provider_handle.hpp"
 #include "store/admission.hpp"
 #include "store/group_commit.hpp"
@@ -64,6 +66,9 @@ class Admission {
     store::Pool& pool;
     Observer& observer;
     std::string host;  ///< incarnation
+    policy::Policy& policy;
+    std::function<policy::Candidate(const providers::ProviderHandle&)> candidate;
+    std::function<const core::Limits&()> limits;
     std::function<std::vector<providers::ProviderHandle*>()> providers;
     std::function<void()> admitted;  ///< something is due
   };
@@ -77,9 +82,19 @@ class Admission {
   store::GroupCommitStats stats() const { return writes_.stats(); }
 
  private:
-  Result<providers::ProviderHandle*> choose(const PayoutRequest& request) const;
+  struct Route {
+    providers::ProviderHandle* handle = nullptr;
+    std::string decision;  ///< JSON text for app.decisions; empty: no script was asked
+  };
+  Result<Route> choose(const PayoutRequest& request) const;
+  Result<Route> route(const PayoutRequest& request, std::vector<providers::ProviderHandle*> fitting) const;
   /// Why the provider cannot pay this as it is; a reply of kind created means that it can.
-  Awaitable<AdmissionReply> check(PayoutRequest request) const;
+  struct Checked {
+    AdmissionReply reply;
+    std::string decision;
+  };
+  Awaitable<Checked> check(PayoutRequest request) const;
+  Awaitable<AdmissionReply> check_provider(PayoutRequest request, providers::ProviderHandle* handle) const;
 
   Parts parts_;
   store::GroupCommit<store::NewPayout, store::Admitted> writes_;

@@ -12,6 +12,8 @@ constexpr int kQuestionsAtLeast = 8;
 constexpr int kForgottenAfterMs = 15'000;
 // Answers come back one by one; questions are claimed together.
 constexpr milliseconds kCompany{25};
+// How often a payout whose outflow is halted is looked at.
+constexpr milliseconds kHaltedPause{5'000};
 
 int question_limit(const Contract& contract, int max_in_hand) {
   const int limit =
@@ -35,10 +37,10 @@ Awaitable<void> Dispatcher::start(std::vector<std::string> predecessors) {
   for (providers::ProviderHandle* handle : parts_.providers()) {
     auto& desk = desks_[handle->name()];
     desk = std::make_unique<Desk>(parts_.executor);
-    spawn(pay_loop(handle, desk.get()), "payments of " + handle->name());
-    spawn(question_loop(handle, desk.get()), "questions of " + handle->name());
+    parts_.loops.spawn(pay_loop(handle, desk.get()), "payments of " + handle->name());
+    parts_.loops.spawn(question_loop(handle, desk.get()), "questions of " + handle->name());
   }
-  spawn(recovery_loop(), "recovery");
+  parts_.loops.spawn(recovery_loop(), "recovery");
 }
 
 Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* desk) {
@@ -82,17 +84,41 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   if (room < 1 || (desk->paying > 0 && room < limit / 4)) co_return 0;
   std::vector<store::Claimed> claimed = co_await claim(handle, {State::pending}, room, &desk->paying);
   fault::point("engine.after_claim");
+  if (claimed.empty()) co_return 0;
   std::vector<store::Payout> payouts;
   payouts.reserve(claimed.size());
   for (const auto& one : claimed) payouts.push_back(one.payout);
-  const std::vector<policy::Screening> screenings = parts_.policy.screen(payouts);
-  for (std::size_t i = 0; i < claimed.size(); ++i)
-    begin(Task::pay, std::move(claimed[i]), desk, screenings[i]);
-  co_return payouts.size();
+  std::vector<Ruling> rulings;
+  std::string failure;
+  try {
+    rulings = co_await parts_.screener.screen(std::move(payouts));
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  const std::size_t count = claimed.size();
+  if (!failure.empty()) {
+    desk->paying -= static_cast<int>(count);
+    co_await give_back(std::move(claimed));
+    throw std::runtime_error("screening: " + failure);
+  }
+  fault::point("engine.after_screening");
+  for (std::size_t i = 0; i < count; ++i)
+    begin(Task::pay, std::move(claimed[i]), desk, std::move(rulings[i]));
+  co_return count;
+}
+
+// What this cannot give back is found again as forgotten.
+Awaitable<void> Dispatcher::give_back(std::vector<store::Claimed> claimed) {
+  std::vector<std::string> ids;
+  for (const store::Claimed& one : claimed) ids.push_back(one.payout.id);
+  try {
+    co_await parts_.pool.transact([ids, host = parts_.heart.host().incarnation](
+                                      pqxx::transaction_base& work) { store::release(work, host, ids); });
+  } catch (const store::StoreError&) {
+  }
 }
 
 Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Desk* desk) {
-  core::Signal never(parts_.executor);
   while (!stopping_) {
     const int room = question_limit(handle->contract(), options_.max_in_hand) - desk->asking;
     std::size_t claimed = 0;
@@ -108,7 +134,7 @@ Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Des
     if (claimed == 0) {
       co_await desk->questions.wait(options_.tick);
     } else if (static_cast<int>(claimed) < room) {
-      co_await never.wait(kCompany);
+      co_await parts_.loops.pause(kCompany);
     }
   }
 }
@@ -124,24 +150,24 @@ Awaitable<std::size_t> Dispatcher::claim_questions(providers::ProviderHandle* ha
   co_return claimed.size();
 }
 
-void Dispatcher::begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening) {
+void Dispatcher::begin(Task task, store::Claimed claimed, Desk* desk, Ruling ruling) {
   in_hand_.insert(claimed.payout.id);
   std::string name = "payout " + claimed.payout.id;
-  spawn(work(task, std::move(claimed), desk, std::move(screening)), std::move(name));
+  spawn(work(task, std::move(claimed), desk, std::move(ruling)), std::move(name));
 }
 
-Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening) {
+Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling) {
   const std::string id = claimed.payout.id;
   std::string failure;
   try {
     switch (task) {
       case Task::pay: {
-        const bool allowed =
-            screening.verdict == policy::Verdict::allow || screening.verdict == policy::Verdict::flag;
-        if (allowed) {
+        if (ruling.kind == Ruling::Kind::pay) {
           co_await parts_.life.pay(std::move(claimed));
+        } else if (ruling.kind == Ruling::Kind::defer) {
+          co_await parts_.life.release(id, kHaltedPause);
         } else {
-          co_await parts_.life.screened_out(std::move(claimed), std::move(screening));
+          co_await parts_.life.screened_out(std::move(claimed), std::move(ruling));
         }
         break;
       }
@@ -199,9 +225,8 @@ Awaitable<void> Dispatcher::find_forgotten() {
 }
 
 Awaitable<void> Dispatcher::recovery_loop() {
-  core::Signal never(parts_.executor);
   for (int round = 0; !stopping_; ++round) {
-    co_await never.wait(milliseconds{1'000});
+    co_await parts_.loops.pause(milliseconds{1'000});
     std::string failure;
     try {
       if (parts_.heart.writes_stopped() || !parts_.heart.fresh()) continue;

@@ -10,6 +10,7 @@
 #include "core/signal.hpp"
 #include "engine/lane_keeper.hpp"
 #include "engine/life.hpp"
+#include "engine/screener.hpp"
 #include "engine/task.hpp"
 
 namespace payoutd::engine {
@@ -29,8 +30,9 @@ class Dispatcher {
     Life& life;
     Heart& heart;
     LaneKeeper& lanes;
-    policy::Policy& policy;
+    Screener& screener;
     Observer& observer;
+    Loops& loops;
     std::function<std::vector<providers::ProviderHandle*>()> providers;
   };
   Dispatcher(Parts parts, DispatcherOptions options);
@@ -69,8 +71,9 @@ class Dispatcher {
                                                std::vector<core::State> states, int room, int* busy);
   Awaitable<void> take_over(store::TakeOverRequest request);
   Awaitable<void> find_forgotten();
-  Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening);
-  void begin(Task task, store::Claimed claimed, Desk* desk, policy::Screening screening = {});
+  Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling);
+  Awaitable<void> give_back(std::vector<store::Claimed> claimed);
+  void begin(Task task, store::Claimed claimed, Desk* desk, Ruling ruling = {});
   void spawn(Awaitable<void> task, std::string name) {
     engine::spawn(parts_.executor, std::move(task), parts_.observer, std::move(name));
   }

@@ -39,18 +39,22 @@ store::GroupCommitOptions hint_options(std::chrono::microseconds window) {
 Engine::Engine(Parts parts, EngineOptions options)
     : parts_(std::move(parts)),
       options_(std::move(options)),
+      loops_(parts_.executor, parts_.observer),
       contracts_(parts_.pool),
       heart_(parts_.heart_pool, options_.host, parts_.observer, options_.high_water_file),
       recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers)},
                 options_.group_commit_window),
-      life_({parts_.pool, contracts_, recorder_, heart_, parts_.observer, finder(parts_.providers)},
+      screener_({parts_.pool, heart_, parts_.policy, parts_.observer}, options_.limits),
+      life_({parts_.pool, contracts_, recorder_, heart_, health_, parts_.observer, finder(parts_.providers)},
             options_.life),
       lanes_({parts_.executor, parts_.pool, life_, heart_, parts_.observer, parts_.providers,
               [this] { dispatcher_.wake_payments(); }}),
-      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, parts_.policy, parts_.observer,
+      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, parts_.observer, loops_,
                    parts_.providers},
                   options_.dispatcher),
-      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.providers,
+      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.policy,
+                  [this](const providers::ProviderHandle& handle) { return candidate(handle); },
+                  [this]() -> const core::Limits& { return screener_.limits(); }, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
                  options_.group_commit_window),
       hints_(
@@ -59,18 +63,29 @@ Engine::Engine(Parts parts, EngineOptions options)
             return store::hint(work, batch);  // as often as it likes: a hint twice is a hint
           },
           [](const store::Hint&) { return std::string(); }) {
-  heart_.on_history_changed = [this](const std::string&) { spawn(guard_history(), "history guard"); };
+  heart_.on_history_changed = [this](const std::string&) { loops_.spawn(guard_history(), "history guard"); };
 }
 
 Engine::~Engine() = default;
 
-void Engine::configure(DispatcherOptions dispatcher, bool dry_run) {
+void Engine::configure(DispatcherOptions dispatcher, core::Limits limits, bool dry_run) {
+  screener_.configure(std::move(limits));
   dispatcher_.configure(dispatcher);
   life_.set_dry_run(dry_run);
 }
 
 providers::ProviderHandle* Engine::provider(const std::string& name) const {
   return finder(parts_.providers)(name);
+}
+
+policy::Candidate Engine::candidate(const providers::ProviderHandle& handle) const {
+  const auto waiting = waiting_.find(handle.name());
+  return {handle.name(),
+          handle.plugin_name(),
+          handle.ready(),
+          heart_.paused(handle.name()),
+          health_.failures_percent(handle.name()),
+          waiting == waiting_.end() ? 0 : waiting->second};
 }
 
 void Engine::spawn(Awaitable<void> task, std::string name) {
@@ -82,15 +97,16 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
     for (const std::string& name : providers) store::register_provider(work, name, "", "");
   });
   co_await heart_.beat_now();
-  spawn(heart_.run(), "heart");
+  loops_.spawn(heart_.run(loops_), "heart");
 }
 
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
-  spawn(lanes_.run(predecessors), "lanes");
+  loops_.spawn(lanes_.run(predecessors), "lanes");
   co_await dispatcher_.start(std::move(predecessors));
 }
 
 Awaitable<bool> Engine::drain(milliseconds limit) {
+  draining_ = true;
   bool clean = co_await dispatcher_.drain(limit);
   clean = co_await lanes_.drain(kLastUpkeep) && clean;
   // A database that is away must not keep the host here for ever. What it did not take is not lost: the next
@@ -100,6 +116,8 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
     clean = false;
   }
   heart_.stop();
+  loops_.stop();
+  clean = co_await loops_.ended(kLastWrites) && clean;
   if (!clean) co_return false;
   try {
     co_await parts_.heart_pool.transact(
@@ -114,9 +132,8 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
 // without it knowing: nothing is submitted before what is open is resolved, and what seems untouched is
 // looked up first where a second submit would not be harmless.
 Awaitable<void> Engine::guard_history() {
-  core::Signal never(parts_.executor);
   bool marked = false;
-  for (;;) {
+  while (!draining_) {
     std::int64_t open = -1;
     try {
       if (!marked) {
@@ -134,15 +151,17 @@ Awaitable<void> Engine::guard_history() {
                           "The history guard cannot reach the database.", {{"error", failure.what()}});
     }
     if (open == 0) break;
-    co_await never.wait(milliseconds{500});
+    co_await loops_.pause(milliseconds{500});
   }
+  if (draining_) co_return;
   heart_.accept_history();
   dispatcher_.wake_payments();
 }
 
 Awaitable<OperatorReply> Engine::decide(OperatorRequest request) {
   const OperatorDecision decision = request.decision;
-  const OperatorReply reply = co_await decide_as_operator(recorder_, std::move(request));
+  const OperatorReply reply =
+      co_await decide_as_operator(recorder_, parts_.front_pool, screener_.limits(), std::move(request));
   if (reply.done && decision == OperatorDecision::ask_again) dispatcher_.wake_questions();
   if (reply.done) dispatcher_.wake_payments();
   co_return reply;
@@ -241,6 +260,47 @@ Awaitable<void> Engine::lift_quarantine(std::string provider, std::string actor,
 Awaitable<std::vector<store::HostRow>> Engine::hosts() {
   co_return co_await parts_.front_pool.transact(
       [](pqxx::transaction_base& work) { return store::hosts(work); });
+}
+
+Awaitable<std::vector<store::FlagRow>> Engine::flags(store::FlagFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::flags(work, filter); });
+}
+
+Awaitable<std::optional<store::FlagRow>> Engine::change_flag(std::int64_t id, bool clear, std::string actor,
+                                                             std::string note) {
+  co_return co_await parts_.front_pool.transact([id, clear, actor, note](pqxx::transaction_base& work) {
+    return store::change_flag(work, id, clear, actor, note);
+  });
+}
+
+Awaitable<std::vector<store::HaltRow>> Engine::halts() {
+  co_return co_await parts_.front_pool.transact(
+      [](pqxx::transaction_base& work) { return store::halts(work); });
+}
+
+Awaitable<bool> Engine::lift_halt(std::string provider, std::string currency, std::string actor,
+                                  std::string note) {
+  const bool lifted =
+      co_await parts_.front_pool.transact([provider, currency, actor, note](pqxx::transaction_base& work) {
+        return store::lift_halt(work, provider, currency, actor, note);
+      });
+  if (lifted) {
+    parts_.observer.log(LogLevel::warning, "engine.outflow_lifted", "A halted outflow goes on.",
+                        {{"provider", provider}, {"currency", currency}, {"actor", actor}});
+    dispatcher_.wake_payments();
+  }
+  co_return lifted;
+}
+
+Awaitable<std::vector<store::DecisionRow>> Engine::decisions(store::DecisionFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::decisions(work, filter); });
+}
+
+Awaitable<std::int64_t> Engine::count_decisions(store::DecisionFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::count_decisions(work, filter); });
 }
 
 void Engine::provider_changed(const std::string& provider) {

@@ -11,6 +11,8 @@
 #include "engine/explanation.hpp"
 #include "engine/operator_actions.hpp"
 #include "policy/policy.hpp"
+#include "store/decisions.hpp"
+#include "store/flags.hpp"
 #include "store/lookup.hpp"
 
 namespace payoutd::engine {
@@ -19,6 +21,7 @@ struct EngineOptions {
   store::HostIdentity host;
   LifeOptions life;
   DispatcherOptions dispatcher;
+  core::Limits limits;
   std::chrono::microseconds group_commit_window{2'000};
   std::string high_water_file;  ///< in the state directory; empty: none is kept
 };
@@ -66,33 +69,52 @@ class Engine {
   Awaitable<void> set_switch(store::SwitchChange change);
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note);
   Awaitable<std::vector<store::HostRow>> hosts();
+
+  // What the rules found, and what the core's limits stopped.
+  Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter);
+  Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,
+                                                       std::string note);
+  Awaitable<std::vector<store::HaltRow>> halts();
+  /// False: nothing of this provider and currency is halted.
+  Awaitable<bool> lift_halt(std::string provider, std::string currency, std::string actor, std::string note);
+  Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter);
+  Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter);
+  const core::Limits& limits() const { return screener_.limits(); }
   /// A provider's process changed its state: its plugin's name and version are noted.
   void provider_changed(const std::string& provider);
 
   /// The live part of the options; takes effect with the next payout.
-  void configure(DispatcherOptions dispatcher, bool dry_run);
+  void configure(DispatcherOptions dispatcher, core::Limits limits, bool dry_run);
 
   Heart& heart() { return heart_; }
   Recorder& recorder() { return recorder_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   const Admission& admission() const { return admission_; }
   providers::ProviderHandle* provider(const std::string& name) const;
+  /// For routing: how many payouts wait for each provider.
+  void note_waiting(std::map<std::string, std::int64_t> waiting) { waiting_ = std::move(waiting); }
 
  private:
   Awaitable<void> guard_history();
+  policy::Candidate candidate(const providers::ProviderHandle& handle) const;
   Awaitable<void> note_plugin(std::string provider);
   void spawn(Awaitable<void> task, std::string name);
 
   Parts parts_;
   EngineOptions options_;
+  Loops loops_;
   ContractBook contracts_;
   Heart heart_;
+  Health health_;
   Recorder recorder_;
+  Screener screener_;
   Life life_;
   LaneKeeper lanes_;
   Dispatcher dispatcher_;
   Admission admission_;
   store::GroupCommit<store::Hint, bool> hints_;
+  std::map<std::string, std::int64_t> waiting_;  ///< PENDING payouts by provider, as last counted
+  bool draining_ = false;
 };
 
 }  // namespace payoutd::engine

@@ -1,9 +1,5 @@
 #include "engine/heart.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
@@ -11,7 +7,6 @@
 namespace payoutd::engine {
 namespace {
 
-namespace asio = boost::asio;
 using providers::BootTime;
 
 std::chrono::milliseconds between(BootTime from, BootTime to) {
@@ -88,8 +83,7 @@ void Heart::keep_high_water() const {
   std::filesystem::rename(aside, high_water_file_, ignored);
 }
 
-Awaitable<void> Heart::run() {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
+Awaitable<void> Heart::run(Loops& loops) {
   bool failing = false;
   while (!stopping_) {
     std::string trouble;
@@ -106,9 +100,7 @@ Awaitable<void> Heart::run() {
                     {});
     }
     failing = !trouble.empty();
-    timer.expires_after(failing ? std::chrono::milliseconds{250} : kInterval);
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await loops.pause(failing ? std::chrono::milliseconds{250} : kInterval);
   }
 }
 

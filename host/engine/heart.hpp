@@ -4,7 +4,7 @@
 #include <payoutd/awaitable.hpp>
 #include <string>
 
-#include "engine/observer.hpp"
+#include "engine/task.hpp"
 #include "providers/provider_handle.hpp"
 #include "store/host_registry.hpp"
 #include "store/pool.hpp"
@@ -27,7 +27,7 @@ class Heart {
   /// One beat, now. Throws what the store throws.
   Awaitable<void> beat_now();
   /// Beats until stop(); never throws.
-  Awaitable<void> run();
+  Awaitable<void> run(Loops& loops);
   void stop() { stopping_ = true; }
 
   bool fresh() const;     ///< the last good beat is less than 3 s old

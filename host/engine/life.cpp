@@ -152,6 +152,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     prepared.reset();
   }
   if (!prepared) {
+    parts_.health.note(handle->name(), news.saw);
     news.reference = order.reference;
     co_await parts_.recorder.record(std::move(claimed), std::move(news));
     co_return;
@@ -300,6 +301,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
     if (reply.evidence.http_status != 0) news.evidence["http_status"] = reply.evidence.http_status;
   }
   parts_.observer.saw(handle->name(), to_string(news.saw));
+  parts_.health.note(handle->name(), news.saw);
   fault::point("engine.before_record");
   co_await parts_.recorder.record(std::move(claimed), std::move(news));
   fault::point("engine.after_record");
@@ -348,6 +350,7 @@ Awaitable<Recorded> Life::take_status(store::Claimed current, store::Attempt att
   News news = news_of_status(current.payout, attempt.reference, status, std::move(base));
   news.attempt_id = attempt.id;
   parts_.observer.saw(current.payout.provider, to_string(news.saw));
+  parts_.health.note(current.payout.provider, news.saw);
   const bool mine = current.payout.lease == parts_.heart.host().incarnation;
   co_return co_await parts_.recorder.record(std::move(current), std::move(news), mine && !stopping_);
 }
@@ -382,17 +385,16 @@ Awaitable<void> Life::recover(store::Claimed claimed, bool from_this_machine) {
   if (handle != nullptr) handle->retire(attempt_id);
 }
 
-Awaitable<void> Life::screened_out(store::Claimed claimed, policy::Screening screening) {
-  const bool held = screening.verdict == policy::Verdict::hold;
+Awaitable<void> Life::screened_out(store::Claimed claimed, Ruling ruling) {
+  const bool held = ruling.kind == Ruling::Kind::hold;
+  boost::json::object told{{"reason", ruling.reason}, {"text", ruling.text}};
+  if (!ruling.rule.empty()) told["rule"] = ruling.rule;
+  if (!ruling.bundle.empty()) told["bundle"] = ruling.bundle;
   store::Transition t = Recorder::keep(claimed.payout, held ? State::held : State::failed);
   t.needs_lease = true;
-  t.reason = screening.reason;
-  t.reason_text = screening.text;
-  t.event = {
-      held ? "held" : "denied",
-      "policy",
-      {},
-      boost::json::serialize(boost::json::object{{"reason", screening.reason}, {"text", screening.text}})};
+  t.reason = ruling.reason;
+  t.reason_text = ruling.text;
+  t.event = {held ? "held" : "denied", "policy", {}, boost::json::serialize(told)};
   const auto applied = co_await parts_.recorder.apply(std::move(t));
   if (applied.applied())
     parts_.observer.state_changed(claimed.payout, State::pending, held ? State::held : State::failed);

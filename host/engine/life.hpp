@@ -3,7 +3,9 @@
 #include <string>
 #include <unordered_set>
 
+#include "engine/health.hpp"
 #include "engine/recorder.hpp"
+#include "engine/screener.hpp"
 
 namespace payoutd::engine {
 
@@ -24,6 +26,7 @@ class Life {
     ContractBook& contracts;
     Recorder& recorder;
     Heart& heart;
+    Health& health;
     Observer& observer;
     std::function<providers::ProviderHandle*(const std::string&)> provider;
   };
@@ -36,8 +39,8 @@ class Life {
   /// A payout whose lease was taken over from a host that is dead, or that this host forgot.
   Awaitable<void> recover(store::Claimed claimed, bool from_this_machine);
 
-  /// Carries out what a screening said other than allow.
-  Awaitable<void> screened_out(store::Claimed claimed, policy::Screening screening);
+  /// Carries out a ruling to hold or to deny.
+  Awaitable<void> screened_out(store::Claimed claimed, Ruling ruling);
   /// Gives the lease back; the payout is due again after `pause` at the earliest.
   Awaitable<void> release(std::string payout_id,
                           std::chrono::milliseconds pause = std::chrono::milliseconds{500});

@@ -22,6 +22,10 @@ class Observer {
   virtual void retried(const std::string& provider, std::chrono::milliseconds after_admission) = 0;
   /// A batch of so many items was tried. Called on a database thread, unlike everything else here.
   virtual void batch(std::string_view writer, std::size_t items) = 0;
+  /// So many payouts got this verdict of the rules.
+  virtual void screened(std::string_view verdict, int count) = 0;
+  /// So many users got a flag that they had not before.
+  virtual void users_flagged(std::int64_t count) = 0;
   virtual void recovered(const std::string& provider, std::string_view how) = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "store/approvals.hpp"
+
 namespace payoutd::engine {
 namespace {
 
@@ -10,6 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr std::pair<OperatorDecision, std::string_view> kNames[] = {
     {OperatorDecision::cancel, "cancel"},     {OperatorDecision::release, "release"},
+    {OperatorDecision::approve, "approve"},   {OperatorDecision::reject, "reject"},
     {OperatorDecision::hold, "hold"},         {OperatorDecision::paid, "paid"},
     {OperatorDecision::not_paid, "not_paid"}, {OperatorDecision::ask_again, "ask_again"},
 };
@@ -35,6 +38,8 @@ std::string why_not(OperatorDecision decision, const store::Payout& payout) {
           return "It is " + state + ", which is final.";
       }
     case OperatorDecision::release:
+    case OperatorDecision::approve:
+    case OperatorDecision::reject:
       return "It is " + state + ", not HELD.";
     case OperatorDecision::hold:
       return "It is " + state + "; only a PENDING payout can be held.";
@@ -70,12 +75,17 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
     case OperatorDecision::cancel:
       if (!pending || current.attempt) return std::nullopt;
       return change(State::cancelled, "cancelled", "Cancelled by " + request.actor + ".");
-    case OperatorDecision::release: {
+    case OperatorDecision::release:
+    case OperatorDecision::approve: {
       if (p.state != State::held) return std::nullopt;
       store::Transition t = change(State::pending, {}, {});
       t.next_action_in = milliseconds{0};
+      t.allow = request.decision == OperatorDecision::approve;
       return t;
     }
+    case OperatorDecision::reject:
+      if (p.state != State::held) return std::nullopt;
+      return change(State::cancelled, "rejected", "Rejected by " + request.actor + ".");
     case OperatorDecision::hold:
       if (p.state != State::pending || current.attempt) return std::nullopt;
       return change(State::held, "operator", "Held by " + request.actor + ".");
@@ -114,7 +124,11 @@ std::string done_text(OperatorDecision decision) {
     case OperatorDecision::cancel:
       return "Cancelled; nothing was sent, nothing will be.";
     case OperatorDecision::release:
-      return "Released; it is submitted as soon as its provider has room.";
+      return "Released; the rules judge it, and it is submitted as soon as its provider has room.";
+    case OperatorDecision::approve:
+      return "Approved; it is submitted as soon as its provider has room.";
+    case OperatorDecision::reject:
+      return "Rejected; nothing was sent, nothing will be.";
     case OperatorDecision::hold:
       return "Held; it stays until it is released.";
     case OperatorDecision::paid:
@@ -127,9 +141,28 @@ std::string done_text(OperatorDecision decision) {
   return {};
 }
 
+// Nothing: enough people have approved. A maximum is nobody's to approve.
+Awaitable<std::optional<OperatorReply>> still_to_approve(store::Pool& pool, core::Limits limits,
+                                                         OperatorRequest request, store::Payout payout) {
+  if (payout.reason == "above_maximum") {
+    co_return refuse("above_maximum", payout.reason_text + " Raise the limit and release it, or reject it.",
+                     payout.state);
+  }
+  const int given = co_await pool.transact([request](pqxx::transaction_base& work) {
+    return store::approve(work, request.payout_id, request.actor, request.note);
+  });
+  if (!limits.needs_two_approvals(payout.money) || given >= 2) co_return std::nullopt;
+  co_return OperatorReply{true,
+                          {},
+                          "Your approval is noted. It is above the amount that one person may approve: "
+                          "another one must approve it too.",
+                          payout.state};
+}
+
 }  // namespace
 
-Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest request) {
+Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, store::Pool& pool, core::Limits limits,
+                                            OperatorRequest request) {
   const bool judges =
       request.decision == OperatorDecision::paid || request.decision == OperatorDecision::not_paid;
   if (judges && request.note.empty()) {
@@ -145,6 +178,9 @@ Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest 
     auto transition = carry_out(request, *current);
     if (!transition)
       co_return refuse("wrong_state", why_not(request.decision, current->payout), current->payout.state);
+    if (request.decision == OperatorDecision::approve) {
+      if (auto reply = co_await still_to_approve(pool, limits, request, current->payout)) co_return *reply;
+    }
     transition->event.kind = "operator_" + std::string(to_string(request.decision));
     transition->event.actor = request.actor;
     transition->event.data = boost::json::serialize(boost::json::object{{"note", request.note}});

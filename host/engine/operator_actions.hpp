@@ -2,6 +2,7 @@
 #include <payoutd/awaitable.hpp>
 #include <string>
 
+#include "core/limits.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/recorder.hpp"
 
@@ -10,7 +11,9 @@ namespace payoutd::engine {
 /// What a human may do with one payout.
 enum class OperatorDecision {
   cancel,     ///< do not pay it: allowed while nothing is under way
-  release,    ///< HELD: let it go on
+  release,    ///< HELD: let it go on; the rules judge it (again)
+  approve,    ///< HELD: pay it, whatever the rules say; above an amount it takes two people
+  reject,     ///< HELD: do not pay it
   hold,       ///< PENDING: keep it from being submitted
   paid,       ///< REVIEW: it was paid
   not_paid,   ///< REVIEW: it was not paid; it is released to be paid again
@@ -33,7 +36,8 @@ struct OperatorRequest {
 
 /// Carries out operators' decisions, with the actor and the note in the event. Fenced by the payout's
 /// version.
-Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, OperatorRequest request);
+Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, store::Pool& pool, core::Limits limits,
+                                            OperatorRequest request);
 
 std::optional<OperatorDecision> operator_decision(std::string_view name) noexcept;
 std::string_view to_string(OperatorDecision decision) noexcept;

@@ -178,8 +178,16 @@ void Recorder::schedule(const store::Claimed& current, const News& news, const S
   }
   if (d.next != Next::wait) return;
   const bool same_state = p.state == d.to;
-  const policy::BackoffAnswer answer = parts_.policy.backoff(
-      {p.provider, d.purpose, count, milliseconds{same_state ? p.in_state_ms : 0}, news.code});
+  policy::BackoffQuestion question;
+  question.provider = p.provider;
+  question.purpose = d.purpose;
+  question.count = count;
+  question.in_state = milliseconds{same_state ? p.in_state_ms : 0};
+  question.code = news.code;
+  question.age = milliseconds{p.age_ms};
+  policy::BackoffAdvice advice = parts_.policy.backoff(std::move(question));
+  const policy::BackoffAnswer& answer = advice.answer;
+  t.decision = std::move(advice.decision);
   if (const auto* pause = std::get_if<milliseconds>(&answer)) {
     milliseconds wait = *pause;
     if (d.reason == "absent_too_early" && standing.contract.absence_is_proof_after) {

@@ -1,6 +1,8 @@
 #include <boost/json.hpp>
 
 #include "core/ids.hpp"
+#include "http/admin_input.hpp"
+#include "http/json_output.hpp"
 #include "http/routes.hpp"
 
 namespace payoutd::http {
@@ -9,30 +11,8 @@ namespace {
 namespace json = boost::json;
 using engine::OperatorDecision;
 
-constexpr std::size_t kMaxNote = 2000;
-
-json::value text_or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
-/// The `note` of a body; the refusal if it is none.
-std::optional<Response> read_note(const json::object& body, bool required, std::string& note) {
-  const auto* value = body.if_contains("note");
-  if (value != nullptr && !value->is_null()) {
-    if (!value->is_string()) return refuse(400, "BAD_VALUE", "note must be text.", "note");
-    note = std::string(value->get_string());
-  }
-  if (note.size() > kMaxNote) {
-    return refuse(400, "BAD_VALUE", "note is longer than " + std::to_string(kMaxNote) + " bytes.", "note");
-  }
-  if (required && note.find_first_not_of(" \t\r\n") == std::string::npos) {
-    return refuse(
-        422, "NOTE_REQUIRED",
-        "A note is required: what was found, where, and by whom. It stays with the payout as evidence.",
-        "note");
-  }
-  return std::nullopt;
-}
+constexpr const char* kEvidence =
+    "A note is required: what was found, where, and by whom. It stays with the payout as evidence.";
 
 Response response_of(const std::string& id, const engine::OperatorReply& reply) {
   if (reply.done) {
@@ -56,7 +36,7 @@ Awaitable<Response> decide(HostView* host, Request request, OperatorDecision dec
   asked.decision = decision;
   asked.actor = request.peer.actor;
   const bool evidence = decision == OperatorDecision::paid || decision == OperatorDecision::not_paid;
-  if (auto refusal = read_note(body, evidence, asked.note)) co_return *refusal;
+  if (auto refusal = read_note(body, evidence ? kEvidence : nullptr, asked.note)) co_return *refusal;
   const std::string id = asked.payout_id;
   const engine::OperatorReply reply = co_await host->decide(std::move(asked));
   co_return response_of(id, reply);
@@ -106,7 +86,7 @@ Awaitable<Response> post_pause(HostView* host, Request request) {
   const BodyObject body = read_body_object(request, {"note"});
   if (body.refusal) co_return *body.refusal;
   std::string note;
-  if (auto refusal = read_note(body.object, false, note)) co_return *refusal;
+  if (auto refusal = read_note(body.object, nullptr, note)) co_return *refusal;
   co_await host->pause(name, paused, request.peer.actor, note);
   co_return answer(200, json::object{{"provider", name}, {"paused", paused}});
 }
@@ -133,7 +113,7 @@ Awaitable<Response> post_lift(HostView* host, Request request) {
   const BodyObject body = read_body_object(request, {"note"});
   if (body.refusal) co_return *body.refusal;
   std::string note;
-  if (auto refusal = read_note(body.object, false, note)) co_return *refusal;
+  if (auto refusal = read_note(body.object, nullptr, note)) co_return *refusal;
   co_await host->lift_quarantine(name, request.peer.actor, note);
   co_return answer(200, json::object{{"provider", name}, {"quarantined", false}});
 }
@@ -196,7 +176,7 @@ Awaitable<Response> post_switch(HostView* host, Request request) {
     co_return refuse(400, "BAD_VALUE", "enabled must be true or false.", "enabled");
   }
   change.enabled = enabled->get_bool();
-  if (auto refusal = read_note(body.object, false, change.note)) co_return *refusal;
+  if (auto refusal = read_note(body.object, nullptr, change.note)) co_return *refusal;
   change.actor = request.peer.actor;
   co_await host->set_switch(change);
   co_return answer(200, json::object{{"switch", change.name}, {"enabled", change.enabled}});
@@ -258,6 +238,8 @@ std::vector<Route> admin_routes(HostView& host) {
   add("POST", "/payouts/{id}/cancel", post_decision<OperatorDecision::cancel>, BodyForm::optional_json);
   add("POST", "/payouts/{id}/hold", post_decision<OperatorDecision::hold>, BodyForm::optional_json);
   add("POST", "/payouts/{id}/release", post_decision<OperatorDecision::release>, BodyForm::optional_json);
+  add("POST", "/payouts/{id}/approve", post_decision<OperatorDecision::approve>, BodyForm::optional_json);
+  add("POST", "/payouts/{id}/reject", post_decision<OperatorDecision::reject>, BodyForm::optional_json);
   add("POST", "/payouts/{id}/review", post_review, BodyForm::json);
   add("GET", "/providers", get_providers);
   add("POST", "/providers/{name}/pause", post_pause<true>, BodyForm::optional_json);

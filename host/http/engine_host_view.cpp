@@ -41,6 +41,27 @@ Awaitable<void> EngineHostView::pause(std::string provider, bool paused, std::st
   return engine_.pause(std::move(provider), paused, std::move(actor), std::move(note));
 }
 
+Awaitable<std::vector<store::FlagRow>> EngineHostView::flags(store::FlagFilter filter) {
+  return engine_.flags(std::move(filter));
+}
+Awaitable<std::optional<store::FlagRow>> EngineHostView::change_flag(std::int64_t id, bool clear,
+                                                                     std::string actor, std::string note) {
+  return engine_.change_flag(id, clear, std::move(actor), std::move(note));
+}
+Awaitable<std::vector<store::HaltRow>> EngineHostView::halts() {
+  return engine_.halts();
+}
+Awaitable<bool> EngineHostView::lift_halt(std::string provider, std::string currency, std::string actor,
+                                          std::string note) {
+  return engine_.lift_halt(std::move(provider), std::move(currency), std::move(actor), std::move(note));
+}
+Awaitable<std::vector<store::DecisionRow>> EngineHostView::decisions(store::DecisionFilter filter) {
+  return engine_.decisions(std::move(filter));
+}
+Awaitable<std::int64_t> EngineHostView::count_decisions(store::DecisionFilter filter) {
+  return engine_.count_decisions(std::move(filter));
+}
+
 bool EngineHostView::has_provider(const std::string& name) const {
   return engine_.provider(name) != nullptr;
 }

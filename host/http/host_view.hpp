@@ -8,6 +8,7 @@
 #include "engine/admission.hpp"
 #include "engine/engine.hpp"
 #include "engine/operator_actions.hpp"
+#include "http/scripts_view.hpp"
 #include "store/host_registry.hpp"
 #include "store/lookup.hpp"
 
@@ -42,6 +43,19 @@ class HostView {
 
   // Hosts and providers.
   virtual Awaitable<std::vector<store::HostRow>> hosts() = 0;
+  /// nullptr: this host runs without scripts.
+  virtual ScriptsView* scripts() = 0;
+  // What the rules found, and what the core's limits stopped: see engine::Engine.
+  virtual Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) = 0;
+  virtual Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,
+                                                               std::string note) = 0;
+  virtual Awaitable<std::vector<store::HaltRow>> halts() = 0;
+  virtual Awaitable<bool> lift_halt(std::string provider, std::string currency, std::string actor,
+                                    std::string note) = 0;
+  virtual Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter) = 0;
+  virtual Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) = 0;
+  virtual const core::Limits& limits() const = 0;
+
   virtual bool has_provider(const std::string& name) const = 0;
   /// Each with at least `name`, `plugin`, `plugin_version`, `state`, `paused`, `dry_run`, `quarantined_at`,
   /// `quarantine_reason`, `note`, `currencies`.
@@ -102,6 +116,15 @@ class EngineHostView : public HostView {
   Switches switches() const override;
   Awaitable<void> set_switch(store::SwitchChange change) override;
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
+  Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) override;
+  Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,
+                                                       std::string note) override;
+  Awaitable<std::vector<store::HaltRow>> halts() override;
+  Awaitable<bool> lift_halt(std::string provider, std::string currency, std::string actor,
+                            std::string note) override;
+  Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter) override;
+  Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) override;
+  const core::Limits& limits() const override { return engine_.limits(); }
   bool has_provider(const std::string& name) const override;
   /// Through the provider's process.
   Awaitable<void> probe(std::string provider) override;

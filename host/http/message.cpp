@@ -1,5 +1,6 @@
 #include "http/message.hpp"
 
+#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "core/ids.hpp"
@@ -59,13 +60,14 @@ Response answer(int status, const boost::json::value& json) {
 Response refuse(int status, std::string code, std::string message, std::string field) {
   Response response;
   response.status = status;
-  response.error = ErrorBody{std::move(code), std::move(message), std::move(field)};
+  response.error = ErrorBody{std::move(code), std::move(message), std::move(field), {}};
   return response;
 }
 
 boost::json::object error_json(const ErrorBody& error, std::string_view flow_id) {
   boost::json::object inner{{"code", error.code}, {"message", error.message}};
   if (!error.field.empty()) inner["field"] = error.field;
+  if (!error.problems.empty()) inner["problems"] = error.problems;
   inner["flow_id"] = flow_id;
   return boost::json::object{{"error", std::move(inner)}};
 }

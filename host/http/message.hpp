@@ -1,4 +1,5 @@
 #pragma once
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <map>
 #include <optional>
@@ -42,12 +43,13 @@ struct Request {
   std::string parameter(std::string_view name) const;
 };
 
-/// The one shape of all errors: `{"error": {"code", "message", "field"?, "flow_id"}}`. The code is stable;
-/// the message is for people.
+/// The one shape of all errors: `{"error": {"code", "message", "field"?, "problems"?, "flow_id"}}`. The code
+/// is stable; the message is for people.
 struct ErrorBody {
   std::string code;
   std::string message;
   std::string field;
+  boost::json::array problems{};  ///< where a whole document is refused: what is wrong, and where in it
 };
 
 struct Response {

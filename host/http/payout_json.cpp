@@ -2,23 +2,10 @@
 
 #include <boost/json.hpp>
 
+#include "http/json_output.hpp"
+
 namespace payoutd::http {
-namespace {
-
 namespace json = boost::json;
-
-json::value text_or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
-json::value stored_json(const std::string& text) {
-  if (text.empty()) return nullptr;
-  json::error_code ec;
-  json::value value = json::parse(text, ec);
-  return ec ? json::value(nullptr) : value;
-}
-
-}  // namespace
 
 json::object links_of(const std::string& payout_id) {
   const std::string self = "/v1/payouts/" + payout_id;

@@ -149,6 +149,7 @@ void report(const Request& request, const std::exception& failure, log::Level le
 Router::Router(HostView& host, RouterOptions options) : host_(host), options_(options) {
   add(payouts_routes(host, options_));
   add(admin_routes(host));
+  add(policy_routes(host));
   add(health_routes(host));
   add(webhook_routes(host));
   add(openapi_routes());

@@ -10,6 +10,7 @@ namespace payoutd::jobs {
 Awaitable<void> Housekeeper::run_once() {
   co_await pool_.transact([](pqxx::transaction_base& work) { store::ensure_partitions(work); });
   co_await pool_.transact([](pqxx::transaction_base& work) { store::forget_old(work); });
+  co_await pool_.transact([](pqxx::transaction_base& work) { store::compact_outflow(work); });
   for (;;) {
     const auto moved = co_await pool_.transact([o = options_](pqxx::transaction_base& work) {
       return store::archive_finished(work, o.archive_after, o.archive_batch);

@@ -56,6 +56,12 @@ const std::vector<Row>& rows() {
         .type = string,
         .description = "Folder of the plugin libraries; beside the program if left out.",
         .optional = true}},
+      {{.name = "scripts_dir",
+        .type = string,
+        .description =
+            "Folder of the rules, schedules and routing (Lua). What is saved there becomes active on "
+            "all hosts of the database. Left out: this host runs what the others publish.",
+        .optional = true}},
       {{.name = "instance_key",
         .type = secret,
         .description = "From it all references are derived. Hosts of one database must share it; generated "
@@ -340,6 +346,7 @@ class Loader {
     remember("", main_);
     if (!expect_map(main_, "")) fail();
     read_section(main_, "");
+    if (const auto* limits = main_.find("limits")) read_limits(*limits);
     if (const auto* providers = main_.find("providers")) provider_maps_.emplace_back(providers, folder_);
   }
 
@@ -347,7 +354,7 @@ class Loader {
     const auto names = names_below(section_path);
     for (const auto& entry : section.entries) {
       const auto path = join_path(section_path, entry.key);
-      if (path == "include" || path == "providers") continue;
+      if (path == "include" || path == "providers" || path == "limits") continue;
       if (std::ranges::count(names, entry.key) == 0) {
         refuse_unknown(entry, path, names);
         continue;
@@ -430,6 +437,7 @@ class Loader {
     target.control_socket = config_has("control_socket") ? resolve(text("control_socket", ""))
                                                          : target.state_dir / "control.sock";
     target.plugins_dir = config_has("plugins_dir") ? resolve(text("plugins_dir", "")) : beside_program();
+    if (config_has("scripts_dir")) target.scripts_dir = resolve(text("scripts_dir", ""));
     const auto format = text("logging.format", "auto");
     target.log_format = format == "json"   ? log::Format::json
                         : format == "text" ? log::Format::text
@@ -570,6 +578,69 @@ class Loader {
     if (config_has(section + ".base") && config_has(section + ".max") && values.max < values.base)
       report(section + ".max", "must not be shorter than " + section + ".base");
     return values;
+  }
+
+  // ---- the limits
+
+  void read_limits(const YamlTree& tree) {
+    remember("limits", tree);
+    if (!expect_map(tree, "limits")) return;
+    core::Limits& limits = config_.live_config.limits;
+    for (const auto& entry : tree.entries) {
+      const auto path = join_path("limits", entry.key);
+      if (entry.key == "per_payout") {
+        read_amounts(entry.value, path, limits.per_payout);
+      } else if (entry.key == "two_approvals_above") {
+        read_amounts(entry.value, path, limits.two_approvals_above);
+      } else if (entry.key == "outflow") {
+        read_outflow(entry.value, path, limits);
+      } else {
+        refuse_unknown(entry, path, {"per_payout", "two_approvals_above", "outflow"});
+      }
+    }
+  }
+
+  /// Currency → amount.
+  void read_amounts(const YamlTree& tree, const std::string& path, std::map<std::string, Amount>& amounts) {
+    if (!expect_map(tree, path)) return;
+    for (const auto& entry : tree.entries)
+      if (const auto amount = amount_of(entry, entry.key, join_path(path, entry.key)))
+        amounts[entry.key] = *amount;
+  }
+
+  /// Provider → currency → hour, day.
+  void read_outflow(const YamlTree& tree, const std::string& path, core::Limits& limits) {
+    if (!expect_map(tree, path)) return;
+    for (const auto& provider : tree.entries) {
+      const auto provider_path = join_path(path, provider.key);
+      if (!expect_map(provider.value, provider_path)) continue;
+      for (const auto& currency : provider.value.entries) {
+        const auto currency_path = join_path(provider_path, currency.key);
+        if (!expect_map(currency.value, currency_path)) continue;
+        core::OutflowLimit& limit = limits.outflow[{provider.key, currency.key}];
+        for (const auto& span : currency.value.entries) {
+          const auto span_path = join_path(currency_path, span.key);
+          if (span.key == "hour") {
+            limit.hour = amount_of(span, currency.key, span_path);
+          } else if (span.key == "day") {
+            limit.day = amount_of(span, currency.key, span_path);
+          } else {
+            refuse_unknown(span, span_path, {"hour", "day"});
+          }
+        }
+      }
+    }
+  }
+
+  std::optional<Amount> amount_of(const YamlTree::Entry& entry, const std::string& currency,
+                                  const std::string& path) {
+    remember(path, entry.value);
+    const auto money = parse_money(scalar_of(entry.value, path), currency);
+    if (money) return money->amount;
+    const Problem& problem = money.error();
+    report(entry.value.place, path,
+           (problem.field == "currency" ? currency + " " : std::string()) + problem.reason);
+    return std::nullopt;
   }
 
   // ---- the providers
@@ -765,6 +836,12 @@ std::string describe_config() {
         live, setting.description);
   add("include", "list", "", true,
       "Files with more providers, such as `[providers/*.yaml]`; relative to this file.");
+  add("limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it.");
+  add("limits.two_approvals_above.CURRENCY", "amount", "", true,
+      "Payouts above it are held until two different people have approved them.");
+  add("limits.outflow.PROVIDER.CURRENCY.hour", "amount", "", true,
+      "More than this in 60 minutes halts the provider's payouts in the currency until it is lifted.");
+  add("limits.outflow.PROVIDER.CURRENCY.day", "amount", "", true, "The same for 24 hours.");
   add("providers.NAME.plugin", "string", "", true,
       "The plugin's name (in plugins_dir), or the path of its library.");
   add("providers.NAME.enabled", "boolean", "`true`", true, "A provider that is not enabled is not started.");

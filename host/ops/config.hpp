@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "ops/log.hpp"
 #include "ops/secrets.hpp"
 
@@ -104,6 +105,7 @@ struct StaticConfig {
   std::filesystem::path state_dir;
   std::filesystem::path control_socket;
   std::filesystem::path plugins_dir;
+  std::filesystem::path scripts_dir;   ///< empty: this host has no scripts of its own
   std::optional<Secret> instance_key;  ///< unset: load_or_create_instance_key(state_dir)
   HttpConfig http;
   DatabaseConfig database;
@@ -115,6 +117,7 @@ struct LiveConfig {
   log::Level log_level = log::Level::info;
   DatabasePoolConfig database_pool;
   EngineConfig engine;
+  core::Limits limits;
   std::map<std::string, ProviderConfig> providers;
 };
 

@@ -28,6 +28,9 @@ const std::vector<std::string> kResults = {"CONFIRMED",    "SENT",      "FAILED"
 const std::vector<std::string> kProcessStates = {"starting", "ready",       "restarting",
                                                  "draining", "quarantined", "stopped"};
 const std::vector<std::string> kWriters = {"admission", "transitions"};
+const std::vector<std::string> kReloads = {"accepted", "refused", "unchanged"};
+const std::vector<std::string> kVerdicts = {"allow", "flag", "hold", "deny"};
+const std::vector<std::string> kScripts = {"abuse", "backoff", "routing"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
 const std::vector<std::string> kQueryResults = {"confirmed", "pending", "refused",     "refused_for_now",
@@ -232,7 +235,25 @@ struct Metrics::Families {
                              "1 for the state that the provider's process is in.",
                              {{"provider", provider}, {"state", LabelSet(kProcessStates)}})),
         restarts(counters(r, "payoutd_provider_restarts_total", "Restarts of provider processes.",
-                          {{"provider", provider}})) {
+                          {{"provider", provider}})),
+        flagged(counters(r, "flagged_users_total", "Users that got a flag that they had not before.", {})),
+        reloads(counters(r, "script_reload_total", "Changes of scripts that this host looked at, by result.",
+                         {{"result", LabelSet(kReloads)}})),
+        generation(
+            gauges(r, "script_generation", "The generation of scripts that this host runs; 0: none.", {})),
+        last_reload(gauges(r, "script_reload_last_success_timestamp_seconds",
+                           "When this host last took over scripts.", {})),
+        verdicts(counters(r, "payoutd_screened_total", "Verdicts of the rules on payouts.",
+                          {{"verdict", LabelSet(kVerdicts)}})),
+        script_failures(counters(r, "payoutd_script_failures_total",
+                                 "Calls of scripts that went wrong: the payout was held, or the built-in "
+                                 "schedule or choice taken.",
+                                 {{"kind", LabelSet(kScripts)}})),
+        shadow_judged(counters(r, "payoutd_shadow_judged_total", "Payouts that a shadow judged too.", {})),
+        shadow_differed(counters(r, "payoutd_shadow_differed_total",
+                                 "Payouts that a shadow judged otherwise than the active rules.", {})) {
+    flagged.with({});
+    generation.with({}).Set(0);
     dry_run.with({}).Set(0);
   }
 
@@ -245,7 +266,9 @@ struct Metrics::Families {
   MetricFamily<Gauge> dry_run, payouts, oldest;
   MetricFamily<Histogram> batches;
   MetricFamily<Gauge> process_state;
-  MetricFamily<Counter> restarts;
+  MetricFamily<Counter> restarts, flagged, reloads;
+  MetricFamily<Gauge> generation, last_reload;
+  MetricFamily<Counter> verdicts, script_failures, shadow_judged, shadow_differed;
 };
 
 Metrics::Metrics(MetricsLabels labels)
@@ -286,6 +309,32 @@ void Metrics::payout_in_region(std::string_view region) {
 
 void Metrics::dry_run_mode(bool is_on) {
   families_->dry_run.with({}).Set(is_on ? 1 : 0);
+}
+
+void Metrics::users_flagged(std::int64_t count) {
+  families_->flagged.with({}).Increment(static_cast<double>(count));
+}
+
+void Metrics::script_reload(std::string_view result) {
+  families_->reloads.with({result}).Increment();
+  if (result == "accepted") families_->last_reload.with({}).SetToCurrentTime();
+}
+
+void Metrics::script_generation(std::int64_t generation) {
+  families_->generation.with({}).Set(static_cast<double>(generation));
+}
+
+void Metrics::screened(std::string_view verdict, int count) {
+  families_->verdicts.with({verdict}).Increment(count);
+}
+
+void Metrics::script_failed(std::string_view kind) {
+  families_->script_failures.with({kind}).Increment();
+}
+
+void Metrics::shadow(std::size_t judged, std::size_t differed) {
+  families_->shadow_judged.with({}).Increment(static_cast<double>(judged));
+  families_->shadow_differed.with({}).Increment(static_cast<double>(differed));
 }
 
 void Metrics::payouts(std::string_view provider, std::string_view state, std::int64_t count,

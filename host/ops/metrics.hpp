@@ -95,7 +95,16 @@ class Metrics {
   void payout_in_region(std::string_view region);
   void dry_run_mode(bool is_on);
 
+  void users_flagged(std::int64_t count);
+  /// `result`: accepted, refused, unchanged. An accepted one sets the time of the last success.
+  void script_reload(std::string_view result);
+  void script_generation(std::int64_t generation);
+
   // payoutd's own.
+  void screened(std::string_view verdict, int count);
+  /// `kind`: abuse, backoff, routing.
+  void script_failed(std::string_view kind);
+  void shadow(std::size_t judged, std::size_t differed);
   /// How many payouts of a provider are in a state, and how long the oldest has been there (0 if there are
   /// none).
   void payouts(std::string_view provider, std::string_view state, std::int64_t count,

@@ -16,22 +16,36 @@ std::string_view to_string(Purpose purpose) noexcept {
   return "";
 }
 
+std::string_view to_string(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::allow:
+      return "allow";
+    case Verdict::flag:
+      return "flag";
+    case Verdict::hold:
+      return "hold";
+    case Verdict::deny:
+      return "deny";
+  }
+  return "";
+}
+
 BuiltInPolicy::BuiltInPolicy(BuiltInOptions options, std::uint32_t seed) : options_(options), random_(seed) {}
 
-BackoffAnswer BuiltInPolicy::backoff(const BackoffQuestion& question) {
+BackoffAdvice BuiltInPolicy::backoff(BackoffQuestion question) {
   switch (question.purpose) {
     case Purpose::retry:
-      if (options_.max_attempts > 0 && question.count >= options_.max_attempts) return GiveUp{};
-      return delay(options_.retry, question.count);
+      if (options_.max_attempts > 0 && question.count >= options_.max_attempts) return {GiveUp{}, {}};
+      return {delay(options_.retry, question.count), {}};
     case Purpose::resend:
-      return delay(options_.resend, question.count);
+      return {delay(options_.resend, question.count), {}};
     case Purpose::poll:
-      return delay(options_.poll, question.count);
+      return {delay(options_.poll, question.count), {}};
     case Purpose::query:
-      if (question.in_state >= options_.review_after) return Review{};
-      return delay(options_.query, question.count);
+      if (question.in_state >= options_.review_after) return {Review{}, {}};
+      return {delay(options_.query, question.count), {}};
   }
-  return Review{};
+  return {Review{}, {}};
 }
 
 std::chrono::milliseconds BuiltInPolicy::delay(const Schedule& schedule, int count) {
@@ -41,10 +55,6 @@ std::chrono::milliseconds BuiltInPolicy::delay(const Schedule& schedule, int cou
   const std::int64_t spread = ms * schedule.jitter_percent / 100;
   if (spread > 0) ms += std::uniform_int_distribution<std::int64_t>(-spread, spread)(random_);
   return std::chrono::milliseconds{ms};
-}
-
-std::vector<Screening> BuiltInPolicy::screen(std::span<const store::Payout> payouts) {
-  return std::vector<Screening>(payouts.size());
 }
 
 }  // namespace payoutd::policy

@@ -1,7 +1,7 @@
 #pragma once
 #include <random>
 
-#include "policy/policy.hpp"
+#include "policy/bundle.hpp"
 
 namespace payoutd::policy {
 
@@ -22,14 +22,17 @@ struct BuiltInOptions {
   std::chrono::milliseconds review_after{86'400'000};  ///< UNKNOWN for longer: a human decides
 };
 
-/// The policy without scripts: screens nothing out, waits by exponential schedules.
+/// The policy without scripts: allows everything, waits by exponential schedules.
 class BuiltInPolicy final : public Policy {
  public:
   explicit BuiltInPolicy(BuiltInOptions options, std::uint32_t seed = std::random_device{}());
   /// Takes effect with the next question.
   void configure(BuiltInOptions options) { options_ = options; }
-  BackoffAnswer backoff(const BackoffQuestion& question) override;
-  std::vector<Screening> screen(std::span<const store::Payout> payouts) override;
+  BackoffAdvice backoff(BackoffQuestion question) override;
+  RouteChoice choose(const PayoutFacts&, std::span<const Candidate>) override { return {}; }
+  Rules rules() const override { return {}; }
+  void rule_failed(const std::string&, const std::string&) override {}
+  void shadow_judged(std::size_t, std::size_t) override {}
 
  private:
   std::chrono::milliseconds delay(const Schedule& schedule, int count);

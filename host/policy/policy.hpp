@@ -1,13 +1,17 @@
 #pragma once
 #include <chrono>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
-#include <vector>
-
-#include "store/rows.hpp"
 
 namespace payoutd::policy {
+
+class Bundle;
+struct PayoutFacts;
+struct Candidate;
+struct RouteChoice;
 
 /// What a waiting time is wanted for.
 enum class Purpose {
@@ -23,18 +27,26 @@ struct BackoffQuestion {
   int count = 1;                          ///< how often this purpose came up for the payout so far, from 1
   std::chrono::milliseconds in_state{0};  ///< since the payout's state last changed
   std::string code;                       ///< the provider's code, if one led here
+  std::chrono::milliseconds age{0};       ///< since the payout was admitted
+  int random_ppm = 500'000;               ///< 0 to 999,999, drawn by the host: scripts draw none themselves
 };
 
 struct GiveUp {};  ///< stop trying
 struct Review {};  ///< let a human decide
 using BackoffAnswer = std::variant<std::chrono::milliseconds, GiveUp, Review>;
 
+struct BackoffAdvice {
+  BackoffAnswer answer;
+  /// What app.decisions is to keep of it, as JSON text; empty: no script was asked.
+  std::string decision;
+};
+
 enum class Verdict { allow, flag, hold, deny };
 
-struct Screening {
-  Verdict verdict = Verdict::allow;
-  std::string reason;  ///< a stable code
-  std::string text;    ///< for people
+/// What payouts are judged by now. Without an active bundle every payout is allowed.
+struct Rules {
+  std::shared_ptr<Bundle> active;
+  std::shared_ptr<Bundle> shadow;  ///< judges too, without effect
 };
 
 /// What operators tune. A policy advises; the engine clamps: no answer makes an unknown payout resendable.
@@ -42,11 +54,17 @@ struct Screening {
 class Policy {
  public:
   virtual ~Policy() = default;
-  virtual BackoffAnswer backoff(const BackoffQuestion& question) = 0;
-  /// One verdict for each payout, in order; allowances of earlier ones count for later ones.
-  virtual std::vector<Screening> screen(std::span<const store::Payout> payouts) = 0;
+  virtual BackoffAdvice backoff(BackoffQuestion question) = 0;
+  /// The provider for a payout that names none. A choice that is empty without a reason: the policy has no
+  /// opinion.
+  virtual RouteChoice choose(const PayoutFacts& payout, std::span<const Candidate> candidates) = 0;
+  virtual Rules rules() const = 0;
+  /// How a rule went wrong, or how often a shadow judged and differed.
+  virtual void rule_failed(const std::string& rule, const std::string& error) = 0;
+  virtual void shadow_judged(std::size_t judged, std::size_t differed) = 0;
 };
 
 std::string_view to_string(Purpose purpose) noexcept;
+std::string_view to_string(Verdict verdict) noexcept;
 
 }  // namespace payoutd::policy

@@ -12,9 +12,9 @@ constexpr const char* kAdmit = R"sql(
 with input as (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::numeric[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::text[], $15::text[],
-    $16::text[]) as i(
+    $16::text[], $17::jsonb[]) as i(
     id, client_id, key, payload, payload_hash, provider, amount, currency, destination, user_ref, region, note,
-    metadata, batch, flow_id, actor)
+    metadata, batch, flow_id, actor, decision)
 ), fresh as (
   insert into app.idempotency_keys (client_id, key, payout_id, provider, payload_hash, payload)
   select client_id, key, id, provider, payload_hash, payload from input order by client_id, key
@@ -26,9 +26,14 @@ with input as (
   select id, client_id, key, provider, amount, currency, destination, user_ref, region, note, metadata, batch,
     flow_id, now()
   from input where id in (select payout_id from fresh)
+), routed as (
+  insert into app.decisions (payout_id, kind, bundle, verdict, reason, inputs, cost_ns)
+  select id, 'route', decision->>'bundle', decision->>'verdict', decision->>'reason', decision->'inputs',
+    (decision->>'cost_ns')::bigint
+  from input where decision is not null and id in (select payout_id from fresh)
 )
 insert into app.events (payout_id, kind, to_state, actor, host, data)
-select id, 'admitted', 'PENDING', actor, $17::uuid, jsonb_build_object('key', key, 'batch', batch)
+select id, 'admitted', 'PENDING', actor, $18::uuid, jsonb_build_object('key', key, 'batch', batch)
 from input where id in (select payout_id from fresh)
 )sql";
 
@@ -54,7 +59,7 @@ Admitted read_standing(const pqxx::row& row, const std::string& payload_hash) {
 
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
                             const std::string& host) {
-  std::array<Column, 16> c;
+  std::array<Column, 17> c;
   for (const NewPayout& p : batch) {
     c[0].add(p.id);
     c[1].add(p.client_id);
@@ -72,6 +77,7 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
     c[13].add_or_null(p.batch);
     c[14].add(p.flow_id);
     c[15].add(p.actor);
+    c[16].add_or_null(p.decision);
   }
   const Column clients = c[1];
   const Column keys = c[2];

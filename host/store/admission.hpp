@@ -25,6 +25,7 @@ struct NewPayout {
   std::string batch;
   std::string flow_id;
   std::string actor;
+  std::string decision;  ///< JSON text of the routing decision, or empty
 };
 
 struct Admitted {

@@ -8,10 +8,10 @@ namespace payoutd::store {
 namespace {
 
 // Locks the payouts in id order, says for each why it may not change, and changes the others: the payout, its
-// live attempt, the new attempt, the lane that it holds, and the event. In a replay, what the first run
-// changed is told from what it refused by the version, the state and the attempt that it would have left
-// behind. The new attempts wait for the old ones to be closed (the count over `closed`), because the index of
-// live attempts is checked row by row.
+// live attempt, the new attempt, the lane that it holds, its allowance, and the event. In a replay, what the
+// first run changed is told from what it refused by the version, the state and the attempt that it would have
+// left behind. The new attempts wait for the old ones to be closed (the count over `closed`), because the
+// index of live attempts is checked row by row.
 constexpr const char* kApply = R"sql(
 with input as (
   select * from unnest(
@@ -21,26 +21,28 @@ with input as (
     $17::uuid[], $18::boolean[], $19::text[], $20::text[], $21::text[], $22::text[], $23::boolean[], $24::integer[],
     $25::uuid[], $26::text[], $27::text[], $28::text[], $29::integer[], $30::text[], $31::bytea[], $32::integer[],
     $33::jsonb[], $34::bigint[], $35::bigint[], $36::text[], $37::boolean[], $38::bigint[],
-    $39::text[], $40::text[], $41::uuid[], $42::jsonb[], $43::boolean[], $44::jsonb[]) with ordinality as i(
+    $39::text[], $40::text[], $41::uuid[], $42::jsonb[], $43::boolean[], $44::jsonb[], $45::boolean[], $46::jsonb[])
+    with ordinality as i(
     payout_id, expected_version, needs_lease, submits, to_state, reason, reason_text,
     next_in_ms, keep_lease, attempts_added, reference_n, query_count, refusal_count, defer_count,
     verify_first, provider_ref,
     attempt_id, attempt_live, outcome, code, message, attempt_provider_ref, acceptance_sign, absent_count,
     new_attempt_id, contract_id, plugin_version, reference, new_reference_n, lane, artefact, artefact_format,
     lookup, submit_window_ms, response_timeout_ms, new_outcome, repeats, valid_until_ms,
-    event_kind, actor, event_attempt_id, event_data, keep_schedule, lane_state, ord)
+    event_kind, actor, event_attempt_id, event_data, keep_schedule, lane_state,
+    allow, decision, ord)
 ), locked as (
   select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count, p.lane
   from app.payouts p where p.id in (select payout_id from input) order by p.id for update
 ), ok as (
   select i.*, l.state as from_state, l.provider, l.attempt_count, l.lane as held_lane,
     i.to_state in ('SUBMITTING', 'SENT', 'UNKNOWN') or (i.to_state = 'REVIEW' and l.state <> 'PENDING') as keeps_lane,
-    case when $46::boolean and l.version = i.expected_version + 1 and l.state = i.to_state
+    case when $48::boolean and l.version = i.expected_version + 1 and l.state = i.to_state
               and (i.new_attempt_id is null or exists (select 1 from app.attempts a where a.id = i.new_attempt_id))
            then 'done'
          when l.id is null then 'gone'
          when l.version <> i.expected_version then 'version'
-         when i.needs_lease and l.lease is distinct from $45::uuid then 'lease'
+         when i.needs_lease and l.lease is distinct from $47::uuid then 'lease'
          when i.lane is not null and not exists (
            select 1 from app.lanes n where n.provider = l.provider and n.name = i.lane and n.payout_id = l.id) then 'lane'
          when i.submits and (
@@ -91,7 +93,7 @@ with input as (
     artefact, artefact_format, lookup, host, submit_deadline, answer_deadline, outcome, repeats, valid_until,
     reference_first_at)
   select new_attempt_id, payout_id, attempt_count + 1, provider, contract_id, plugin_version, reference,
-    new_reference_n, lane, artefact, artefact_format, lookup, $45::uuid,
+    new_reference_n, lane, artefact, artefact_format, lookup, $47::uuid,
     now() + submit_window_ms * interval '1 millisecond',
     now() + (submit_window_ms + response_timeout_ms) * interval '1 millisecond', new_outcome,
     coalesce(repeats, false), to_timestamp(valid_until_ms / 1000.0),
@@ -106,16 +108,34 @@ with input as (
     due_at = case when ok.keeps_lane then n.due_at else now() end
   from ok where ok.refusal is null and ok.held_lane is not null and n.provider = ok.provider
     and n.name = ok.held_lane and n.payout_id = ok.payout_id
+), allowed as (
+  insert into app.allowances (payout_id, client_id, user_ref, destination, region, provider, currency, amount, at)
+  select p.id, p.client_id, p.user_ref, p.destination, p.region, p.provider, p.currency, p.amount, now()
+  from ok join app.payouts p on p.id = ok.payout_id where ok.refusal is null and ok.allow on conflict do nothing
+  returning provider, currency, amount, at
+), voided as (
+  delete from app.allowances l using ok
+  where l.payout_id = ok.payout_id and ok.refusal is null and ok.to_state in ('FAILED', 'CANCELLED', 'SIMULATED')
+  returning l.provider, l.currency, l.amount, l.at
+), flowed as (
+  insert into app.outflow
+  select provider, currency, date_trunc('minute', at), sum(amount) from (
+    select * from allowed union all select provider, currency, -amount, at from voided) moved group by 1, 2, 3
+), decided as (
+  insert into app.decisions (payout_id, kind, bundle, verdict, rule, reason, inputs, cost_ns)
+  select payout_id, decision->>'kind', decision->>'bundle', decision->>'verdict', decision->>'rule',
+    decision->>'reason', decision->'inputs', (decision->>'cost_ns')::bigint
+  from ok where refusal is null and decision is not null order by ord
 ), logged as (
   insert into app.events (payout_id, kind, from_state, to_state, actor, host, attempt_id, data)
-  select payout_id, event_kind, from_state, to_state, actor, $45::uuid, event_attempt_id, event_data
+  select payout_id, event_kind, from_state, to_state, actor, $47::uuid, event_attempt_id, event_data
   from ok where refusal is null and event_kind is not null order by ord
 )
 select ok.refusal, coalesce(updated.version, ok.expected_version + 1), substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
 from ok left join updated on updated.id = ok.payout_id order by ok.ord
 )sql";
 
-constexpr int kColumns = 44;
+constexpr int kColumns = 46;
 
 struct Columns {
   std::array<Column, kColumns> column;
@@ -230,6 +250,8 @@ std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transit
     c.add(t.event.data);
     c.add(t.keep_schedule);
     c.add_or_null(t.lane_state);
+    c.add(t.allow);
+    c.add_or_null(t.decision);
     c.end_row();
   }
   std::vector<std::string> arguments;

@@ -72,6 +72,8 @@ struct Transition {
   std::optional<AttemptUpdate> attempt;
   std::optional<NewAttempt> new_attempt;
   std::string lane_state;  ///< JSON text, for the lane that the payout holds; empty: keep
+  bool allow = false;    ///< screening is over for it, by a human's word: it enters the ledger of allowances
+  std::string decision;  ///< JSON text for app.decisions; empty: none
   NewEvent event;
 };
 

@@ -2,6 +2,8 @@
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 #include "wire.hpp"
 
@@ -24,13 +26,6 @@ std::string text_or_empty(const Settings& settings, std::string_view name) {
   return settings.has(name) ? settings.string(name) : std::string{};
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 bool is_node_url(const std::string& text) {
   const auto url = boost::urls::parse_absolute_uri(text);
   return url && (url->scheme() == "http" || url->scheme() == "https") && !url->encoded_host().empty() &&
@@ -38,7 +33,7 @@ bool is_node_url(const std::string& text) {
 }
 
 bool is_plain_http(const std::string& text) {
-  return lower(text.substr(0, 7)) == "http://";
+  return payoutd::lower_case(text.substr(0, 7)) == "http://";
 }
 
 /// 10/8, 127/8, 172.16/12, 192.168/16, 169.254/16.
@@ -299,8 +294,8 @@ Config::Config(const Settings& settings)
 }
 
 std::string Config::node_authority() const {
-  const auto url = boost::urls::parse_absolute_uri(node_urls.front());
-  return url ? lower(std::string(url->encoded_host_and_port())) : node_urls.front();
+  const std::string authority = payoutd::host_and_port_of(node_urls.front());
+  return authority.empty() ? node_urls.front() : authority;
 }
 
 payoutd::Contract make_contract(const Settings& settings) {
@@ -335,7 +330,7 @@ bool is_private_host(const std::string& url) {
     default:
       return false;
   }
-  const std::string host = lower(std::string(parsed->encoded_host()));
+  const std::string host = payoutd::lower_case(std::string(parsed->encoded_host()));
   static constexpr std::array<std::string_view, 4> kPrivateDomains{".localhost", ".local", ".internal",
                                                                    ".home.arpa"};
   return host.find('.') == std::string::npos ||  // a name of this machine or of a container network

@@ -1,13 +1,10 @@
 #include "wire.hpp"
 
-// basic_parser instead of the ready-made parser: it hands over a number's own digits, and raw amounts have up
-// to 39 of them.
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
-#include <set>
+#include <payoutd/exact_json.hpp>
 
 namespace banano {
 namespace {
@@ -17,98 +14,13 @@ using payoutd::CodeMeaning;
 using payoutd::Problem;
 using payoutd::Result;
 using payoutd::Submission;
+using payoutd::text_at;
 
-// ---- JSON whose numbers are kept as the text that they were written in
+// ---- JSON
 
-/// Makes a value in which every number is a string of its own digits. An object that names a key twice is an
-/// error: nobody can know which of the two the node meant.
-struct DigitKeeper {
-  static constexpr std::size_t max_object_size = 512;
-  static constexpr std::size_t max_array_size = 1024;
-  static constexpr std::size_t max_key_size = 256;
-  static constexpr std::size_t max_string_size = 32 * 1024;
-
-  using Error = json::error_code;
-
-  bool on_document_begin(Error&) { return true; }
-  bool on_document_end(Error&) { return true; }
-  bool on_object_begin(Error&) {
-    open_objects.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t size, Error&) {
-    open_objects.pop_back();
-    values.push_object(size);
-    return true;
-  }
-  bool on_array_begin(Error&) { return true; }
-  bool on_array_end(std::size_t size, Error&) {
-    values.push_array(size);
-    return true;
-  }
-  bool on_key_part(json::string_view part, std::size_t, Error&) {
-    key.append(part.data(), part.size());
-    values.push_chars(part);
-    return true;
-  }
-  bool on_key(json::string_view part, std::size_t, Error& error) {
-    key.append(part.data(), part.size());
-    values.push_key(part);
-    const bool is_new = open_objects.back().insert(std::exchange(key, {})).second;
-    if (!is_new) error = json::error::syntax;
-    return is_new;
-  }
-  bool on_string_part(json::string_view part, std::size_t, Error&) { return keep_part(part); }
-  bool on_string(json::string_view part, std::size_t, Error&) { return keep(part); }
-  bool on_number_part(json::string_view part, Error&) { return keep_part(part); }
-  bool on_int64(std::int64_t, json::string_view part, Error&) { return keep(part); }
-  bool on_uint64(std::uint64_t, json::string_view part, Error&) { return keep(part); }
-  bool on_double(double, json::string_view part, Error&) { return keep(part); }
-  bool on_bool(bool value, Error&) {
-    values.push_bool(value);
-    return true;
-  }
-  bool on_null(Error&) {
-    values.push_null();
-    return true;
-  }
-  bool on_comment_part(json::string_view, Error&) { return true; }
-  bool on_comment(json::string_view, Error&) { return true; }
-
-  bool keep_part(json::string_view part) {
-    values.push_chars(part);
-    return true;
-  }
-  bool keep(json::string_view part) {
-    values.push_string(part);
-    return true;
-  }
-
-  json::value_stack values;
-  std::vector<std::set<std::string>> open_objects;
-  std::string key;
-};
-
-std::optional<json::object> read_object(std::string_view body) {
-  if (body.size() > kMaxBodyBytes) return std::nullopt;
-  json::parse_options options;
-  options.max_depth = 8;
-  json::basic_parser<DigitKeeper> parser(options);
-  parser.handler().values.reset();
-  json::error_code error;
-  const std::size_t used = parser.write_some(false, body.data(), body.size(), error);
-  const bool rest_is_blank = body.substr(used).find_first_not_of(" \t\r\n") == std::string_view::npos;
-  if (error || !parser.done() || !rest_is_blank) return std::nullopt;
-  json::value value = parser.handler().values.release();
-  if (!value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
-}
-
-/// The text or the digits under this key; nullopt if there is nothing or something of another type.
-std::optional<std::string> text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return std::nullopt;
-  return std::string(value->get_string());
+/// Strict, and numbers keep their digits: raw amounts have up to 39 of them.
+Result<json::object> read_object(std::string_view body) {
+  return payoutd::read_json_object(body, {.bytes = kMaxBodyBytes, .members = 512});
 }
 
 /// A field that is written as a string or as a bare literal: "true" and true.
@@ -188,8 +100,9 @@ std::optional<json::object> contents_of(const json::object& fields) {
   const json::value* value = fields.if_contains("contents");
   if (value == nullptr) return std::nullopt;
   if (value->is_object()) return value->get_object();
-  if (value->is_string()) return read_object(std::string_view(value->get_string()));
-  return std::nullopt;
+  if (!value->is_string()) return std::nullopt;
+  auto object = read_object(value->get_string());
+  return object ? std::optional(*std::move(object)) : std::nullopt;
 }
 
 // ---- submit

@@ -149,7 +149,8 @@ struct Callback {
 };
 payoutd::Result<Callback> decode_callback(std::string_view body);
 
-/// A text of the node's that may be logged and shown: control characters gone, at most 200 bytes.
+/// A text of the node's that may be logged and shown: control characters gone, at most 200 bytes. Not the
+/// SDK's safe_text, which would mask the hashes and addresses that a public ledger's messages are about.
 std::string safe_text(std::string_view text);
 
 }  // namespace banano

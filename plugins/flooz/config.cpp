@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 #include <set>
 
 #include "token.hpp"
@@ -13,6 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
+using payoutd::host_of;
+using payoutd::is_digits;
+using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Setting;
 using payoutd::Settings;
@@ -23,27 +28,6 @@ constexpr std::string_view kPublishedKey = "tlc12345tlc12345tlc12345tlc12345";
 /// Benin's hosts, the only ones that are known; Togo's come with the contract.
 constexpr std::string_view kTestDomain = "testapimarchand2.moov-africa.bj";
 constexpr std::string_view kProductionDomain = "apimarchand.moov-africa.bj";
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
-std::string host_of(const std::string& url) {
-  const auto parsed = boost::urls::parse_absolute_uri(url);
-  return parsed ? lower(std::string(parsed->encoded_host())) : std::string{};
-}
-
-bool is_loopback_host(const std::string& host) {
-  return host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") || host == "[::1]" ||
-         host == "0.0.0.0" || host == "[::]";
-}
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
 
 bool is_one_line(std::string_view text) {
   return text.find_first_of("\r\n") == std::string_view::npos;
@@ -257,8 +241,8 @@ Config::Config(const Settings& settings)
       default_remarks(settings.string("default_remarks")) {}
 
 std::string Config::authority() const {
-  const auto url = boost::urls::parse_absolute_uri(endpoint);
-  return url ? lower(std::string(url->encoded_host_and_port())) : endpoint;
+  const std::string authority = payoutd::host_and_port_of(endpoint);
+  return authority.empty() ? endpoint : authority;
 }
 
 payoutd::Contract make_contract(const Settings& settings) {

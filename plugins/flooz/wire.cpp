@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <array>
+#include <payoutd/text.hpp>
 
 namespace flooz {
 namespace {
 
 using payoutd::Amount;
 using payoutd::CodeMeaning;
+using payoutd::is_digits;
+using payoutd::is_word;
 using payoutd::Problem;
 using payoutd::Result;
+using payoutd::safe_text;
 using payoutd::Status;
 using payoutd::Submission;
+using payoutd::upper_case;
 
-constexpr std::string_view kDigits = "0123456789";
 constexpr std::string_view kTransferResponse = "transferFloozResponse";
 constexpr std::string_view kStatusResponse = "getTransactionStatusResponse";
 constexpr std::string_view kBalanceResponse = "getBalanceResponse";
@@ -67,57 +71,6 @@ const SubmitCode* find_code(std::string_view code) {
 }
 
 // ---- texts
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of(kDigits) == std::string_view::npos;
-}
-
-bool is_word(std::string_view text, std::string_view also) {
-  const auto allowed = [also](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           also.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, allowed);
-}
-
-std::string upper(std::string text) {
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return text;
-}
-
-/// The length in bytes of the well-formed UTF-8 sequence at the start of `text`, or 0.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xED && byte(1) > 0x9F;
-  const bool too_large = first == 0xF4 && byte(1) > 0x8F;
-  return overlong || surrogate || too_large ? 0 : length;
-}
-
-void drop_last_character(std::string& text) {
-  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
-  if (!text.empty()) text.pop_back();
-}
-
-/// Spaces, controls (C1 too), no-break space, line separators and the marks that turn the direction of
-/// writing.
-bool is_blank(std::string_view character) {
-  if (character.size() == 1) return static_cast<unsigned char>(character[0]) <= 0x20 || character[0] == 0x7F;
-  return (character.size() == 2 && character[0] == '\xC2' &&
-          static_cast<unsigned char>(character[1]) <= 0xA0) ||
-         (character.size() == 3 && character.starts_with("\xE2\x80") &&
-          static_cast<unsigned char>(character[2]) >= 0xA8 &&
-          static_cast<unsigned char>(character[2]) <= 0xAE);
-}
 
 /// U+FFFE and U+FFFF are well-formed UTF-8 and no XML.
 bool is_noncharacter(std::string_view character) {
@@ -221,7 +174,7 @@ Status cannot_tell(std::string code, std::string message) {
 bool contradicts_success(const std::string& description) {
   static constexpr std::array<std::string_view, 9> kOtherwise{
       "PENDING", "ATTENTE", "FAIL", "ECHEC", "ECHOU", "ERROR", "CANCEL", "REVERSE", "NOT EXIST"};
-  const std::string text = upper(description);
+  const std::string text = upper_case(description);
   return std::ranges::any_of(kOtherwise,
                              [&](std::string_view word) { return text.find(word) != std::string::npos; });
 }
@@ -316,23 +269,7 @@ std::string encode_account_request(std::string_view msisdn) {
 }
 
 std::string clean_remarks(std::string_view text, std::size_t max_characters) {
-  std::string clean;
-  std::size_t characters = 0;
-  bool gap = false;
-  while (!text.empty() && characters < max_characters) {
-    const std::size_t length = sequence_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    text.remove_prefix(character.size());
-    if (length == 0 || is_noncharacter(character)) continue;
-    if (is_blank(character)) {
-      gap = !clean.empty();
-      continue;
-    }
-    if (gap && characters + 2 > max_characters) break;  // they do not end in a space
-    if (std::exchange(gap, false)) clean += ' ', ++characters;
-    clean += character, ++characters;
-  }
-  return clean;
+  return payoutd::clean_text(text, max_characters, &is_noncharacter);
 }
 
 std::optional<std::string> msisdn_problem(std::string_view destination,
@@ -344,49 +281,11 @@ std::optional<std::string> msisdn_problem(std::string_view destination,
   if (destination.size() < 10 || destination.size() > 15) return "must have 10 to 15 digits";
   if (destination.starts_with(kTogo) && destination.size() != kTogoDigits)
     return "must have 8 digits after 228";
-  const auto begins = [&](const std::string& prefix) { return destination.starts_with(prefix); };
-  if (std::ranges::any_of(prefixes, begins)) return std::nullopt;
-  std::string list;
-  for (const std::string& prefix : prefixes) list += (list.empty() ? "" : ", ") + prefix;
-  return "must begin with " + list + " for this provider";
+  return payoutd::prefix_problem(destination, prefixes);
 }
 
 bool is_reference(std::string_view text) noexcept {
   return is_word(text, "");
-}
-
-std::string safe_text(std::string_view text) {
-  static constexpr std::size_t kMaxBytes = 200, kAccountDigits = 7, kShownDigits = 2, kKeyCharacters = 32;
-  static constexpr std::string_view kWord =
-      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.=+-/";
-  const auto run_of = [&text](std::string_view set) {
-    return std::min(text.find_first_not_of(set), text.size());
-  };
-  std::string safe;
-  while (!text.empty() && safe.size() < kMaxBytes) {
-    if (const auto word = run_of(kWord); word >= kKeyCharacters) {
-      safe += "***";
-      text.remove_prefix(word);
-      continue;
-    }
-    if (const auto digits = run_of(kDigits); digits > 0) {
-      const bool masked = digits >= kAccountDigits;
-      safe += masked ? "***" : "";
-      safe += masked ? text.substr(digits - kShownDigits, kShownDigits) : text.substr(0, digits);
-      text.remove_prefix(digits);
-      continue;
-    }
-    const std::size_t length = sequence_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    if (is_blank(character)) {
-      safe += ' ';
-    } else if (length > 0) {
-      safe += character;
-    }
-    text.remove_prefix(character.size());
-  }
-  while (safe.size() > kMaxBytes) drop_last_character(safe);
-  return safe;
 }
 
 Submission decode_transfer_answer(int http_status, std::string_view body, const std::string& reference,
@@ -451,7 +350,7 @@ Account decode_account(int http_status, std::string_view body, std::string_view 
   if (std::ranges::find(kPayeeCodes, reading.code) != kPayeeCodes.end())
     return {AccountState::unusable, std::string(find_code(reading.code)->text)};
   if (reading.code != kDone) return unclear(reading.code + ": " + reading.message);
-  const std::string word = upper(reading.answer->text("subscriberstatus"));
+  const std::string word = upper_case(reading.answer->text("subscriberstatus"));
   if (word == "ACTIVE") return {AccountState::active, {}};
   if (std::ranges::find(kUnusableWords, word) != kUnusableWords.end())
     return {AccountState::unusable, "the payee's account is " + word};

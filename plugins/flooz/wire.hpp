@@ -53,10 +53,6 @@ std::optional<std::string> msisdn_problem(std::string_view destination,
 /// Digits and letters: what the reference forms allow.
 bool is_reference(std::string_view text) noexcept;
 
-/// A text of the provider's that may be logged and shown: control characters gone, digit runs of seven or
-/// more masked but for their last two (they may be account numbers), at most 200 bytes.
-std::string safe_text(std::string_view text);
-
 /// What the answer to the transfer says of the money. A pending transfer without Moov's own reference can be
 /// asked about only if Moov looks up by ours: otherwise it is unknown.
 payoutd::Submission decode_transfer_answer(int http_status, std::string_view body,

@@ -3,6 +3,8 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <payoutd/money.hpp>
+#include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 #include "wire.hpp"
 
@@ -11,6 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
+using payoutd::host_of;
+using payoutd::is_domain_or_below;
+using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Settings;
 using payoutd::SettingType;
@@ -41,19 +46,8 @@ const Target* find_target(std::string_view name) {
   return found == kTargets.end() ? nullptr : found;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 std::string text_or(const Settings& settings, std::string_view name, std::string_view otherwise) {
   return settings.has(name) ? settings.string(name) : std::string(otherwise);
-}
-
-bool is_domain_or_below(const std::string& host, std::string_view domain) {
-  return host == domain || host.ends_with("." + std::string(domain));
 }
 
 bool is_sandbox_host(const std::string& host) {
@@ -61,10 +55,6 @@ bool is_sandbox_host(const std::string& host) {
 }
 bool is_production_host(const std::string& host) {
   return is_domain_or_below(host, "momoapi.mtn.com");
-}
-bool is_loopback_host(const std::string& host) {
-  return is_domain_or_below(host, "localhost") || host.starts_with("127.") || host == "[::1]" ||
-         host == "0.0.0.0" || host == "[::]";
 }
 
 class Checker {
@@ -319,7 +309,7 @@ Config::Config(const Settings& settings)
       api_keys(settings.secrets("api_key")),
       subscription_keys(settings.secrets("subscription_key")),
       callbacks(settings.boolean("callbacks")),
-      callback_host(lower(text_or(settings, "callback_host", ""))),
+      callback_host(payoutd::lower_case(text_or(settings, "callback_host", ""))),
       message_length(static_cast<std::size_t>(settings.integer("message_length"))),
       default_note(settings.string("default_note")),
       check_account_holder(settings.boolean("check_account_holder")) {
@@ -337,8 +327,8 @@ Config::Config(const Settings& settings)
 }
 
 std::string Config::base_authority() const {
-  const auto url = boost::urls::parse_absolute_uri(base_url);
-  return url ? lower(std::string(url->encoded_host_and_port())) : base_url;
+  const std::string authority = payoutd::host_and_port_of(base_url);
+  return authority.empty() ? base_url : authority;
 }
 
 payoutd::Contract make_contract(const Settings& settings) {
@@ -356,11 +346,6 @@ payoutd::Contract make_contract(const Settings& settings) {
   contract.submit_window = settings.duration("submit_window");
   contract.response_timeout = settings.duration("response_timeout");
   return contract;
-}
-
-std::string host_of(const std::string& url) {
-  const auto parsed = boost::urls::parse_absolute_uri(url);
-  return parsed ? lower(std::string(parsed->encoded_host())) : std::string{};
 }
 
 }  // namespace momo

@@ -36,8 +36,4 @@ struct Config {
 };
 
 payoutd::Contract make_contract(const payoutd::Settings& settings);
-
-/// The host of an absolute URL in lower case; empty if it cannot be read.
-std::string host_of(const std::string& url);
-
 }  // namespace momo

@@ -1,6 +1,8 @@
 /// MTN MoMo, Disbursement API v1_0. What the API is and why each answer means what it does: wire.hpp and
 /// README.md.
 #include <payoutd/plugin.hpp>
+#include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 #include "config.hpp"
 #include "wire.hpp"
@@ -10,8 +12,10 @@ namespace {
 
 namespace json = boost::json;
 using payoutd::Awaitable;
+using payoutd::base64;
 using payoutd::HttpRequest;
 using payoutd::HttpResponse;
+using payoutd::is_uuid;
 using payoutd::Order;
 using payoutd::Prepared;
 using payoutd::Secret;
@@ -26,37 +30,6 @@ class MomoFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-
-std::string base64(const std::string& text) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string encoded;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    const std::size_t left = std::min<std::size_t>(text.size() - i, 3);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < left ? static_cast<unsigned char>(text[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) encoded += k <= left ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
-  }
-  return encoded;
-}
-
-/// 8-4-4-4-12 hexadecimal digits: safe in a header and in a path.
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    const char c = text[i];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    if (dash ? c != '-' : !hex) return false;
-  }
-  return true;
-}
-
-/// Headers and URLs are lines: a value that could end one is never put into it.
-bool is_header_safe(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
-}
 
 std::string describe(const HttpResponse& answer) {
   const ErrorBody error = decode_error(answer.body);
@@ -118,7 +91,7 @@ std::string MomoProvider::account_scope() const {
 }
 
 std::optional<payoutd::Problem> MomoProvider::check_destination(const std::string& destination) const {
-  auto reason = msisdn_problem(destination, config_.country_prefixes);
+  auto reason = payoutd::msisdn_problem(destination, config_.country_prefixes);
   if (!reason) return std::nullopt;
   return payoutd::Problem{"destination", *std::move(reason)};
 }
@@ -243,7 +216,9 @@ void MomoProvider::expect_artefact_of(const Order& order, const Prepared& prepar
 /// is left out: polling finds the outcome as well, a little later.
 bool MomoProvider::may_name_callback(const Order& order) {
   if (!config_.callbacks || order.callback_url.empty()) return false;
-  if (is_header_safe(order.callback_url) && host_of(order.callback_url) == config_.callback_host) return true;
+  if (payoutd::is_visible_ascii(order.callback_url) &&
+      payoutd::host_of(order.callback_url) == config_.callback_host)
+    return true;
   if (!std::exchange(warned_of_callback_host_, true)) {
     services_.log->warning("momo.callback_host_differs",
                            "payoutd's callback URLs are not on callback_host: MTN is not given any",

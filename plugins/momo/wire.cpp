@@ -1,12 +1,10 @@
 #include "wire.hpp"
 
-// basic_parser instead of the ready-made parser: it hands over a number's own digits. MTN's live systems
-// leave out the quotes around amounts, and 10.10 that went through a double is no longer money.
 #include <array>
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
-#include <set>
+#include <payoutd/exact_json.hpp>
+#include <payoutd/text.hpp>
 
 namespace momo {
 namespace {
@@ -15,112 +13,20 @@ namespace json = boost::json;
 using payoutd::Amount;
 using payoutd::CodeMeaning;
 using payoutd::Found;
+using payoutd::is_present;
+using payoutd::is_word;
+using payoutd::lower_case;
 using payoutd::Problem;
 using payoutd::Result;
+using payoutd::safe_text;
 using payoutd::Status;
 using payoutd::Submission;
+using payoutd::text_at;
 
-// ---- JSON whose numbers are kept as the text that they were written in
-// ------------------------------------------
-
-/// Builds a value in which every number is a string of its own digits. A key that occurs twice in one object
-/// is an error: which of two statuses counts is not ours to guess.
-struct ExactHandler {
-  static constexpr std::size_t max_object_size = 256;
-  static constexpr std::size_t max_array_size = 1024;
-  static constexpr std::size_t max_key_size = 256;
-  static constexpr std::size_t max_string_size = 32 * 1024;
-
-  using Error = json::error_code;
-
-  bool on_document_begin(Error&) { return true; }
-  bool on_document_end(Error&) { return true; }
-  bool on_object_begin(Error&) {
-    keys.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t size, Error&) {
-    keys.pop_back();
-    values.push_object(size);
-    return true;
-  }
-  bool on_array_begin(Error&) { return true; }
-  bool on_array_end(std::size_t size, Error&) {
-    values.push_array(size);
-    return true;
-  }
-  bool on_key_part(json::string_view part, std::size_t, Error&) {
-    key.append(part.data(), part.size());
-    values.push_chars(part);
-    return true;
-  }
-  bool on_key(json::string_view part, std::size_t, Error& error) {
-    key.append(part.data(), part.size());
-    values.push_key(part);
-    const bool is_new = keys.back().insert(std::exchange(key, {})).second;
-    if (!is_new) error = json::error::syntax;
-    return is_new;
-  }
-  bool on_string_part(json::string_view part, std::size_t, Error&) { return push_part(part); }
-  bool on_string(json::string_view part, std::size_t, Error&) { return push_text(part); }
-  bool on_number_part(json::string_view part, Error&) { return push_part(part); }
-  bool on_int64(std::int64_t, json::string_view part, Error&) { return push_text(part); }
-  bool on_uint64(std::uint64_t, json::string_view part, Error&) { return push_text(part); }
-  bool on_double(double, json::string_view part, Error&) { return push_text(part); }
-  bool on_bool(bool value, Error&) {
-    values.push_bool(value);
-    return true;
-  }
-  bool on_null(Error&) {
-    values.push_null();
-    return true;
-  }
-  bool on_comment_part(json::string_view, Error&) { return true; }
-  bool on_comment(json::string_view, Error&) { return true; }
-
-  bool push_part(json::string_view part) {
-    values.push_chars(part);
-    return true;
-  }
-  bool push_text(json::string_view part) {
-    values.push_string(part);
-    return true;
-  }
-
-  json::value_stack values;
-  std::vector<std::set<std::string>> keys;  ///< of the objects that are open
-  std::string key;
-};
-
-std::optional<json::value> read_value(std::string_view body) {
-  if (body.size() > kMaxBodyBytes) return std::nullopt;
-  json::parse_options options;
-  options.max_depth = 8;
-  json::basic_parser<ExactHandler> parser(options);
-  parser.handler().values.reset();
-  json::error_code error;
-  const std::size_t used = parser.write_some(false, body.data(), body.size(), error);
-  const bool rest_is_blank = body.substr(used).find_first_not_of(" \t\r\n") == std::string_view::npos;
-  if (error || !parser.done() || !rest_is_blank) return std::nullopt;
-  return parser.handler().values.release();
-}
-
-std::optional<json::object> read_object(std::string_view body) {
-  auto value = read_value(body);
-  if (!value || !value->is_object()) return std::nullopt;
-  return std::move(value->get_object());
-}
-
-bool is_present(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && !value->is_null();
-}
-
-/// The text or the digits under this key; nullopt if there is nothing or something of another type.
-std::optional<std::string> text_at(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return std::nullopt;
-  return std::string(value->get_string());
+/// Strict, and numbers keep their digits: MTN's live systems leave out the quotes around amounts, and 10.10
+/// that went through a double is no longer money.
+Result<json::object> read_object(std::string_view body) {
+  return payoutd::read_json_object(body, {.bytes = kMaxBodyBytes});
 }
 
 // ---- codes
@@ -156,14 +62,6 @@ std::optional<CodeMeaning> meaning_of_submit_code(std::string_view code) {
   return found->meaning;
 }
 
-bool is_word(std::string_view text, std::string_view also) {
-  const auto allowed = [also](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           also.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, allowed);
-}
-
 /// No dots: those are in our own codes, which the provider must not be able to speak.
 std::string code_or_empty(std::string text) {
   return is_word(text, "_-") ? std::move(text) : std::string{};
@@ -176,50 +74,22 @@ std::string http_code(int http_status) {
   return "http." + std::to_string(http_status);
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
 /// Which of the contract's codes a 401 deserves; empty if its body does not say why. The subscription key and
 /// the access token are checked in front of the disbursement system.
 std::string_view code_of_unauthorized(std::string_view body) {
   const auto object = read_object(body);
   if (!object) return {};
-  const std::string message = lower(text_at(*object, "message").value_or(""));
+  const std::string message = lower_case(text_at(*object, "message").value_or(""));
   if (message.starts_with("access denied")) return kAccessDenied;
   for (const auto key : {"message", "error", "error_description", "code"}) {
-    if (lower(text_at(*object, key).value_or("")).find("token") != std::string::npos) return kTokenRefused;
+    if (lower_case(text_at(*object, key).value_or("")).find("token") != std::string::npos)
+      return kTokenRefused;
   }
   return {};
 }
 
-// ---- UTF-8
+// ---- notes
 // -----------------------------------------------------------------------------------------------------
-
-/// The length in bytes of the well-formed UTF-8 sequence at the start of `text`, or 0.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xED && byte(1) > 0x9F;
-  const bool too_large = first == 0xF4 && byte(1) > 0x8F;
-  return overlong || surrogate || too_large ? 0 : length;
-}
-
-void drop_last_character(std::string& text) {
-  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
-  if (!text.empty()) text.pop_back();
-}
 
 /// The portal warns of apostrophes and of other special characters without naming them, so everything that
 /// quotes, escapes or marks up goes as well; typographic apostrophes and quotes too.
@@ -228,16 +98,6 @@ bool is_unwelcome(std::string_view character) {
       "'",      "\"",     "`",      "\\",     "<",      ">",      "&",      "\u00B4", "\u02BC", "\u02B9",
       "\u2018", "\u2019", "\u201A", "\u201B", "\u201C", "\u201D", "\u201E", "\u2032", "\u2033", "\uFF07"};
   return std::ranges::find(kUnwelcome, character) != kUnwelcome.end();
-}
-
-bool is_blank(std::string_view character) {
-  if (character.size() == 1) return static_cast<unsigned char>(character[0]) <= 0x20 || character[0] == 0x7F;
-  // C1 controls, no-break space, the line separators and the marks that turn the direction of writing.
-  return (character.size() == 2 && character[0] == '\xC2' &&
-          static_cast<unsigned char>(character[1]) <= 0xA0) ||
-         (character.size() == 3 && character.starts_with("\xE2\x80") &&
-          static_cast<unsigned char>(character[2]) >= 0xA8 &&
-          static_cast<unsigned char>(character[2]) <= 0xAE);
 }
 
 // ---- status
@@ -306,7 +166,7 @@ std::optional<std::string> found_reference(const json::object& body, const std::
                                            const std::string& payout_id) {
   if (!is_present(body, "externalId")) return std::nullopt;
   const auto external_id = text_at(body, "externalId");
-  if (external_id && lower(*external_id) == lower(payout_id)) return reference;
+  if (external_id && lower_case(*external_id) == lower_case(payout_id)) return reference;
   return "externalId=" + (external_id ? identifier_or_empty(*external_id) : "(not a text)");
 }
 
@@ -399,71 +259,7 @@ Result<Transfer> decode_transfer(std::string_view body) {
 }
 
 std::string clean_note(std::string_view text, std::size_t max_characters) {
-  std::string clean;
-  std::size_t characters = 0;
-  bool gap = false;
-  while (!text.empty() && characters < max_characters) {
-    const std::size_t length = sequence_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    text.remove_prefix(character.size());
-    if (length == 0 || is_unwelcome(character)) continue;
-    if (is_blank(character)) {
-      gap = !clean.empty();
-      continue;
-    }
-    if (gap && characters + 2 > max_characters) break;  // a note does not end in a space
-    if (std::exchange(gap, false)) clean += ' ', ++characters;
-    clean += character, ++characters;
-  }
-  return clean;
-}
-
-std::optional<std::string> msisdn_problem(std::string_view destination,
-                                          const std::vector<std::string>& prefixes) {
-  const bool digits_only = std::ranges::all_of(destination, [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits_only) return "must be an international phone number of digits only, without '+' or spaces";
-  if (destination.size() < 8 || destination.size() > 15) return "must have 8 to 15 digits";
-  if (destination.starts_with('0')) return "must begin with the country code, without leading zeros";
-  const auto begins = [&](const std::string& prefix) { return destination.starts_with(prefix); };
-  if (prefixes.empty() || std::ranges::any_of(prefixes, begins)) return std::nullopt;
-  std::string list;
-  for (const std::string& prefix : prefixes) list += (list.empty() ? "" : ", ") + prefix;
-  return "must begin with " + list + " for this provider";
-}
-
-std::string safe_text(std::string_view text) {
-  static constexpr std::size_t kMaxBytes = 200, kAccountDigits = 7, kShownDigits = 2, kKeyCharacters = 32;
-  static constexpr std::string_view kDigits = "0123456789";
-  static constexpr std::string_view kWord =
-      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.=+-";
-  const auto run_of = [&text](std::string_view set) {
-    return std::min(text.find_first_not_of(set), text.size());
-  };
-  std::string safe;
-  while (!text.empty() && safe.size() < kMaxBytes) {
-    if (const auto word = run_of(kWord); word >= kKeyCharacters) {
-      safe += "***";
-      text.remove_prefix(word);
-      continue;
-    }
-    if (const auto digits = run_of(kDigits); digits > 0) {
-      const bool masked = digits >= kAccountDigits;
-      safe += masked ? "***" : "";
-      safe += masked ? text.substr(digits - kShownDigits, kShownDigits) : text.substr(0, digits);
-      text.remove_prefix(digits);
-      continue;
-    }
-    const std::size_t length = sequence_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    if (is_blank(character)) {
-      safe += ' ';
-    } else if (length > 0) {
-      safe += character;
-    }
-    text.remove_prefix(character.size());
-  }
-  while (safe.size() > kMaxBytes) drop_last_character(safe);
-  return safe;
+  return payoutd::clean_text(text, max_characters, &is_unwelcome);
 }
 
 ErrorBody decode_error(std::string_view body) {
@@ -521,8 +317,7 @@ Result<payoutd::Token> decode_token(std::string_view body) {
   if (!object) return Problem{"", "is not a JSON object"};
   std::string token = text_at(*object, "access_token").value_or("");
   // It goes into a header: anything but visible ASCII could end the line and begin another header.
-  const bool visible = std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7F; });
-  if (token.empty() || token.size() > kMaxTokenBytes || !visible)
+  if (token.size() > kMaxTokenBytes || !payoutd::is_visible_ascii(token))
     return Problem{"access_token", "is missing or unusable"};
   std::int64_t lifetime_s = kDefaultLifetime_s;
   if (const auto text = text_at(*object, "expires_in")) {
@@ -548,7 +343,7 @@ Result<bool> decode_account_holder(std::string_view body) {
   if (!object) return Problem{"", "is not a JSON object"};
   const json::value* result = object->if_contains("result");
   if (result != nullptr && result->is_bool()) return result->get_bool();
-  const std::string text = lower(text_at(*object, "result").value_or(""));
+  const std::string text = lower_case(text_at(*object, "result").value_or(""));
   if (text == "true" || text == "false") return text == "true";
   return Problem{"result", "is neither true nor false"};
 }

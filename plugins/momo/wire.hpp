@@ -44,15 +44,6 @@ payoutd::Result<Transfer> decode_transfer(std::string_view body);
 /// markup, no control characters, single spaces, at most `max_characters` code points; never cut inside one.
 std::string clean_note(std::string_view text, std::size_t max_characters);
 
-/// Why `destination` cannot be an MSISDN for this API, as half a sentence; nullopt if it can. An empty list
-/// of prefixes allows every country.
-std::optional<std::string> msisdn_problem(std::string_view destination,
-                                          const std::vector<std::string>& prefixes);
-
-/// A text of the provider's that may be logged and shown: control characters gone, digit runs of seven or
-/// more masked but for their last two (they may be account numbers), at most 200 bytes.
-std::string safe_text(std::string_view text);
-
 /// The body of a refusal: `{"code","message"}` (API), `{"statusCode","message"}` (gateway), `{"error"}`
 /// (token).
 struct ErrorBody {

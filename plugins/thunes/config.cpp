@@ -3,12 +3,17 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <payoutd/money.hpp>
+#include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 namespace thunes {
 namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
+using payoutd::host_of;
+using payoutd::is_domain_or_below;
+using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Setting;
 using payoutd::Settings;
@@ -27,28 +32,8 @@ constexpr std::array<std::string_view, 8> kOwnFields{
     "external_id",        "credit_party_identifier", "sender",      "sending_business", "beneficiary",
     "receiving_business", "purpose_of_remittance",   "callback_url"};
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
-std::string host_of(const std::string& url) {
-  const auto parsed = boost::urls::parse_absolute_uri(url);
-  return parsed ? lower(std::string(parsed->encoded_host())) : std::string{};
-}
-
-bool is_domain_or_below(const std::string& host, std::string_view domain) {
-  return host == domain || host.ends_with("." + std::string(domain));
-}
-
 bool is_pre_production_host(const std::string& host) {
   return is_domain_or_below(host, "pre.thunes.com");
-}
-bool is_loopback_host(const std::string& host) {
-  return is_domain_or_below(host, "localhost") || host.starts_with("127.") || host == "[::1]" ||
-         host == "0.0.0.0" || host == "[::]";
 }
 
 bool is_made_of(std::string_view text, bool (*allowed)(char)) {
@@ -59,9 +44,6 @@ bool is_upper(char c) {
 }
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-bool is_visible(char c) {
-  return c > ' ' && c < 0x7F;
 }
 
 const std::string* value_of(const Fields& fields, std::string_view name) {
@@ -173,17 +155,18 @@ class Checker {
   void check_secrets() {
     for (const payoutd::Secret& key : config_.api_keys) {
       const std::string& text = key.reveal();
-      expect(is_made_of(text, is_visible) && text.find(':') == std::string::npos, "api_key",
+      expect(payoutd::is_visible_ascii(text) && text.find(':') == std::string::npos, "api_key",
              "must not contain spaces, line breaks or colons");
     }
     for (const payoutd::Secret& secret : config_.api_secrets) {
-      expect(is_made_of(secret.reveal(), is_visible), "api_secret", "must not contain spaces or line breaks");
+      expect(payoutd::is_visible_ascii(secret.reveal()), "api_secret",
+             "must not contain spaces or line breaks");
     }
     for (const payoutd::Secret& pair : config_.callback_credentials) {
       const std::string& text = pair.reveal();
       const auto colon = text.find(':');
       const bool both = colon != std::string::npos && colon > 0 && colon + 1 < text.size();
-      expect(is_made_of(text, is_visible) && both, "callback_credentials",
+      expect(payoutd::is_visible_ascii(text) && both, "callback_credentials",
              "must be of the form user:password");
     }
   }
@@ -348,8 +331,8 @@ Config::Config(const Settings& settings)
 }
 
 std::string Config::base_authority() const {
-  const auto url = boost::urls::parse_absolute_uri(base_url);
-  return url ? lower(std::string(url->encoded_host_and_port())) : base_url;
+  const std::string authority = payoutd::host_and_port_of(base_url);
+  return authority.empty() ? base_url : authority;
 }
 
 Parties Config::parties() const {

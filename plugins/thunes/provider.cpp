@@ -7,6 +7,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <payoutd/plugin.hpp>
+#include <payoutd/text.hpp>
 
 #include "config.hpp"
 #include "wire.hpp"
@@ -16,8 +17,11 @@ namespace {
 
 namespace json = boost::json;
 using payoutd::Awaitable;
+using payoutd::base64;
 using payoutd::HttpRequest;
 using payoutd::HttpResponse;
+using payoutd::is_uuid;
+using payoutd::lower_case;
 using payoutd::Order;
 using payoutd::Prepared;
 using payoutd::Problem;
@@ -32,40 +36,6 @@ class ThunesFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-
-std::string base64(const std::string& text) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string encoded;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    const std::size_t left = std::min<std::size_t>(text.size() - i, 3);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < left ? static_cast<unsigned char>(text[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) encoded += k <= left ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
-  }
-  return encoded;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
-/// 8-4-4-4-12 hexadecimal digits: safe in a path.
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    const char c = text[i];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    if (dash ? c != '-' : !hex) return false;
-  }
-  return true;
-}
 
 /// Takes as long for a wrong text as for a right one of the same length.
 bool equal_constant_time(std::string_view a, std::string_view b) {
@@ -174,7 +144,7 @@ std::string ThunesProvider::account_scope() const {
 }
 
 std::optional<Problem> ThunesProvider::check_destination(const std::string& destination) const {
-  auto reason = msisdn_problem(destination, config_.country_prefixes);
+  auto reason = payoutd::msisdn_problem(destination, config_.country_prefixes);
   if (!reason) return std::nullopt;
   return Problem{"destination", *std::move(reason)};
 }
@@ -281,7 +251,8 @@ Awaitable<std::optional<Problem>> ThunesProvider::account_problem(std::string de
   }
   const auto account = is_success(answer) ? decode_verification(answer.body) : std::nullopt;
   if (account && std::ranges::find(kUnpayable, *account) != kUnpayable.end())
-    co_return Problem{"thunes.account_" + lower(*account), "the payee's account is " + lower(*account)};
+    co_return Problem{"thunes.account_" + lower_case(*account),
+                      "the payee's account is " + lower_case(*account)};
   if (account == "AVAILABLE") co_return std::nullopt;
   if (why.empty()) why = account ? *account : without_secrets(describe(answer));
   services_.log->warning("thunes.credit_party_unchecked", "Thunes did not say whether the payee can be paid",
@@ -574,9 +545,9 @@ payoutd::WebhookReading ThunesProvider::read_webhook(const payoutd::Webhook& web
   }
   std::string given;
   for (const auto& [name, value] : webhook.headers) {
-    if (lower(name) == "authorization") given = value;
+    if (lower_case(name) == "authorization") given = value;
   }
-  const bool is_basic = lower(given.substr(0, 6)) == "basic ";
+  const bool is_basic = lower_case(given.substr(0, 6)) == "basic ";
   for (std::size_t i = 0; i < config_.callback_credentials.size(); ++i) {
     const std::string expected = base64(config_.callback_credentials[i].reveal());
     if (is_basic && equal_constant_time(expected, std::string_view(given).substr(6)))

@@ -2,8 +2,9 @@
 
 #include <array>
 #include <boost/json.hpp>
-
-#include "exact_json.hpp"
+#include <payoutd/decimal.hpp>
+#include <payoutd/exact_json.hpp>
+#include <payoutd/text.hpp>
 
 namespace thunes {
 namespace {
@@ -12,14 +13,24 @@ namespace json = boost::json;
 using payoutd::Amount;
 using payoutd::CodeMeaning;
 using payoutd::Found;
+using payoutd::is_digits;
+using payoutd::is_present;
 using payoutd::Money;
+using payoutd::object_at;
 using payoutd::Problem;
+using payoutd::read_decimal;
 using payoutd::Result;
+using payoutd::safe_text;
 using payoutd::Status;
 using payoutd::Submission;
+using payoutd::text_at;
 
-std::optional<json::object> read_object(std::string_view body) {
-  return read_json_object(body, kMaxBodyBytes);
+constexpr payoutd::JsonLimits kLimits{
+    .bytes = kMaxBodyBytes, .depth = 16, .members = 512, .elements = 4096, .text_bytes = 64 * 1024};
+
+/// Numbers keep their digits, quoted or not.
+Result<json::object> read_object(std::string_view body) {
+  return payoutd::read_json_object(body, kLimits);
 }
 
 std::string http_code(int http_status) {
@@ -90,7 +101,7 @@ bool is_currency(std::string_view text) {
 std::optional<Money> money_at(const json::object& body, std::string_view key) {
   const json::object* money = object_at(body, key);
   if (money == nullptr) return std::nullopt;
-  const auto amount = parse_decimal(text_at(*money, "amount").value_or(""));
+  const auto amount = read_decimal(text_at(*money, "amount").value_or(""));
   const auto currency = text_at(*money, "currency");
   if (!amount || !currency || !is_currency(*currency)) return std::nullopt;
   return Money{*amount, *currency};
@@ -119,7 +130,7 @@ Result<Destination> read_destination(const json::object& body) {
   const json::object* given = object_at(body, "destination");
   if (given == nullptr) return unreadable_field("destination");
   if (is_present(*given, "amount")) {
-    destination.amount = parse_decimal(text_at(*given, "amount").value_or(""));
+    destination.amount = read_decimal(text_at(*given, "amount").value_or(""));
     if (!destination.amount) return unreadable_field("destination.amount");
   }
   if (is_present(*given, "currency")) {
@@ -188,8 +199,9 @@ Status unsettled(std::string code, std::string message) {
 /// The name under which we find the payment, or what it is called instead: the host's comparison then fails
 /// and a person sees both.
 std::string reference_of(const Transaction& transaction, const Artefact& artefact) {
-  if (!transaction.external_id.empty() && transaction.external_id != artefact.external_id)
-    return "external_id=" + safe_text(transaction.external_id);
+  const std::string& external_id = transaction.external_id;
+  if (!external_id.empty() && external_id != artefact.external_id)
+    return "external_id=" + (is_identifier(external_id) ? external_id : safe_text(external_id));
   if (transaction.id != artefact.transaction_id) return "id=" + transaction.id;
   return artefact.external_id;
 }
@@ -492,12 +504,12 @@ std::optional<std::string> decode_verification(std::string_view body) {
 }
 
 Result<payoutd::Balance> decode_balances(std::string_view body, std::string_view currency) {
-  const auto value = read_json(body, kMaxBodyBytes);
+  const auto value = payoutd::read_json(body, kLimits);
   if (!value || !value->is_array()) return Problem{"", "is not a JSON array"};
   for (const json::value& element : value->get_array()) {
     const json::object* balance = element.if_object();
     if (balance == nullptr || text_at(*balance, "currency") != currency) continue;
-    const auto available = parse_balance(text_at(*balance, "available").value_or(""));
+    const auto available = payoutd::read_balance(text_at(*balance, "available").value_or(""));
     if (!available) return Problem{"available", "is missing or not a decimal number"};
     return payoutd::Balance{*available, std::string(currency)};
   }

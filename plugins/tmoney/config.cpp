@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 #include <set>
 
 namespace tmoney {
@@ -10,6 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
+using payoutd::host_of;
+using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Setting;
 using payoutd::Settings;
@@ -19,23 +23,6 @@ using payoutd::SettingType;
 /// what its name and its use suggest.
 constexpr std::string_view kPreProductionHost = "ms-tpc-prep.togocom.tg";
 constexpr std::string_view kGatewayHost = "tgpp-mbanking-stp-gw-gen.togocom.tg";
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
-std::string host_of(const std::string& url) {
-  const auto parsed = boost::urls::parse_absolute_uri(url);
-  return parsed ? lower(std::string(parsed->encoded_host())) : std::string{};
-}
-
-bool is_loopback_host(const std::string& host) {
-  return host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") || host == "[::1]" ||
-         host == "0.0.0.0" || host == "[::]";
-}
 
 bool is_path(std::string_view path) {
   const auto allowed = [](char c) {
@@ -98,7 +85,7 @@ class Checker {
   }
 
   void check_texts() {
-    expect(!clean_description(config_.default_description, config_.description_length).empty(),
+    expect(!payoutd::clean_text(config_.default_description, config_.description_length).empty(),
            "default_description", "must contain something other than spaces");
   }
 
@@ -240,8 +227,8 @@ Config::Config(const Settings& settings)
 }
 
 std::string Config::base_authority() const {
-  const auto url = boost::urls::parse_absolute_uri(base_url);
-  return url ? lower(std::string(url->encoded_host_and_port())) : base_url;
+  const std::string authority = payoutd::host_and_port_of(base_url);
+  return authority.empty() ? base_url : authority;
 }
 
 payoutd::Contract make_contract(const Settings& settings) {

@@ -1,6 +1,7 @@
 /// TMoney (Togocom / Yas), API "tpcredit": the calls. wire.hpp says what the bytes mean, config.hpp what may
 /// be set. What the provider promises, and what it does not, stands in README.md.
 #include <payoutd/plugin.hpp>
+#include <payoutd/text.hpp>
 
 #include "config.hpp"
 #include "wire.hpp"
@@ -128,9 +129,9 @@ Awaitable<Prepared> TmoneyProvider::prepare(Order order) {
                 .msisdn = order.destination,
                 .payout_id = order.payout_id,
                 .requested_at = format_time(services_.clock->wall(), config_.time_form, config_.utc_offset),
-                .description = clean_description(order.note, config_.description_length)};
+                .description = payoutd::clean_text(order.note, config_.description_length)};
   if (credit.description.empty())
-    credit.description = clean_description(config_.default_description, config_.description_length);
+    credit.description = payoutd::clean_text(config_.default_description, config_.description_length);
   Prepared prepared;
   prepared.artefact = encode_credit(credit);
   co_await tokens_.get();

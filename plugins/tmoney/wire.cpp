@@ -1,14 +1,13 @@
 #include "wire.hpp"
 
-// basic_parser instead of the ready-made parser: it hands over a number's own digits. TMoney writes codes,
-// references and amounts as numbers or as strings, and a balance such as 25000.0 is money, not a double.
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <ctime>
-#include <set>
+#include <payoutd/decimal.hpp>
+#include <payoutd/exact_json.hpp>
+#include <payoutd/text.hpp>
 #include <utility>
 
 namespace tmoney {
@@ -17,99 +16,25 @@ namespace {
 namespace json = boost::json;
 using payoutd::Amount;
 using payoutd::CodeMeaning;
+using payoutd::is_digits;
+using payoutd::is_word;
 using payoutd::Problem;
+using payoutd::read_decimal;
 using payoutd::Result;
+using payoutd::safe_text;
 using payoutd::Status;
 using payoutd::Submission;
+using payoutd::upper_case;
 
-constexpr std::string_view kDigits = "0123456789";
 constexpr std::string_view kCountryCode = "228";
 constexpr std::size_t kNationalDigits = 8;
 
-// ---- JSON whose numbers are kept as the text that they were written in
+// ---- JSON
 
-/// Builds a value in which every number is a string of its own digits. A key that occurs twice in one object
-/// is an error: which of two outcomes counts is not ours to guess.
-struct ExactHandler {
-  static constexpr std::size_t max_object_size = 256;
-  static constexpr std::size_t max_array_size = 1024;
-  static constexpr std::size_t max_key_size = 256;
-  static constexpr std::size_t max_string_size = 32 * 1024;
-
-  using Error = json::error_code;
-
-  bool on_document_begin(Error&) { return true; }
-  bool on_document_end(Error&) { return true; }
-  bool on_object_begin(Error&) {
-    keys.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t size, Error&) {
-    keys.pop_back();
-    values.push_object(size);
-    return true;
-  }
-  bool on_array_begin(Error&) { return true; }
-  bool on_array_end(std::size_t size, Error&) {
-    values.push_array(size);
-    return true;
-  }
-  bool on_key_part(json::string_view part, std::size_t, Error&) {
-    key.append(part.data(), part.size());
-    values.push_chars(part);
-    return true;
-  }
-  bool on_key(json::string_view part, std::size_t, Error& error) {
-    key.append(part.data(), part.size());
-    values.push_key(part);
-    const bool is_new = keys.back().insert(std::exchange(key, {})).second;
-    if (!is_new) error = json::error::syntax;
-    return is_new;
-  }
-  bool on_string_part(json::string_view part, std::size_t, Error&) { return push_part(part); }
-  bool on_string(json::string_view part, std::size_t, Error&) { return push_text(part); }
-  bool on_number_part(json::string_view part, Error&) { return push_part(part); }
-  bool on_int64(std::int64_t, json::string_view part, Error&) { return push_text(part); }
-  bool on_uint64(std::uint64_t, json::string_view part, Error&) { return push_text(part); }
-  bool on_double(double, json::string_view part, Error&) { return push_text(part); }
-  bool on_bool(bool value, Error&) {
-    values.push_bool(value);
-    return true;
-  }
-  bool on_null(Error&) {
-    values.push_null();
-    return true;
-  }
-  bool on_comment_part(json::string_view, Error&) { return true; }
-  bool on_comment(json::string_view, Error&) { return true; }
-
-  bool push_part(json::string_view part) {
-    values.push_chars(part);
-    return true;
-  }
-  bool push_text(json::string_view part) {
-    values.push_string(part);
-    return true;
-  }
-
-  json::value_stack values;
-  std::vector<std::set<std::string>> keys;  ///< of the objects that are open
-  std::string key;
-};
-
-std::optional<json::object> read_object(std::string_view body) {
-  if (body.size() > kMaxBodyBytes) return std::nullopt;
-  json::parse_options options;
-  options.max_depth = 8;
-  json::basic_parser<ExactHandler> parser(options);
-  parser.handler().values.reset();
-  json::error_code error;
-  const std::size_t used = parser.write_some(false, body.data(), body.size(), error);
-  const bool rest_is_blank = body.substr(used).find_first_not_of(" \t\r\n") == std::string_view::npos;
-  if (error || !parser.done() || !rest_is_blank) return std::nullopt;
-  json::value value = parser.handler().values.release();
-  if (!value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
+/// Strict, and numbers keep their digits: TMoney writes codes, references and amounts as numbers or as
+/// strings, and a balance such as 25000.0 is money, not a double.
+Result<json::object> read_object(std::string_view body) {
+  return payoutd::read_json_object(body, {.bytes = kMaxBodyBytes});
 }
 
 /// What stands under a key. A field that is null, or an empty text, is as good as none.
@@ -132,25 +57,6 @@ std::string text_at(const json::object& object, std::string_view key) {
 
 // ---- texts
 
-std::string upper(std::string text) {
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return text;
-}
-
-bool is_word(std::string_view text, std::string_view also) {
-  const auto allowed = [also](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           also.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, allowed);
-}
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of(kDigits) == std::string_view::npos;
-}
-
 /// No dots: those are in our own codes, which the provider must not be able to speak.
 std::string code_at(const json::object& object) {
   std::string code = text_at(object, "code");
@@ -163,38 +69,6 @@ std::string provider_ref_at(const json::object& object) {
   return is_word(ref, "_-.#/:") ? ref : std::string{};
 }
 
-/// The length in bytes of the well-formed UTF-8 sequence at the start of `text`, or 0.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xED && byte(1) > 0x9F;
-  const bool too_large = first == 0xF4 && byte(1) > 0x8F;
-  return overlong || surrogate || too_large ? 0 : length;
-}
-
-void drop_last_character(std::string& text) {
-  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
-  if (!text.empty()) text.pop_back();
-}
-
-/// Spaces, controls (C1 too), no-break space, line separators and the marks that turn the direction of
-/// writing.
-bool is_blank(std::string_view character) {
-  if (character.size() == 1) return static_cast<unsigned char>(character[0]) <= 0x20 || character[0] == 0x7F;
-  return (character.size() == 2 && character[0] == '\xC2' &&
-          static_cast<unsigned char>(character[1]) <= 0xA0) ||
-         (character.size() == 3 && character.starts_with("\xE2\x80") &&
-          static_cast<unsigned char>(character[2]) >= 0xA8 &&
-          static_cast<unsigned char>(character[2]) <= 0xAE);
-}
-
 // ---- what every answer has in common
 
 /// statutRequete, however it is written: `EN ATTENTE` and `EN_ATTENTE` are both in use.
@@ -202,7 +76,7 @@ enum class Word { none, paid, failed, pending, other };
 
 Word word_of(const Field& field) {
   if (!field.present) return Word::none;
-  std::string word = upper(field.text.value_or("?"));
+  std::string word = upper_case(field.text.value_or("?"));
   std::ranges::replace(word, '_', ' ');
   const auto begin = word.find_first_not_of(' ');
   if (begin == std::string::npos) return Word::none;
@@ -258,7 +132,7 @@ struct Envelope {
 /// gateway's word, whatever HTTP status it comes with.
 Envelope open_envelope(int http_status, std::string_view body) {
   Envelope envelope;
-  envelope.body = read_object(body);
+  if (auto object = read_object(body)) envelope.body = *std::move(object);
   envelope.code = "http." + std::to_string(http_status);
   if (envelope.body) {
     if (const std::string code = any_code_of(*envelope.body); !code.empty()) envelope.code = code;
@@ -301,7 +175,7 @@ std::string contradiction(const json::object& body, const Credit& sent) {
     return "numeroClient";
   if (differs("refCommande", [&](const std::string& text) { return text == sent.payout_id; }))
     return "refCommande";
-  if (differs("typeRequete", [&](const std::string& text) { return upper(text) == "CREDIT"; }))
+  if (differs("typeRequete", [&](const std::string& text) { return upper_case(text) == "CREDIT"; }))
     return "typeRequete";
   return {};
 }
@@ -380,7 +254,7 @@ Status judge_row(const json::object& row, const std::string& reference,
   const Field amount_field = field_at(row, "montant");
   const Field account_field = field_at(row, "numeroClient");
   const auto amount = read_decimal(amount_field.text.value_or(""));
-  if (upper(field_at(row, "typeRequete").text.value_or("CREDIT")) != "CREDIT")
+  if (upper_case(field_at(row, "typeRequete").text.value_or("CREDIT")) != "CREDIT")
     return unreadable("the row is not of a credit");
   if ((amount_field.present && !amount) || (account_field.present && !account_field.text))
     return unreadable("the row's montant or numeroClient cannot be read");
@@ -491,26 +365,6 @@ std::string format_time(std::chrono::system_clock::time_point time, TimeForm for
          two_digits(minutes % 60);
 }
 
-std::string clean_description(std::string_view text, std::size_t max_characters) {
-  std::string clean;
-  std::size_t characters = 0;
-  bool gap = false;
-  while (!text.empty() && characters < max_characters) {
-    const std::size_t length = sequence_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    text.remove_prefix(character.size());
-    if (length == 0) continue;
-    if (is_blank(character)) {
-      gap = !clean.empty();
-      continue;
-    }
-    if (gap && characters + 2 > max_characters) break;  // it does not end in a space
-    if (std::exchange(gap, false)) clean += ' ', ++characters;
-    clean += character, ++characters;
-  }
-  return clean;
-}
-
 std::optional<std::string> msisdn_problem(std::string_view destination) {
   if (!is_digits(destination))
     return "must be an international phone number of digits only, without '+' or spaces";
@@ -522,71 +376,6 @@ std::optional<std::string> msisdn_problem(std::string_view destination) {
 bool is_reference(std::string_view text) noexcept {
   return text.size() == static_cast<std::size_t>(kReferenceLength) &&
          text.find_first_not_of(kReferenceCharset) == std::string_view::npos;
-}
-
-std::string safe_text(std::string_view text) {
-  static constexpr std::size_t kMaxBytes = 200, kAccountDigits = 7, kShownDigits = 2, kKeyCharacters = 32;
-  static constexpr std::string_view kWord =
-      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.=+-";
-  const auto run_of = [&text](std::string_view set) {
-    return std::min(text.find_first_not_of(set), text.size());
-  };
-  std::string safe;
-  while (!text.empty() && safe.size() < kMaxBytes) {
-    if (const auto word = run_of(kWord); word >= kKeyCharacters) {
-      safe += "***";
-      text.remove_prefix(word);
-      continue;
-    }
-    if (const auto digits = run_of(kDigits); digits > 0) {
-      const bool masked = digits >= kAccountDigits;
-      safe += masked ? "***" : "";
-      safe += masked ? text.substr(digits - kShownDigits, kShownDigits) : text.substr(0, digits);
-      text.remove_prefix(digits);
-      continue;
-    }
-    const std::size_t length = sequence_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    if (is_blank(character)) {
-      safe += ' ';
-    } else if (length > 0) {
-      safe += character;
-    }
-    text.remove_prefix(character.size());
-  }
-  while (safe.size() > kMaxBytes) drop_last_character(safe);
-  return safe;
-}
-
-std::optional<Amount> read_decimal(std::string_view text) {
-  static constexpr int kMaxExponent = 30;
-  static constexpr std::size_t kMaxDigits = 40;
-  int exponent = 0;
-  if (const auto e = text.find_first_of("eE"); e != std::string_view::npos) {
-    std::string_view power = text.substr(e + 1);
-    if (power.starts_with('+') && !power.starts_with("+-")) power.remove_prefix(1);
-    const auto [end, error] = std::from_chars(power.data(), power.data() + power.size(), exponent);
-    if (error != std::errc{} || end != power.data() + power.size() || std::abs(exponent) > kMaxExponent)
-      return std::nullopt;
-    text = text.substr(0, e);
-  }
-  const auto point = std::min(text.find('.'), text.size());
-  const std::string_view whole = text.substr(0, point);
-  const std::string_view places = point < text.size() ? text.substr(point + 1) : std::string_view{};
-  const bool well_formed = is_digits(whole) && (whole.size() == 1 || whole[0] != '0') &&
-                           (point == text.size() || is_digits(places)) && text.size() <= kMaxDigits;
-  if (!well_formed) return std::nullopt;
-  // The same digits with the point moved, without the zeros that then mean nothing.
-  std::string digits = std::string(static_cast<std::size_t>(kMaxExponent), '0') + std::string(whole) +
-                       std::string(places) + std::string(static_cast<std::size_t>(kMaxExponent), '0');
-  const std::size_t split = static_cast<std::size_t>(kMaxExponent + exponent) + whole.size();
-  std::string before = digits.substr(0, split);
-  std::string after = digits.substr(split);
-  before.erase(0, std::min(before.find_first_not_of('0'), before.size()));
-  after.erase(after.find_last_not_of('0') + 1);
-  const auto amount = Amount::parse((before.empty() ? "0" : before) + (after.empty() ? "" : "." + after));
-  if (!amount) return std::nullopt;
-  return *amount;
 }
 
 CreditAnswer decode_credit_answer(int http_status, std::string_view body, const Credit& sent,
@@ -635,8 +424,7 @@ LoginAnswer decode_login(int http_status, std::string_view body) {
   std::string token =
       data != nullptr && data->is_object() ? text_at(data->get_object(), "token") : std::string{};
   // It goes into a header: anything but visible ASCII could end the line and begin another header.
-  const bool visible = std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7F; });
-  if (token.empty() || token.size() > kMaxTokenBytes || !visible) {
+  if (token.size() > kMaxTokenBytes || !payoutd::is_visible_ascii(token)) {
     answer.problem = "data.token is missing or unusable";
     return answer;
   }

@@ -57,22 +57,10 @@ enum class TimeForm {
 std::string format_time(std::chrono::system_clock::time_point time, TimeForm form,
                         std::chrono::minutes utc_offset);
 
-/// A description that any JSON service takes: valid UTF-8, no control characters, single spaces, at most
-/// `max_characters` code points, never cut inside one.
-std::string clean_description(std::string_view text, std::size_t max_characters);
-
 /// Why `destination` cannot be a TMoney account, as half a sentence; nullopt if it can.
 std::optional<std::string> msisdn_problem(std::string_view destination);
 
 bool is_reference(std::string_view text) noexcept;
-
-/// A text of the provider's that may be logged and shown: control characters gone, digit runs of seven or
-/// more masked but for their last two (they may be account numbers), at most 200 bytes.
-std::string safe_text(std::string_view text);
-
-/// Reads a decimal from its digits, never through a floating-point type. An exponent is allowed, for Java
-/// writes its doubles as `1.25E7`.
-std::optional<payoutd::Amount> read_decimal(std::string_view text);
 
 /// What the answer to the credit says of the money.
 struct CreditAnswer {

@@ -2,6 +2,7 @@
 #include "wire.hpp"
 
 #include <catch2/catch.hpp>
+#include <payoutd/text.hpp>
 
 namespace {
 
@@ -99,7 +100,7 @@ TEST_CASE("an amount is a whole number, however large, or is not sent") {
 
 TEST_CASE("a description cannot break out of the body") {
   auto credit = example_credit();
-  credit.description = tmoney::clean_description("\",\"montant\":9,\"x\":\"\n\\", 100);
+  credit.description = payoutd::clean_text("\",\"montant\":9,\"x\":\"\n\\", 100);
   const auto back = tmoney::decode_credit(tmoney::encode_credit(credit));
   CHECK(back.value() == credit);
   CHECK(back.value().amount == amount("300"));
@@ -115,14 +116,6 @@ TEST_CASE("the time of a request has the configured form and zone") {
   CHECK(format_time(time, TimeForm::iso8601, std::chrono::minutes(-90)) == "2021-03-30T15:39:03-01:30");
 }
 
-TEST_CASE("a description is cleaned and cut between characters") {
-  CHECK(tmoney::clean_description("  two \t\r\n lines  ", 100) == "two lines");
-  CHECK(tmoney::clean_description("café café", 6) == "café c");
-  CHECK(tmoney::clean_description("café café", 5) == "café");
-  CHECK(tmoney::clean_description("bad \xC3( \xFF end", 100) == "bad ( end");
-  CHECK(tmoney::clean_description(" \n", 100).empty());
-}
-
 TEST_CASE("an account is 228 and eight digits") {
   CHECK_FALSE(tmoney::msisdn_problem("22890990990"));
   for (const std::string bad : {"", "90990990", "+22890990990", "0022890990990", "2289099099", "228909909900",
@@ -135,39 +128,6 @@ TEST_CASE("an account is 228 and eight digits") {
 TEST_CASE("a login's body holds the credentials, whatever is in them") {
   CHECK(tmoney::encode_login("acme", payoutd::Secret("p\"w")) ==
         R"({"nomUtilisateur":"acme","motDePasse":"p\"w"})");
-}
-
-// ---- numbers
-
-TEST_CASE("a decimal is read from its digits") {
-  struct Row {
-    std::string text, read;
-  };
-  const Row row = GENERATE(values<Row>({
-      {"300", "300"},
-      {"0", "0"},
-      {"25000.0", "25000"},
-      {"25000.50", "25000.5"},
-      {"1.25E7", "12500000"},
-      {"1.2345678901E9", "1234567890.1"},
-      {"1e2", "100"},
-      {"1.5e+3", "1500"},
-      {"25e-1", "2.5"},
-      {"0.1", "0.1"},
-      {"9999999999.99999999", "9999999999.99999999"},
-      {"0.3000000000000000000", "0.3"},
-  }));
-  const auto read = tmoney::read_decimal(row.text);
-  REQUIRE(read);
-  CHECK(*read == amount(row.read));
-}
-
-TEST_CASE("what is no decimal, or too large or too fine for one, is not read") {
-  for (const std::string bad : {"", "-1", "+1", "1,5", "1.", ".5", "01", "1e", "1e99", "1E+-2", "abc", "1 0",
-                                "1e20", "0.000000001", "NaN", "0x10", "1e2e3", "1_000"}) {
-    INFO(bad);
-    CHECK_FALSE(tmoney::read_decimal(bad));
-  }
 }
 
 // ---- the answer to a credit
@@ -462,11 +422,4 @@ TEST_CASE("a callback names a payment at most") {
   CHECK(tmoney::decode_callback(R"({"idRequete":"../x","refTmoney":7})").value().reference.empty());
   for (const std::string bad : {"", "{}", "[]", R"({"code":"2000"})"})
     CHECK(tmoney::decode_callback(bad).has_error());
-}
-
-TEST_CASE("a text of the provider's is masked before it is shown") {
-  CHECK(tmoney::safe_text("vers 22890990990\nok") == "vers ***90 ok");
-  CHECK(tmoney::safe_text("key " + std::string(40, 'k')) == "key ***");
-  CHECK(tmoney::safe_text(std::string(100, ' ') + "\xC3\xA9").size() <= 200);
-  CHECK(tmoney::safe_text(std::string(500, '!')).size() == 200);
 }

@@ -3,11 +3,11 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <thread>
 
+#include "chaos.hpp"
 #include "harness/scene.hpp"
 
 namespace {
@@ -62,16 +62,6 @@ void require_right(Scene& scene) {
   REQUIRE(finished);
   CHECK(check.all_right());
   CHECK(check.paid_twice == 0);
-}
-
-int kills_wanted() {
-  const char* text = std::getenv("PAYOUTD_CHAOS_KILLS");
-  return text == nullptr ? 20 : std::atoi(text);
-}
-
-unsigned seed_wanted() {
-  const char* text = std::getenv("PAYOUTD_CHAOS_SEED");
-  return text == nullptr ? 1u : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
 }
 
 }  // namespace
@@ -176,7 +166,7 @@ TEST_CASE("a host that was stopped for 20 s and continued", "[kill]") {
 }
 
 TEST_CASE("random kills of hosts and provider processes under load", "[kill][random]") {
-  const int wanted = kills_wanted();
+  const int wanted = kills_wanted(20);
   const unsigned seed = seed_wanted();
   std::cout << "seed " << seed << ", " << wanted << " kills\n";
   std::mt19937 random(seed);
@@ -187,6 +177,7 @@ TEST_CASE("random kills of hosts and provider processes under load", "[kill][ran
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
   int batch = 0;
   for (int kill = 0; kill < wanted; ++kill) {
+    lift_quarantine(scene, hosts, "momo");
     HostProcess& host = *hosts[static_cast<std::size_t>(pick(0, 1))];
     try {
       scene.post(host, 40, "random-" + std::to_string(batch++));
@@ -201,6 +192,7 @@ TEST_CASE("random kills of hosts and provider processes under load", "[kill][ran
       host.start();
     }
   }
+  lift_quarantine(scene, hosts, "momo");
   require_right(scene);
   std::cout << scene.check().text() << "\n";
 }

@@ -64,7 +64,7 @@ TEST_CASE("a transcript is read as it was written", "[transcript]") {
 }
 
 TEST_CASE("mistakes in a transcript are named with their place", "[transcript]") {
-  CHECK_THAT(refusal("{\n  \"title\": }"), Contains("t.json: line 2, column"));
+  CHECK_THAT(refusal("{\n  \"title\": }"), Contains("t.json: is not JSON: line 2, column"));
   CHECK_THAT(refusal(replaced(document(), "moves_money", "moves_mony")),
              Contains("did you mean 'moves_money'"));
   CHECK_THAT(refusal(replaced(document(), "${amount}", "${amont}")),
@@ -102,6 +102,8 @@ TEST_CASE("numbers keep their digits", "[transcript]") {
     CHECK(serialize_exact(parse_exact(text)) == text);
   CHECK_THROWS_AS(parse_exact("{} {}"), NotJson);
   CHECK_THROWS_AS(parse_exact("{"), NotJson);
+  CHECK_THROWS_AS(parse_exact(R"({"amount":1,"amount":2})"), NotJson);  // which of the two would be played?
+  CHECK_THROWS_AS(parse_exact(R"({"amount":"\u00015"})"), NotJson);     // a text that would pass for a number
 }
 
 TEST_CASE("faults follow the answer that they spoil", "[fault]") {

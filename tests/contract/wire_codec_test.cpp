@@ -73,6 +73,22 @@ TEST_CASE("replies are exact", "[wire]") {
   CHECK(back.evidence.bytes_left);
   CHECK(back.evidence.acceptance_sign);
   CHECK(back.evidence.http_status == 409);
+  CHECK_FALSE(back.claim);
+
+  // What the plugin said stays beside what the runtime made of it.
+  providers::SubmitReply downgraded = reply;
+  downgraded.submission = Submission::unknown("runtime.bytes_left", "bytes may have left");
+  downgraded.claim = Submission::refused("PAYEE_NOT_FOUND", "nobody has this number");
+  downgraded.claim->provider_ref = "psp-8";
+  const auto downgraded_back = wire::decode_submit_reply(sent(wire::encode(downgraded)));
+  CHECK(downgraded_back.submission.kind == Submission::Kind::unknown);
+  CHECK(downgraded_back.submission.code == "runtime.bytes_left");
+  REQUIRE(downgraded_back.claim);
+  CHECK(downgraded_back.claim->kind == Submission::Kind::refused);
+  CHECK(downgraded_back.claim->code == "PAYEE_NOT_FOUND");
+  CHECK(downgraded_back.claim->message == "nobody has this number");
+  CHECK(downgraded_back.claim->provider_ref == "psp-8");
+  CHECK(downgraded_back.evidence.http_status == 409);
 
   const Status status_back = wire::decode_status(sent(wire::encode(status())));
   CHECK(status_back.kind == Status::Kind::reversed);

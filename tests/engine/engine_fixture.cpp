@@ -37,13 +37,20 @@ EngineHost::EngineHost(boost::asio::io_context& io, const TestDatabase& database
       pool_(io.get_executor(), pool_options(database, 3)),
       front_pool_(io.get_executor(), pool_options(database, 1)),
       heart_pool_(io.get_executor(), pool_options(database, 1)),
-      policy_(fast_schedules(), 1) {
+      policy_(fast_schedules(),
+              {[this](std::string_view kind, const std::string& error) {
+                 script_failures.push_back(std::string(kind) + ": " + error);
+               },
+               {}},
+              1) {
+  if (!options.scripts.empty()) policy_.use(policy::Bundle::build({options.scripts}));
   engine::EngineOptions o;
   o.host = {incarnation_, options.name, "test"};
   o.life.instance_key = Secret("the instance key of the engine's tests");
   o.life.public_url = "http://127.0.0.1:1";
   o.dispatcher.tick = milliseconds{30};
   o.high_water_file = options.high_water_file;
+  o.limits = options.limits;
   engine_ = std::make_unique<engine::Engine>(
       engine::Engine::Parts{io.get_executor(), pool_, front_pool_, heart_pool_, policy_, observer_,
                             [&provider] { return std::vector<providers::ProviderHandle*>{&provider}; }},
@@ -100,12 +107,20 @@ void EngineFixture::run_for(milliseconds time) {
 }
 
 std::string EngineFixture::post(const std::string& key, const std::string& amount) {
+  return post(request(key, amount));
+}
+
+engine::PayoutRequest EngineFixture::request(const std::string& key, const std::string& amount) {
   engine::PayoutRequest request;
   request.client_id = "default";
   request.idempotency_key = key;
   request.money = parse_money(amount, "XOF").value();
   request.destination = "22507000000";
   request.actor = "client:test";
+  return request;
+}
+
+std::string EngineFixture::post(engine::PayoutRequest request) {
   const engine::AdmissionReply reply = await(host->engine().admit(std::move(request)));
   if (reply.payout_id.empty())
     throw std::runtime_error("refused: " + reply.problem.field + " " + reply.problem.reason);

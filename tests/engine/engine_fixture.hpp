@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "engine/engine.hpp"
-#include "policy/built_in_policy.hpp"
+#include "policy/scripted_policy.hpp"
 #include "scripted_provider.hpp"
 #include "support/database/database.hpp"
 
@@ -27,6 +27,9 @@ class RecordingObserver final : public engine::Observer {
   void retried(const std::string&, std::chrono::milliseconds) override {}
   void batch(std::string_view, std::size_t) override {}
   void recovered(const std::string&, std::string_view) override {}
+  void screened(std::string_view, int) override {}
+  void users_flagged(std::int64_t count) override { flagged += count; }
+  std::int64_t flagged = 0;
 };
 
 /// An engine on a real database. Hosts of one test share the database and, if they like, the provider.
@@ -37,6 +40,8 @@ class EngineHost {
     std::string high_water_file;
     std::vector<std::string> predecessors;
     bool start = true;
+    std::map<std::string, std::string> scripts = {};  ///< path → text; empty: the built-in policy
+    core::Limits limits = {};
   };
   EngineHost(boost::asio::io_context& io, const TestDatabase& database, ScriptedProvider& provider,
              Options options);
@@ -44,6 +49,8 @@ class EngineHost {
 
   engine::Engine& engine() { return *engine_; }
   RecordingObserver& observer() { return observer_; }
+  policy::ScriptedPolicy& policy() { return policy_; }
+  std::vector<std::string> script_failures;
   const std::string& incarnation() const { return incarnation_; }
 
  private:
@@ -53,7 +60,7 @@ class EngineHost {
   store::Pool pool_;
   store::Pool front_pool_;
   store::Pool heart_pool_;
-  policy::BuiltInPolicy policy_;
+  policy::ScriptedPolicy policy_;
   std::unique_ptr<engine::Engine> engine_;
 };
 
@@ -71,6 +78,9 @@ class EngineFixture {
   T await(Awaitable<T> task);
 
   std::string post(const std::string& key, const std::string& amount = "100");
+  /// A request that is complete but for what the test is about.
+  static engine::PayoutRequest request(const std::string& key, const std::string& amount = "100");
+  std::string post(engine::PayoutRequest request);
   std::string state(const std::string& id) const;
   bool run_until_state(const std::string& id, const std::string& wanted,
                        std::chrono::milliseconds limit = std::chrono::seconds{15});

@@ -22,13 +22,7 @@ Awaitable<Status> say(Status status) {
 }
 
 engine::PayoutRequest request(const std::string& key, const std::string& amount = "100") {
-  engine::PayoutRequest r;
-  r.client_id = "default";
-  r.idempotency_key = key;
-  r.money = parse_money(amount, "XOF").value();
-  r.destination = "22507000000";
-  r.actor = "client:test";
-  return r;
+  return EngineFixture::request(key, amount);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/ids.hpp"
+#include "fake_scripts.hpp"
 #include "http/host_view.hpp"
 #include "store/errors.hpp"
 
@@ -159,6 +160,49 @@ class FakeHost final : public http::HostView {
     co_return;
   }
   Awaitable<std::vector<store::HostRow>> hosts() override { co_return std::vector<store::HostRow>(1); }
+  http::ScriptsView* scripts() override { return has_scripts ? &script_keeper : nullptr; }
+  Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) override {
+    last_flag_filter = filter;
+    std::vector<store::FlagRow> rows;
+    for (const store::FlagRow& row : flag_rows)
+      if (!filter.open || row.cleared_at.empty()) rows.push_back(row);
+    co_return rows;
+  }
+  Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,
+                                                       std::string note) override {
+    for (store::FlagRow& row : flag_rows) {
+      if (row.id != id || !row.cleared_at.empty()) continue;
+      if (!note.empty()) row.note = note;
+      row.noted_by = actor;
+      if (clear) row.cleared_at = "2026-01-31T08:00:00.000Z";
+      if (clear) row.cleared_by = actor;
+      co_return row;
+    }
+    co_return std::nullopt;
+  }
+  Awaitable<std::vector<store::HaltRow>> halts() override { co_return halt_rows; }
+  Awaitable<bool> lift_halt(std::string provider, std::string currency, std::string actor,
+                            std::string note) override {
+    last_lift = actor + ": " + note;
+    co_return std::erase_if(halt_rows, [&](const store::HaltRow& row) {
+      return row.provider == provider && row.currency == currency;
+    }) > 0;
+  }
+  Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter) override {
+    last_decision_filter = filter;
+    std::vector<store::DecisionRow> rows;
+    for (const store::DecisionRow& row : decision_rows) {
+      if (row.id <= filter.after_id || !wanted(row, filter)) continue;
+      if (static_cast<int>(rows.size()) == filter.limit) break;
+      rows.push_back(row);
+    }
+    co_return rows;
+  }
+  Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) override {
+    co_return std::count_if(decision_rows.begin(), decision_rows.end(),
+                            [&](const store::DecisionRow& row) { return wanted(row, filter); });
+  }
+  const core::Limits& limits() const override { return configured_limits; }
   bool has_provider(const std::string& name) const override { return name == "momo-ci"; }
   boost::json::array providers() const override {
     return {
@@ -222,10 +266,23 @@ class FakeHost final : public http::HostView {
   std::map<std::string, int> counted;
   std::map<std::string, int> replays;
   std::map<std::string, int> webhooks;
+  bool has_scripts = true;
+  FakeScripts script_keeper;
+  std::vector<store::FlagRow> flag_rows;
+  store::FlagFilter last_flag_filter;
+  std::vector<store::HaltRow> halt_rows;
+  std::string last_lift;
+  std::vector<store::DecisionRow> decision_rows;  ///< by id
+  store::DecisionFilter last_decision_filter;
+  core::Limits configured_limits;
   /// What becomes of a payout at once; by default it stays PENDING.
   std::function<void(store::Payout&)> outcome;
 
  private:
+  static bool wanted(const store::DecisionRow& row, const store::DecisionFilter& filter) {
+    return row.shadow == filter.shadow && (filter.kind.empty() || row.kind == filter.kind) &&
+           (filter.payout_id.empty() || row.payout_id == filter.payout_id);
+  }
   void settle(store::Payout& payout) {
     if (outcome) outcome(payout);
   }

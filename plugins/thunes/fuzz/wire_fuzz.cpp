@@ -1,5 +1,7 @@
 /// libFuzzer over every decoder: no input may crash, and none may break the promises that the host relies on.
 #include <cstdlib>
+#include <payoutd/decimal.hpp>
+#include <payoutd/text.hpp>
 
 #include "wire.hpp"
 
@@ -50,11 +52,11 @@ void check_status(int http_status, std::string_view body, bool completion_record
 }
 
 void check_texts(std::string_view text) {
-  expect(thunes::safe_text(text).size() <= 200 && thunes::is_clean_text(thunes::safe_text(text)));
+  expect(payoutd::safe_text(text).size() <= 200 && thunes::is_clean_text(payoutd::safe_text(text)));
   if (const auto time = thunes::parse_time(text))
     expect(thunes::parse_time(thunes::format_time(*time)) == time);
-  if (const auto amount = thunes::parse_decimal(text))
-    expect(thunes::parse_decimal(amount->to_string()) == amount && thunes::parse_balance(text) == amount);
+  if (const auto amount = payoutd::read_decimal(text))
+    expect(payoutd::read_decimal(amount->to_string()) == amount && payoutd::read_balance(text) == amount);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 /// libFuzzer over every decoder: no input may crash, and none may break the promises that the host relies on.
 #include <algorithm>
 #include <cstdlib>
+#include <payoutd/decimal.hpp>
+#include <payoutd/text.hpp>
 
 #include "wire.hpp"
 
@@ -54,8 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(tmoney::decode_login(200, body));
   static_cast<void>(tmoney::decode_callback(body));
   static_cast<void>(tmoney::decode_credit(body));
-  if (const auto read = tmoney::read_decimal(body)) expect(tmoney::read_decimal(read->to_string()) == read);
-  const std::string note = tmoney::clean_description(body, 100);
-  expect(note.size() <= 400 && tmoney::clean_description(note, 100) == note);
+  if (const auto read = payoutd::read_decimal(body)) expect(payoutd::read_decimal(read->to_string()) == read);
+  const std::string note = payoutd::clean_text(body, 100);
+  expect(note.size() <= 400 && payoutd::clean_text(note, 100) == note);
   return 0;
 }

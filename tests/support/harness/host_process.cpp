@@ -19,18 +19,25 @@ std::filesystem::path build_plugins() {
   return build_bin().parent_path() / "plugins";
 }
 
+// Below the range that the kernel gives to outgoing connections: one of those could take the port of a host
+// that is being started again.
 std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("no free port");
+  constexpr int kFirst = 15'000;
+  constexpr int kCount = 15'000;
+  static int next = static_cast<int>(::getpid()) * 37 % kCount;
+  for (int tries = 0; tries < kCount; ++tries) {
+    const auto port = static_cast<std::uint16_t>(kFirst + next);
+    next = (next + 1) % kCount;
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool is_free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    if (is_free) return port;
   }
-  ::close(fd);
-  return ntohs(address.sin_port);
+  throw std::runtime_error("no free port");
 }
 
 HostProcess::HostProcess(HostSettings settings) : settings_(std::move(settings)), port_(free_port()) {
@@ -43,7 +50,7 @@ std::filesystem::path HostProcess::control_socket() const {
   return settings_.directory / "control.sock";
 }
 
-void HostProcess::write_configuration() const {
+std::string HostProcess::momo_yaml() const {
   std::map<std::string, std::string> momo{{"base_url", settings_.momo_url},
                                           {"target_environment", "sandbox"},
                                           {"api_user", "user"},
@@ -53,6 +60,14 @@ void HostProcess::write_configuration() const {
                                           {"query_rate_per_s", "0"},
                                           {"concurrency", "16"}};
   for (const auto& [name, value] : settings_.momo) momo[name] = value;
+  std::string out = "  momo:\n    plugin: momo\n    settings:\n";
+  for (const auto& [name, value] : momo) out += "      " + name + ": \"" + value + "\"\n";
+  out += "    secrets:\n";
+  for (const auto& [name, value] : settings_.secrets) out += "      " + name + ": \"" + value + "\"\n";
+  return out;
+}
+
+void HostProcess::write_configuration() const {
   std::map<std::string, std::string> engine{{"claim_interval", "100ms"}, {"poll_interval", "300ms"}};
   for (const auto& [name, value] : settings_.engine) engine[name] = value;
 
@@ -66,11 +81,14 @@ void HostProcess::write_configuration() const {
       << "\"\nlogging:\n  level: debug\n  format: json\nengine:\n";
   for (const auto& [name, value] : engine) out << "  " << name << ": " << value << "\n";
   out << "  backoff: {base: 300ms, max: 2s, max_attempts: 3}\n  query_backoff: {base: 300ms, max: 2s}\n"
-      << "providers:\n  momo:\n    plugin: momo\n    settings:\n";
-  for (const auto& [name, value] : momo) out << "      " << name << ": \"" << value << "\"\n";
-  out << "    secrets:\n";
-  for (const auto& [name, value] : settings_.secrets) out << "      " << name << ": \"" << value << "\"\n";
+      << "providers:\n";
+  if (!settings_.momo_url.empty()) out << momo_yaml();
+  for (const PayingProvider& provider : settings_.providers) out << provider.yaml();
   out << settings_.more_providers;
+}
+
+void HostProcess::write_faults() const {
+  std::ofstream(settings_.directory / "faults", std::ios::trunc) << settings_.faults << '\n';
 }
 
 void HostProcess::start_without_waiting() {
@@ -78,10 +96,9 @@ void HostProcess::start_without_waiting() {
   ChildProcess::Start start;
   start.program = build_bin() / "payoutd";
   start.arguments = {"--config", (settings_.directory / "payoutd.yaml").string()};
-  const auto faults = settings_.directory / "faults";
-  std::ofstream(faults, std::ios::trunc) << settings_.faults << '\n';
+  write_faults();
   start.environment = settings_.environment;
-  start.environment["PAYOUTD_FAULTS_FILE"] = faults.string();
+  start.environment["PAYOUTD_FAULTS_FILE"] = (settings_.directory / "faults").string();
   start.log = settings_.directory / "host.log";
   process_ = std::make_unique<ChildProcess>(start);
 }
@@ -111,9 +128,13 @@ void HostProcess::start() {
   if (!wait_until_listening()) throw std::runtime_error("the host did not start:\n" + log_end());
 }
 
+void HostProcess::arm(const std::string& faults) {
+  settings_.faults = faults;
+  write_faults();
+}
+
 void HostProcess::disarm() {
-  settings_.faults.clear();
-  std::ofstream(settings_.directory / "faults", std::ios::trunc) << '\n';
+  arm({});
 }
 
 void HostProcess::kill() {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "harness/child_process.hpp"
+#include "harness/paying_provider.hpp"
 #include "wire_client.hpp"
 
 namespace payoutd::test {
@@ -16,19 +17,20 @@ struct HostSettings {
   std::string name = "host-a";
   std::filesystem::path directory;  ///< of this host: configuration, state, log
   std::string database;             ///< DSN, or `embedded`
-  std::string momo_url;             ///< of the simulator
+  std::string momo_url;             ///< of the simulator; empty: no provider named `momo`
   std::string faults;               ///< armed in the host and in its provider process until disarm()
   std::map<std::string, std::string> momo{};    ///< settings of the provider over the defaults here
   std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
   std::map<std::string, std::string> secrets{{"api_key", "key-of-the-tests"},
                                              {"subscription_key", "subscription-of-the-tests"}};
+  std::vector<PayingProvider> providers{};           ///< beside momo, or instead of it
   std::filesystem::path plugins_directory{};         ///< empty: this build's
   std::string more_providers;                        ///< YAML of further providers, indented by two
   std::map<std::string, std::string> environment{};  ///< variables of the process
   std::string instance_key = "instance key of the tests, 32+ chars";
 };
 
-/// A real host on its own state directory, with one MoMo provider named `momo`.
+/// A real host on its own state directory.
 class HostProcess {
  public:
   explicit HostProcess(HostSettings settings);
@@ -39,12 +41,13 @@ class HostProcess {
   void start_without_waiting();
   bool wait_until_listening(std::chrono::milliseconds limit = std::chrono::seconds{30});
   bool wait_until_ready(std::chrono::milliseconds limit = std::chrono::seconds{30});
-  void kill();    ///< SIGKILL, and waits for its end
-  int stop();     ///< SIGTERM; the exit status
+  void kill();                          ///< SIGKILL, and waits for its end
+  int stop();                           ///< SIGTERM; the exit status
+  void arm(const std::string& faults);  ///< at once, in processes that run too
   void disarm();  ///< no fault point does anything any more, in processes that run either
   bool running() { return process_ && process_->running(); }
   ChildProcess& process() { return *process_; }
-  /// The provider process; 0 if there is none.
+  /// The provider process, the first if there are several; 0 if there is none.
   pid_t provider() const;
 
   HostSettings& settings() { return settings_; }
@@ -60,6 +63,8 @@ class HostProcess {
 
  private:
   void write_configuration() const;
+  void write_faults() const;
+  std::string momo_yaml() const;
 
   HostSettings settings_;
   std::uint16_t port_ = 0;

@@ -28,7 +28,7 @@ std::vector<payoutd::test::OurPayout> payouts_of(simulator::WireClient& host, co
       all.push_back(
           {std::string(p.at("id").as_string()), std::string(p.at("state").as_string()),
            reason != nullptr && reason->is_string() ? std::string(reason->as_string()) : std::string(),
-           std::string(p.at("destination").as_string())});
+           std::string(p.at("destination").as_string()), std::string(p.at("amount").as_string())});
     }
     const json::value* next = page.as_object().if_contains("next");
     cursor = next != nullptr && next->is_string() ? std::string(next->as_string()) : std::string();

@@ -213,6 +213,8 @@ const std::vector<Banano::Known>& Banano::known_actions() {
       {"block_info", "block_info", &Banano::block_info, false},
       {"block", "block_info", &Banano::block_info, false},
       {"blocks_info", "block_info", &Banano::blocks_info, false},
+      {"chain", "other", &Banano::chain, false},
+      {"successors", "other", &Banano::successors, false},
       {"pending", "pending", &Banano::pending, false},
       {"pending_exists", "pending", &Banano::pending_exists, false},
       {"receivable", "pending", &Banano::pending, false, 23},
@@ -520,6 +522,37 @@ Tree Banano::blocks_info(const Tree& request) {
   Tree answer;
   answer.add_child("blocks", blocks);
   if (include_not_found) answer.add_child("blocks_not_found", missing);
+  return answer;
+}
+
+Tree Banano::chain(const Tree& request) {
+  return walk(request, request.get<bool>("reverse", false));
+}
+
+Tree Banano::successors(const Tree& request) {
+  return walk(request, !request.get<bool>("reverse", false));
+}
+
+/// The block that was asked for and those behind it, towards the frontier or away from it; of an unknown one
+/// nothing.
+Tree Banano::walk(const Tree& request, bool forwards) const {
+  auto hash = hash_in(request, "block");
+  required(request, "count");
+  const auto count = count_in(request);
+  auto offset = request.get<std::uint64_t>("offset", 0);
+  Tree blocks;
+  while (hash != banano::kZero && blocks.size() < count) {
+    const auto* stored = node_.view().find(hash);
+    if (stored == nullptr) break;
+    if (offset > 0) {
+      --offset;
+    } else {
+      blocks.push_back({"", list_entry(to_hex(hash))});
+    }
+    hash = forwards ? stored->successor : stored->block.previous;
+  }
+  Tree answer;
+  answer.add_child("blocks", blocks);
   return answer;
 }
 

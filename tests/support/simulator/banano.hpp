@@ -63,6 +63,9 @@ class Banano final : public Protocol {
   Tree validate_account_number(const Tree& request);
   Tree block_info(const Tree& request);
   Tree blocks_info(const Tree& request);
+  Tree chain(const Tree& request);
+  Tree successors(const Tree& request);
+  Tree walk(const Tree& request, bool forwards) const;
   Tree pending(const Tree& request);
   Tree pending_exists(const Tree& request);
   Tree process_block(const Tree& request);

@@ -333,6 +333,26 @@ TEST_CASE("Banano: chained sends are confirmed with the last of them") {
   CHECK(simulator.get("/banano/payments/summary").at("destinations_paid") == 4);
 }
 
+TEST_CASE("Banano: an account's blocks are read in either direction") {
+  SimulatorProcess simulator{fast()};
+  BananoClient client{simulator};
+  const auto below = client.frontier();
+  const auto first = client.pay(new_destination(), "1");
+  const auto second = client.pay(new_destination(), "1");
+  const auto blocks = [&](json::object request) {
+    request["count"] = "2";
+    return client.rpc(std::move(request)).at("blocks");
+  };
+  CHECK(blocks({{"action", "successors"}, {"block", below}}) == json::array{below, first});
+  CHECK(blocks({{"action", "successors"}, {"block", second}}) == json::array{second});
+  CHECK(blocks({{"action", "successors"}, {"block", below}, {"offset", "1"}}) == json::array{first, second});
+  CHECK(blocks({{"action", "chain"}, {"block", second}}) == json::array{second, first});
+  CHECK(blocks({{"action", "successors"}, {"block", second}, {"reverse", "true"}}) ==
+        json::array{second, first});
+  CHECK(blocks({{"action", "successors"}, {"block", kNobody}}) == "");
+  CHECK(client.error({{"action", "successors"}, {"block", "?"}, {"count", "2"}}) == "Invalid block hash");
+}
+
 TEST_CASE("Banano: confirmation can be stopped and started again") {
   SimulatorProcess simulator{fast()};
   BananoClient client{simulator};

@@ -1,7 +1,8 @@
 #include "acme.hpp"
 
-#include <algorithm>
 #include <boost/json.hpp>
+#include <payoutd/exact_json.hpp>
+#include <payoutd/text.hpp>
 
 namespace json = boost::json;
 using payoutd::Awaitable;
@@ -13,16 +14,15 @@ using payoutd::Submission;
 
 namespace {
 
-/// The body as an object; an empty one for everything else: an answer may come from a proxy.
+/// The body as an object; an empty one for everything else: an answer may come from a proxy. The SDK's reader
+/// keeps numbers as their digits, so that an amount is exact whether Acme writes quotes around it or not.
 json::object object_of(const std::string& body) {
-  json::error_code unreadable;
-  const json::value value = json::parse(body, unreadable);
-  return !unreadable && value.is_object() ? value.get_object() : json::object{};
+  auto object = payoutd::read_json_object(body);
+  return object ? *std::move(object) : json::object{};
 }
 
 std::string text_at(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  return payoutd::text_at(object, name).value_or("");
 }
 
 Status cannot_tell(int http_status, const std::string& code) {
@@ -134,10 +134,9 @@ std::string Acme::account_scope() const {
 }
 
 std::optional<payoutd::Problem> Acme::check_destination(const std::string& destination) const {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (destination.size() >= 8 && destination.size() <= 15 && std::ranges::all_of(destination, is_digit))
-    return std::nullopt;
-  return payoutd::Problem{"destination", "must be a phone number of 8 to 15 digits"};
+  auto reason = payoutd::msisdn_problem(destination, {});
+  if (!reason) return std::nullopt;
+  return payoutd::Problem{"destination", *std::move(reason)};
 }
 
 HttpRequest Acme::authorized(HttpRequest request) const {

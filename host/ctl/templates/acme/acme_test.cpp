@@ -71,6 +71,17 @@ void a_look_up_reports_what_it_read() {
       R"({"id":"a-1","reference":"r","status":"paid","amount":"1500","currency":"XOF","to":"22990123456"})");
   expect(paid.kind == Kind::confirmed, "paid is confirmed");
   expect(paid.found.amount == payoutd::Amount::parse("1500").value(), "the amount is the answer's");
+  const auto unquoted = decode_status(
+      200,
+      R"({"id":7,"reference":"r","status":"paid","amount":1500.10,"currency":"EUR","to":"22990123456"})");
+  expect(unquoted.found.amount == payoutd::Amount::parse("1500.1").value(),
+         "a number is read from its digits");
+  expect(unquoted.provider_ref == "7", "so is a name that is a number");
+  expect(decode_status(
+             200,
+             R"({"status":"failed","reference":"r","status":"paid","amount":"1","currency":"XOF","to":"2"})")
+                 .kind == Kind::cannot_tell,
+         "an answer that says two things says nothing");
   expect(decode_status(404, R"({"code":"NOT_FOUND"})").kind == Kind::absent, "Acme's own 404 is absence");
   expect(decode_status(404, "<html>").kind == Kind::cannot_tell, "a proxy's 404 is not");
   expect(decode_status(200, R"({"status":"paid"})").kind == Kind::cannot_tell,
