@@ -224,7 +224,7 @@ void PolicyCommandLine::add_flags(CLI::App& app) {
   CLI::App* note = add(flags, "note", "Write a note to an open flag",
                        [this](Context& c) { return flags_change(c, flag_, false, note_); });
   for (CLI::App* sub : {clear, note}) {
-    sub->add_option("flag", flag_, "Number of the flag")->required()->check(CLI::PositiveNumber);
+    sub->add_option("flag", flag_, "Number of the flag")->required();
     sub->add_option("--note", note_, "What was found; it is kept")->required(sub == note);
   }
 }

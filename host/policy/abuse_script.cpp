@@ -25,7 +25,8 @@ std::optional<Field> read_field(ScriptCheck& check, const ScriptPath& path, cons
   if (!field) {
     std::string known;
     for (const auto& name : field_names()) known += (known.empty() ? "" : ", ") + name;
-    check.add(path, "'" + *value.text() + "' is no field of " + known + nearest_hint(*value.text(), field_names()));
+    check.add(path,
+              "'" + *value.text() + "' is no field of " + known + nearest_hint(*value.text(), field_names()));
   }
   return field;
 }
@@ -66,7 +67,8 @@ void read_window(ScriptCheck& check, const ScriptPath& path, const ScriptTable& 
   if (value.is_nil()) {
     feature.window.kind = Window::Kind::ever;
     if (!looks_at_earlier_only(feature.what))
-      check.add(path.key("window"), "is missing: a span such as \"24h\" or \"7d\", or \"day\", \"week\", \"month\" or \"ever\"");
+      check.add(path.key("window"),
+                "is missing: a span such as \"24h\" or \"7d\", or \"day\", \"week\", \"month\" or \"ever\"");
     return;
   }
   const auto window = parse_window(text_at(check, path, need, "window"));
@@ -86,10 +88,14 @@ Feature read_feature(ScriptCheck& check, const ScriptPath& path, const ScriptTab
     read_of(check, path, need, feature);
     read_window(check, path, need, feature);
   } else if (need.at("what").is_nil()) {
-    check.add(path.key("what"), "is missing: \"count\", \"sum\", \"distinct\", \"previous\", \"since_previous\" or \"since_first\"");
+    check.add(
+        path.key("what"),
+        "is missing: \"count\", \"sum\", \"distinct\", \"previous\", \"since_previous\" or \"since_first\"");
   } else if (need.at("what").text() != nullptr) {
-    check.add(path.key("what"), "'" + word + "' is not one of \"count\", \"sum\", \"distinct\", \"previous\", "
-                                "\"since_previous\", \"since_first\"" + nearest_hint(word, what_names()));
+    check.add(path.key("what"), "'" + word +
+                                    "' is not one of \"count\", \"sum\", \"distinct\", \"previous\", "
+                                    "\"since_previous\", \"since_first\"" +
+                                    nearest_hint(word, what_names()));
   }
   return feature;
 }
@@ -107,13 +113,15 @@ std::vector<Need> read_needs(ScriptCheck& check, const ScriptTable& script) {
   const auto here = ScriptPath{}.key("needs");
   if (!table->items.empty() || table->has_other_keys)
     check.add(here, "has an entry without a name: write NAME = { what = …, by = …, window = … }");
-  if (table->fields.size() > kMaxNeeds) check.add(here, "has more than " + std::to_string(kMaxNeeds) + " entries");
+  if (table->fields.size() > kMaxNeeds)
+    check.add(here, "has more than " + std::to_string(kMaxNeeds) + " entries");
   for (const auto& [name, value] : table->fields) {
     const auto path = here.key(presentable(name));
     if (!is_identifier(name))
       check.add(path, "is no name: letters, digits and '_', at most 64, the first not a digit");
     else if (value.table() == nullptr)
-      check.add(path, "must be a table such as { what = \"count\", by = \"user\", window = \"24h\" }, not " + value.kind());
+      check.add(path, "must be a table such as { what = \"count\", by = \"user\", window = \"24h\" }, not " +
+                          value.kind());
     else
       needs.push_back({name, read_feature(check, path, *value.table())});
   }
@@ -138,7 +146,8 @@ FeatureValue first_value(const Feature& feature, const PayoutFacts& payout) {
   }
 }
 
-FeatureValue read_sum(ScriptCheck& check, const ScriptPath& path, const ScriptValue& value, const Money& money) {
+FeatureValue read_sum(ScriptCheck& check, const ScriptPath& path, const ScriptValue& value,
+                      const Money& money) {
   if (const auto* given = std::get_if<Money>(&value.value)) {
     if (given->currency == money.currency) return *given;
     check.add(path, "is in " + given->currency + ", the payout in " + money.currency);
@@ -185,8 +194,8 @@ std::vector<FeatureValue> read_history(ScriptCheck& check, const ScriptPath& pat
   return history;
 }
 
-RuleTest read_test(ScriptCheck& check, const ScriptPath& path, const ScriptTable& script, const ScriptTable& table,
-                   const RuleForm& form) {
+RuleTest read_test(ScriptCheck& check, const ScriptPath& path, const ScriptTable& script,
+                   const ScriptTable& table, const RuleForm& form) {
   check_keys(check, path, table, {"name", "payout", "history", "tunables", "expect", "code"});
   RuleTest test;
   test.path = path;
@@ -197,7 +206,8 @@ RuleTest read_test(ScriptCheck& check, const ScriptPath& path, const ScriptTable
   if (const auto verdict = parse_verdict(expect))
     test.expect = *verdict;
   else if (table.at("expect").is_nil() || table.at("expect").text() != nullptr)
-    check.add(path.key("expect"), "must be \"allow\", \"flag\", \"hold\" or \"deny\"" + nearest_hint(expect, verdict_names()));
+    check.add(path.key("expect"),
+              "must be \"allow\", \"flag\", \"hold\" or \"deny\"" + nearest_hint(expect, verdict_names()));
   test.code = text_at(check, path, table, "code");
   if (!test.code.empty() && test.expect == Verdict::allow)
     check.add(path.key("code"), "cannot be expected where the payout is allowed");
@@ -246,7 +256,8 @@ void for_each_test(ScriptCheck& check, const ScriptTable& script,
     check.add(here, "must be a list of at least one test");
     return;
   }
-  if (tests->items.size() > kMaxTests) check.add(here, "has more than " + std::to_string(kMaxTests) + " tests");
+  if (tests->items.size() > kMaxTests)
+    check.add(here, "has more than " + std::to_string(kMaxTests) + " tests");
   std::set<std::string> names;
   for (std::size_t i = 0; i < tests->items.size(); ++i) {
     const auto* test = tests->items[i].table();

@@ -162,7 +162,8 @@ BackoffQuestion read_attempt(ScriptCheck& check, const ScriptPath& path, const S
 }
 
 /// Seconds (one number twice, or a span) or an end.
-std::pair<std::variant<double, GiveUp, Review>, double> read_expected_delay(ScriptCheck& check, const ScriptPath& path,
+std::pair<std::variant<double, GiveUp, Review>, double> read_expected_delay(ScriptCheck& check,
+                                                                            const ScriptPath& path,
                                                                             const ScriptTable& test) {
   const auto here = path.key("expect");
   const auto& value = test.at("expect");
@@ -201,7 +202,8 @@ std::vector<Candidate> read_candidates(ScriptCheck& check, const ScriptPath& pat
     candidate.plugin = entry->at("plugin").is_nil() ? candidate.name : text_at(check, at, *entry, "plugin");
     candidate.ready = boolean_at(check, at, *entry, "ready").value_or(true);
     candidate.paused = boolean_at(check, at, *entry, "paused").value_or(false);
-    candidate.failures_percent = static_cast<int>(whole_at(check, at, *entry, "failures", 0, 100).value_or(0));
+    candidate.failures_percent =
+        static_cast<int>(whole_at(check, at, *entry, "failures", 0, 100).value_or(0));
     candidate.waiting = whole_at(check, at, *entry, "waiting", 0, std::int64_t{1} << 40).value_or(0);
     candidates.push_back(std::move(candidate));
   }
@@ -233,9 +235,11 @@ Advice::Advice(const ScriptFiles& files, std::vector<ScriptProblem>& problems) {
     if (file.starts_with(kFolder)) load_backoff(file, source, problems);
     if (file == "routing.lua") load_routing(source, problems);
   }
+  state_.sandbox().collect_all();
 }
 
-void Advice::load_backoff(const std::string& file, const std::string& source, std::vector<ScriptProblem>& problems) {
+void Advice::load_backoff(const std::string& file, const std::string& source,
+                          std::vector<ScriptProblem>& problems) {
   ScriptCheck check(file, source, problems);
   auto loaded = state_.load(source, check);
   if (!loaded) return;
@@ -297,7 +301,7 @@ void Advice::load_routing(const std::string& source, std::vector<ScriptProblem>&
 std::optional<ScriptProblem> Advice::settle(const Script& script) {
   auto changed = state_.restore(script.loaded);
   auto leak = state_.restore_libraries();
-  state_.sandbox().collect_if_due();
+  state_.sandbox().collect_some();
   return changed ? changed : leak;
 }
 
@@ -332,17 +336,22 @@ Advice::Delay Advice::ask(const Script& script, const BackoffQuestion& question)
 Advice::Delay Advice::read_delay() {
   lua_State* state = state_.lua();
   static const std::string kWanted = ", not a number of seconds, \"give_up\" or \"review\"";
-  const auto refuse = [](const std::string& reason) { return Delay{0.0, ScriptProblem{"", 0, presentable(reason)}}; };
+  const auto refuse = [](const std::string& reason) {
+    return Delay{0.0, ScriptProblem{"", 0, presentable(reason)}};
+  };
   if (lua_type(state, -1) == LUA_TSTRING) {
     const std::string word = lua_tostring(state, -1);
     if (word == "give_up") return {GiveUp{}, std::nullopt};
     if (word == "review") return {Review{}, std::nullopt};
-    return refuse("next() returned '" + word.substr(0, 40) + "'" + kWanted + nearest_hint(word, {"give_up", "review"}));
+    return refuse("next() returned '" + word.substr(0, 40) + "'" + kWanted +
+                  nearest_hint(word, {"give_up", "review"}));
   }
-  if (lua_type(state, -1) != LUA_TNUMBER) return refuse(std::string("next() returned a ") + luaL_typename(state, -1) + kWanted);
+  if (lua_type(state, -1) != LUA_TNUMBER)
+    return refuse(std::string("next() returned a ") + luaL_typename(state, -1) + kWanted);
   const double seconds = lua_tonumber(state, -1);
   if (!std::isfinite(seconds)) return refuse("next() returned a number that is not finite");
-  if (seconds < 0) return refuse("next() returned " + shown_number(seconds) + ", a negative number of seconds");
+  if (seconds < 0)
+    return refuse("next() returned " + shown_number(seconds) + ", a negative number of seconds");
   return {seconds, std::nullopt};
 }
 
@@ -413,10 +422,12 @@ RouteChoice Advice::read_route(std::span<const Candidate> candidates) {
                   nearest_hint(name, names));
   }
   if (!lua_isnil(state, -2))
-    return refuse(std::string("choose() returned a ") + luaL_typename(state, -2) + ", not a provider's name or nil");
+    return refuse(std::string("choose() returned a ") + luaL_typename(state, -2) +
+                  ", not a provider's name or nil");
   if (lua_isnil(state, -1)) return none_chosen("no provider was chosen");
   if (lua_type(state, -1) != LUA_TSTRING)
-    return refuse(std::string("choose() returned a ") + luaL_typename(state, -1) + " where its reason belongs");
+    return refuse(std::string("choose() returned a ") + luaL_typename(state, -1) +
+                  " where its reason belongs");
   std::size_t length = 0;
   const char* text = lua_tolstring(state, -1, &length);
   return none_chosen(presentable({text, length}));
@@ -439,9 +450,9 @@ void Advice::run_test(const Script& script, const BackoffTest& test, ScriptCheck
   if (seconds == nullptr || least == nullptr) {
     if (delay.value.index() == test.expect.index()) return;
     check.add(test.path, expected + "got " +
-                             (seconds != nullptr                              ? shown_number(*seconds)
+                             (seconds != nullptr                            ? shown_number(*seconds)
                               : std::holds_alternative<GiveUp>(delay.value) ? "give_up"
-                                                                              : "review"));
+                                                                            : "review"));
   } else if (*seconds < *least - kTolerance || *seconds > test.most + kTolerance) {
     check.add(test.path, expected + "got " + shown_number(*seconds));
   }

@@ -12,8 +12,8 @@ constexpr std::int64_t kDayS = 24 * kHourS;
 constexpr std::int64_t kMaxWindowS = 400 * kDayS;
 
 constexpr std::array kFields{Field::user, Field::client, Field::destination, Field::region, Field::provider};
-constexpr std::array kWhats{Feature::What::count,    Feature::What::sum,
-                            Feature::What::distinct, Feature::What::previous,
+constexpr std::array kWhats{Feature::What::count,          Feature::What::sum,
+                            Feature::What::distinct,       Feature::What::previous,
                             Feature::What::since_previous, Feature::What::since_first};
 
 std::int64_t seconds_of(char unit) {
@@ -122,8 +122,9 @@ Result<Window> parse_window(std::string_view text) {
   using Kind = Window::Kind;
   for (const auto kind : {Kind::calendar_day, Kind::calendar_week, Kind::calendar_month, Kind::ever})
     if (const Window window{kind, {}}; text == to_string(window)) return window;
-  const Problem unreadable{
-      "", "must be a span such as \"90s\", \"30m\", \"24h\" or \"7d\", or \"day\", \"week\", \"month\" or \"ever\""};
+  const Problem unreadable{"",
+                           "must be a span such as \"90s\", \"30m\", \"24h\" or \"7d\", or \"day\", "
+                           "\"week\", \"month\" or \"ever\""};
   const std::int64_t unit = text.empty() ? 0 : seconds_of(text.back());
   const std::string_view digits = text.substr(0, text.empty() ? 0 : text.size() - 1);
   std::int64_t number = 0;

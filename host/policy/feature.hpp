@@ -39,7 +39,7 @@ struct Feature {
     since_first,     ///< seconds since the first one before this payout: an integer, or absent
   };
   What what = What::count;
-  std::vector<Field> by;      ///< sorted, without repeats, at least one
+  std::vector<Field> by;          ///< sorted, without repeats, at least one
   Field of = Field::destination;  ///< for distinct and previous; elsewhere it stays as it is here
   Window window;
 

@@ -5,9 +5,9 @@
 
 #include "policy/lua_sandbox.hpp"
 
-/// Tables that scripts can read and not write. The values of a frozen table live in another one that no script
-/// can reach; the table itself is empty and finds them through its metatable. Scripts have no way to get at
-/// metatables. Functions that look at tables from C ask push_contents() first.
+/// Tables that scripts can read and not write. The values of a frozen table live in another one that no
+/// script can reach; the table itself is empty and finds them through its metatable. Scripts have no way to
+/// get at metatables. Functions that look at tables from C ask push_contents() first.
 namespace payoutd::policy {
 
 /// Replaces the new table on top, which nothing else refers to, by a frozen one with its values.
@@ -27,8 +27,8 @@ struct KeptVariable {
   std::string name;
 };
 
-/// Freezes every table that can be reached from the value on top: through tables, and through the variables of
-/// functions. Returns those variables. May raise errors: call it protected.
+/// Freezes every table that can be reached from the value on top: through tables, and through the variables
+/// of functions. Returns those variables. May raise errors: call it protected.
 std::vector<KeptVariable> freeze_reachable(lua_State* state);
 
 /// Sets variables that changed back to what they were. Returns the first of them, if any. Allocates nothing.

@@ -21,8 +21,8 @@ constexpr std::size_t kMaxMatchedBytes = std::size_t{64} << 10;
 constexpr std::size_t kMaxPatternBytes = 1'000;
 constexpr std::int64_t kMaxPatternMemory = std::int64_t{256} << 10;
 constexpr std::size_t kMaxPatterns = 32;
-/// Instructions of a compiled pattern times bytes of the text: what RE2 may have to do in the worst case, about
-/// ten nanoseconds each, and nothing can interrupt it.
+/// Instructions of a compiled pattern times bytes of the text: what RE2 may have to do in the worst case,
+/// about ten nanoseconds each, and nothing can interrupt it.
 constexpr std::size_t kMaxMatchSteps = 1'500'000;
 constexpr lua_Integer kMaxUnpacked = 250;
 
@@ -139,7 +139,8 @@ int next_pair(lua_State* state) {
   luaL_checktype(state, 1, LUA_TTABLE);
   lua_settop(state, 2);
   push_contents(state, 1);
-  if (lua_rawgetp(state, 3, &kWalked) != LUA_TTABLE) return luaL_error(state, "this is the function of pairs() only");
+  if (lua_rawgetp(state, 3, &kWalked) != LUA_TTABLE)
+    return luaL_error(state, "this is the function of pairs() only");
   push_contents(state, 4);  // the values, at 5
   if (lua_isnil(state, 2))
     lua_rawgetp(state, 3, &kFirst);
@@ -230,7 +231,8 @@ int matches(lua_State* state) {
   const auto text = text_at(state, 1);
   const auto pattern = text_at(state, 2);
   if (text.size() > kMaxMatchedBytes)
-    return luaL_error(state, "matches(): the text is longer than %d KiB", static_cast<int>(kMaxMatchedBytes / 1024));
+    return luaL_error(state, "matches(): the text is longer than %d KiB",
+                      static_cast<int>(kMaxMatchedBytes / 1024));
   auto& patterns = *static_cast<Patterns*>(lua_touserdata(state, lua_upvalueindex(1)));
   const RE2& compiled = patterns.get(state, pattern);
   if (static_cast<std::size_t>(compiled.ProgramSize()) * text.size() > kMaxMatchSteps)
@@ -286,7 +288,8 @@ int bytes(lua_State* state) {
 /// One directive of string.format, such as `%-5.2f`, at the start of `format`.
 std::string_view directive_of(lua_State* state, std::string_view format) {
   const auto end = format.find_first_not_of("-+ #0123456789.", 1);
-  if (end == std::string_view::npos || end > 16) luaL_error(state, "string.format(): '%%' without a directive");
+  if (end == std::string_view::npos || end > 16)
+    luaL_error(state, "string.format(): '%%' without a directive");
   if (std::string_view("cdioxXaAeEfgGs").find(format[end]) == std::string_view::npos)
     luaL_error(state, "string.format(): '%%%c' is not offered", format[end]);
   return format.substr(0, end + 1);
@@ -347,7 +350,8 @@ int insert(lua_State* state) {
     lua_rawseti(state, 1, end);
     return 0;
   }
-  if (lua_gettop(state) != 3) return luaL_error(state, "table.insert() takes a table, a position if you like, and a value");
+  if (lua_gettop(state) != 3)
+    return luaL_error(state, "table.insert() takes a table, a position if you like, and a value");
   const auto position = luaL_checkinteger(state, 2);
   luaL_argcheck(state, position >= 1 && position <= end, 2, "the position is outside of the table");
   for (auto i = end; i > position; --i) {
@@ -386,7 +390,8 @@ int concat(lua_State* state) {
   for (auto i = first; i <= last; ++i) {
     const int kind = lua_rawgeti(state, -1, i);
     if (kind != LUA_TSTRING && kind != LUA_TNUMBER)
-      return luaL_error(state, "table.concat(): [%I] is a %s, not a text or a number", i, luaL_typename(state, -1));
+      return luaL_error(state, "table.concat(): [%I] is a %s, not a text or a number", i,
+                        luaL_typename(state, -1));
     result += plain_text(state, -1);
     lua_pop(state, 1);
     if (i != last) result += separator;
@@ -414,7 +419,8 @@ int unpack(lua_State* state) {
 }
 
 /// Merges, so that equal elements keep their order, and so that a comparison that contradicts itself does no
-/// harm. The elements wait in a table of their own, at 3: what a comparison does to the table does not matter.
+/// harm. The elements wait in a table of their own, at 3: what a comparison does to the table does not
+/// matter.
 class Sorter {
  public:
   Sorter(lua_State* state, std::size_t count) : state_(state), order_(count), merged_(count) {
@@ -507,20 +513,17 @@ int missing_field(lua_State* state) {
 }
 
 int refuse_global(lua_State* state) {
-  return luaL_error(state, "the global '%s' is assigned, but scripts have no globals of their own: write 'local %s = …'",
-                    luaL_checkstring(state, 2), lua_tostring(state, 2));
+  return luaL_error(
+      state, "the global '%s' is assigned, but scripts have no globals of their own: write 'local %s = …'",
+      luaL_checkstring(state, 2), lua_tostring(state, 2));
 }
 
 // ---- putting it together
 
-constexpr luaL_Reg kBasic[] = {{"type", &guarded<type>},
-                               {"tostring", &guarded<to_text>},
-                               {"pairs", &guarded<pairs>},
-                               {"money", &guarded<money_from_text>},
-                               {"contains", &guarded<contains>},
-                               {"starts_with", &guarded<starts_with>},
-                               {"ends_with", &guarded<ends_with>},
-                               {nullptr, nullptr}};
+constexpr luaL_Reg kBasic[] = {{"type", &guarded<type>},           {"tostring", &guarded<to_text>},
+                               {"pairs", &guarded<pairs>},         {"money", &guarded<money_from_text>},
+                               {"contains", &guarded<contains>},   {"starts_with", &guarded<starts_with>},
+                               {"ends_with", &guarded<ends_with>}, {nullptr, nullptr}};
 constexpr luaL_Reg kString[] = {{"rep", &guarded<repeat>}, {"byte", &guarded<bytes>}, {nullptr, nullptr}};
 constexpr luaL_Reg kTable[] = {{"concat", &guarded<concat>}, {"insert", &guarded<insert>},
                                {"remove", &guarded<remove>}, {"sort", &guarded<sort>},
@@ -528,10 +531,10 @@ constexpr luaL_Reg kTable[] = {{"concat", &guarded<concat>}, {"insert", &guarded
 
 constexpr std::array kLuaBasic{"assert", "error", "ipairs", "select", "tonumber"};
 constexpr std::array kLuaString{"char", "len", "lower", "reverse", "sub", "upper"};
-constexpr std::array kLuaMath{"abs",   "acos", "asin", "atan",       "ceil",       "cos", "deg",  "exp",
-                              "floor", "fmod", "huge", "log",        "max",        "maxinteger",
-                              "min",   "mininteger", "modf", "pi", "rad", "sin", "sqrt", "tan", "tointeger",
-                              "type",  "ult"};
+constexpr std::array kLuaMath{"abs", "acos",       "asin", "atan", "ceil", "cos", "deg",
+                              "exp", "floor",      "fmod", "huge", "log",  "max", "maxinteger",
+                              "min", "mininteger", "modf", "pi",   "rad",  "sin", "sqrt",
+                              "tan", "tointeger",  "type", "ult"};
 
 /// Copies what is named from one of Lua's own libraries into the table on top.
 template <class Names>

@@ -35,6 +35,14 @@ void push(lua_State* state, const LuaMoney& money) {
   lua_setmetatable(state, -2);
 }
 
+LuaMoney value_of(lua_State* state, const Money& money) {
+  LuaMoney value;
+  value.units = money.amount.units();
+  if (money.currency.size() >= value.currency.size()) luaL_error(state, "the currency's code is too long");
+  std::ranges::copy(money.currency, value.currency.begin());
+  return value;
+}
+
 int push_result(lua_State* state, Wide units, const LuaMoney& like) {
   if (units < 0) return luaL_error(state, "the result is negative, which an amount cannot be");
   if (units >= Amount::kLimitUnits)
@@ -63,12 +71,12 @@ void require_money(lua_State* state, const char* what) {
 
 lua_Integer require_whole(lua_State* state, int index, lua_Integer least, const char* what) {
   if (lua_type(state, index) == LUA_TNUMBER && lua_isinteger(state, index) == 0)
-    return luaL_error(state, "money and a float: %s must be a whole number; for a half write m:per(1, 2)", what);
+    return luaL_error(state, "money and a float: %s must be a whole number; for a half write m:per(1, 2)",
+                      what);
   if (lua_isinteger(state, index) == 0)
     return luaL_error(state, "%s must be a whole number, not %s", what, kind(state, index));
   const lua_Integer value = lua_tointeger(state, index);
-  if (value < least)
-    return luaL_error(state, "%s must be at least %I, not %I", what, least, value);
+  if (value < least) return luaL_error(state, "%s must be at least %I, not %I", what, least, value);
   return value;
 }
 
@@ -82,13 +90,14 @@ int add(lua_State* state) {
 int subtract(lua_State* state) {
   require_money(state, "minus");
   if (at(state, 1).units < at(state, 2).units)
-    return luaL_error(state, "%s - %s is negative, which an amount cannot be",
-                      text_of(at(state, 1)).c_str(), text_of(at(state, 2)).c_str());
+    return luaL_error(state, "%s - %s is negative, which an amount cannot be", text_of(at(state, 1)).c_str(),
+                      text_of(at(state, 2)).c_str());
   return push_result(state, Wide{at(state, 1).units} - at(state, 2).units, at(state, 1));
 }
 
 int multiply(lua_State* state) {
-  if (is_money(state, 1) && is_money(state, 2)) return luaL_error(state, "money cannot be multiplied by money");
+  if (is_money(state, 1) && is_money(state, 2))
+    return luaL_error(state, "money cannot be multiplied by money");
   const int amount = is_money(state, 1) ? 1 : 2;
   const auto factor = require_whole(state, 3 - amount, 0, "the factor");
   return push_result(state, Wide{at(state, amount).units} * factor, at(state, amount));
@@ -102,7 +111,8 @@ int divide_whole(lua_State* state) {
 }
 
 int refuse_division(lua_State* state) {
-  return luaL_error(state, "money has no '/', which makes floats: write m // 2, m:per(1, 2) or m:ratio(other)");
+  return luaL_error(state,
+                    "money has no '/', which makes floats: write m // 2, m:per(1, 2) or m:ratio(other)");
 }
 
 int refuse_operator(lua_State* state) {
@@ -163,7 +173,8 @@ int is_zero(lua_State* state) {
 
 int times(lua_State* state) {
   require_self(state, "m:times(3)");
-  return push_result(state, Wide{at(state, 1).units} * require_whole(state, 2, 0, "the factor"), at(state, 1));
+  return push_result(state, Wide{at(state, 1).units} * require_whole(state, 2, 0, "the factor"),
+                     at(state, 1));
 }
 
 int per(lua_State* state) {
@@ -203,20 +214,13 @@ int field(lua_State* state) {
                     nearest_hint(name, {"currency", "amount", "is_zero", "times", "per", "ratio"}).c_str());
 }
 
-constexpr luaL_Reg kOperators[] = {{"__add", &guarded<add>},
-                                   {"__sub", &guarded<subtract>},
-                                   {"__mul", &guarded<multiply>},
-                                   {"__idiv", &guarded<divide_whole>},
-                                   {"__div", &refuse_division},
-                                   {"__mod", &refuse_operator},
-                                   {"__pow", &refuse_operator},
-                                   {"__unm", &refuse_operator},
-                                   {"__eq", &guarded<equal>},
-                                   {"__lt", &guarded<less>},
-                                   {"__le", &guarded<less_or_equal>},
-                                   {"__concat", &guarded<concatenate>},
-                                   {"__index", &guarded<field>},
-                                   {nullptr, nullptr}};
+constexpr luaL_Reg kOperators[] = {{"__add", &guarded<add>},          {"__sub", &guarded<subtract>},
+                                   {"__mul", &guarded<multiply>},     {"__idiv", &guarded<divide_whole>},
+                                   {"__div", &refuse_division},       {"__mod", &refuse_operator},
+                                   {"__pow", &refuse_operator},       {"__unm", &refuse_operator},
+                                   {"__eq", &guarded<equal>},         {"__lt", &guarded<less>},
+                                   {"__le", &guarded<less_or_equal>}, {"__concat", &guarded<concatenate>},
+                                   {"__index", &guarded<field>},      {nullptr, nullptr}};
 
 }  // namespace
 
@@ -228,11 +232,17 @@ void open_money(lua_State* state) {
 }
 
 void push_money(lua_State* state, const Money& money) {
-  LuaMoney value;
-  value.units = money.amount.units();
-  if (money.currency.size() >= value.currency.size()) luaL_error(state, "the currency's code is too long");
-  std::ranges::copy(money.currency, value.currency.begin());
-  push(state, value);
+  push(state, value_of(state, money));
+}
+
+void MoneySlot::open(lua_State* state) {
+  push_money(state, {});
+  value_ = luaL_ref(state, LUA_REGISTRYINDEX);
+}
+
+void MoneySlot::push(lua_State* state, const Money& money) {
+  lua_rawgeti(state, LUA_REGISTRYINDEX, value_);
+  *static_cast<LuaMoney*>(lua_touserdata(state, -1)) = value_of(state, money);
 }
 
 Money to_money(lua_State* state, int index) {
@@ -246,7 +256,8 @@ std::string money_text(lua_State* state, int index) {
 
 int money_from_text(lua_State* state) {
   if (lua_type(state, 1) == LUA_TNUMBER)
-    return luaL_error(state, "money() takes its amount as a text, so that no digit is lost: money(\"12.5\", \"EUR\")");
+    return luaL_error(
+        state, "money() takes its amount as a text, so that no digit is lost: money(\"12.5\", \"EUR\")");
   for (const int index : {1, 2})
     if (lua_type(state, index) != LUA_TSTRING)
       return luaL_error(state, "money(amount, currency) takes two texts, not %s", kind(state, index));
@@ -254,7 +265,8 @@ int money_from_text(lua_State* state) {
   const char* text = lua_tolstring(state, 1, &length);
   const auto parsed = Amount::parse({text, length});
   if (!parsed)
-    return luaL_error(state, "money(): '%s' %s", presentable({text, std::min<std::size_t>(length, 60)}).c_str(),
+    return luaL_error(state, "money(): '%s' %s",
+                      presentable({text, std::min<std::size_t>(length, 60)}).c_str(),
                       parsed.error().reason.c_str());
   const char* code = lua_tolstring(state, 2, &length);
   if (!currency_decimals({code, length}))

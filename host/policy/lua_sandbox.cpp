@@ -16,7 +16,10 @@ constexpr int kCoarseStep = 1'000;
 constexpr int kFineStep = 50;
 constexpr std::size_t kLargeTextBytes = 4'096;
 constexpr std::size_t kLargeBlockBytes = 4'096;
-constexpr std::size_t kGarbageBytes = std::size_t{2} << 20;
+constexpr std::size_t kCollectorStepBytes = std::size_t{16} << 10;
+/// A new round of the collector begins when this percentage of what the last one left is in use.
+constexpr int kCollectorPause = 800;
+constexpr int kCollectorSpeed = 200;
 constexpr int kDeep = 190;  ///< levels: Lua itself stops C functions that call each other at 200
 constexpr int kHandlerIndex = 1;
 
@@ -68,8 +71,8 @@ Sandbox::Sandbox() {
   lua_atpanic(state_, &on_panic);
   // Collected between calls only: a collection inside of one would cost time that no limit can cut short.
   lua_gc(state_, LUA_GCSTOP);
+  lua_gc(state_, LUA_GCINC, kCollectorPause, kCollectorSpeed, 0);
   lua_pushcfunction(state_, &on_error);
-  in_use_after_collection_ = in_use_;
 }
 
 Sandbox::~Sandbox() {
@@ -147,14 +150,15 @@ void* Sandbox::allocate(void* self, void* block, std::size_t old_size, std::size
   const bool is_text = block == nullptr && old_size == LUA_TSTRING;
   const std::size_t held = block == nullptr ? 0 : old_size;
   if (new_size == 0) {
-    std::free(block);
+    sandbox.memory_.give_back(block, held);
     sandbox.in_use_ -= held;
     return nullptr;
   }
   const std::size_t growth = new_size > held ? new_size - held : 0;
   if (growth > 0 && sandbox.active_ && !sandbox.may_grow(growth, new_size, is_text)) return nullptr;
-  void* given = std::realloc(block, new_size);
+  void* given = sandbox.memory_.resize(block, held, new_size);
   if (given == nullptr) return nullptr;
+  sandbox.asked_for_ += growth;
   sandbox.in_use_ += new_size;
   sandbox.in_use_ -= held;
   return given;
@@ -191,10 +195,15 @@ void Sandbox::watch_closely() {
   lua_sethook(state_, &Sandbox::on_count, LUA_MASKCOUNT, step_);
 }
 
-void Sandbox::collect_if_due() {
-  if (in_use_ < in_use_after_collection_ + kGarbageBytes) return;
+void Sandbox::collect_some() {
+  if (asked_for_ < kCollectorStepBytes) return;
+  lua_gc(state_, LUA_GCSTEP, static_cast<int>(asked_for_ / 1024));
+  asked_for_ = 0;
+}
+
+void Sandbox::collect_all() {
   lua_gc(state_, LUA_GCCOLLECT);
-  in_use_after_collection_ = in_use_;
+  asked_for_ = 0;
 }
 
 // ---- time

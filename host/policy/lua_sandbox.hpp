@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 
+#include "policy/lua_memory.hpp"
 #include "policy/script_files.hpp"
 
 namespace payoutd::policy {
@@ -24,14 +25,20 @@ struct CallLimits {
 };
 
 /// For loading a file: its code counts too.
-constexpr CallLimits kLoadLimits{std::chrono::milliseconds{50}, 3'000'000,
-                                 std::size_t{16} << 20,         std::size_t{64} << 20,
-                                 std::size_t{256} << 10,        std::size_t{1} << 20,
+constexpr CallLimits kLoadLimits{std::chrono::milliseconds{50},
+                                 3'000'000,
+                                 std::size_t{16} << 20,
+                                 std::size_t{64} << 20,
+                                 std::size_t{256} << 10,
+                                 std::size_t{1} << 20,
                                  true};
 /// For what the host does itself.
-constexpr CallLimits kHostLimits{std::chrono::milliseconds{10'000}, 1'000'000'000,
-                                 std::size_t{256} << 20,            std::size_t{1} << 30,
-                                 std::size_t{4} << 20,              std::size_t{64} << 20};
+constexpr CallLimits kHostLimits{std::chrono::milliseconds{10'000},
+                                 1'000'000'000,
+                                 std::size_t{256} << 20,
+                                 std::size_t{1} << 30,
+                                 std::size_t{4} << 20,
+                                 std::size_t{64} << 20};
 
 /// A Lua state in which nothing that a script does can take long, grow large, or end otherwise than as a
 /// problem. It begins empty: without a single global.
@@ -48,8 +55,8 @@ class Sandbox {
   static Sandbox& of(lua_State* state) { return **static_cast<Sandbox**>(lua_getextraspace(state)); }
   lua_State* state() const noexcept { return state_; }
 
-  /// Calls the function that lies below its arguments on the stack and leaves its results, or takes function and
-  /// arguments away and says what went wrong.
+  /// Calls the function that lies below its arguments on the stack and leaves its results, or takes function
+  /// and arguments away and says what went wrong.
   std::optional<ScriptProblem> call(int arguments, int results, const CallLimits& limits);
 
   /// Runs `body(lua_State*)`, which may raise Lua errors and throw exceptions: everything that can allocate
@@ -65,8 +72,9 @@ class Sandbox {
   /// nothing stops them once they run.
   void check_time();
 
-  /// Frees what calls have left behind, if it has become much.
-  void collect_if_due();
+  /// Frees a part of what calls have left behind: a little after every few calls, so that none waits long.
+  void collect_some();
+  void collect_all();
   std::size_t bytes_in_use() const noexcept { return in_use_; }
 
  private:
@@ -94,9 +102,10 @@ class Sandbox {
   std::string stop_reason() const;
   ScriptProblem problem_on_top();
 
+  LuaMemory memory_;
   lua_State* state_ = nullptr;
   std::size_t in_use_ = 0;
-  std::size_t in_use_after_collection_ = 0;
+  std::size_t asked_for_ = 0;  ///< since the last step of the collector
 
   CallLimits limits_;
   bool active_ = false;

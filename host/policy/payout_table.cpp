@@ -16,8 +16,9 @@ constexpr JsonLimits kMetadataLimits{.bytes = 64 * 1024, .depth = 16, .members =
 constexpr std::int64_t kExactLimit = std::int64_t{1} << 53;
 
 const std::vector<std::string>& field_names_of_payout() {
-  static const std::vector<std::string> kNames{"id",   "client", "provider", "amount", "currency", "destination",
-                                               "user", "region", "batch",    "metadata", "at",     "age"};
+  static const std::vector<std::string> kNames{"id",       "client",      "provider", "amount",
+                                               "currency", "destination", "user",     "region",
+                                               "batch",    "metadata",    "at",       "age"};
   return kNames;
 }
 
@@ -25,7 +26,8 @@ const std::vector<std::string>& field_names_of_payout() {
 void push_number(lua_State* state, std::string_view digits) {
   std::int64_t whole = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), whole);
-  if (error == std::errc{} && end == digits.data() + digits.size() && whole > -kExactLimit && whole < kExactLimit)
+  if (error == std::errc{} && end == digits.data() + digits.size() && whole > -kExactLimit &&
+      whole < kExactLimit)
     lua_pushinteger(state, whole);
   else
     lua_pushlstring(state, digits.data(), digits.size());
@@ -124,6 +126,7 @@ void read_texts(ScriptCheck& check, const ScriptPath& path, const ScriptTable& p
 
 void PayoutTable::open(lua_State* state) {
   table_.open(state, "payout", field_names_of_payout());
+  amount_.open(state);
   table_.push_contents(state);
   lua_getmetatable(state, -1);
   lua_pushlightuserdata(state, this);
@@ -161,7 +164,7 @@ void PayoutTable::fill(lua_State* state, const PayoutFacts& facts) {
   set_text(state, "user", facts.user);
   set_text(state, "region", facts.region);
   set_text(state, "batch", facts.batch);
-  push_money(state, facts.money);
+  amount_.push(state, facts.money);
   lua_setfield(state, -2, "amount");
   lua_pushinteger(state, facts.at_s);
   lua_setfield(state, -2, "at");

@@ -1,5 +1,6 @@
 #pragma once
 #include "policy/bundle.hpp"
+#include "policy/lua_money.hpp"
 #include "policy/script_state.hpp"
 
 namespace payoutd::policy {
@@ -21,10 +22,12 @@ class PayoutTable {
  private:
   static int missing(lua_State* state);
   HostTable table_;
+  MoneySlot amount_;
   const PayoutFacts* facts_ = nullptr;
 };
 
-/// Reads what a test gives as `payout`; what it leaves out is filled in. `provider` is the default of that field.
+/// Reads what a test gives as `payout`; what it leaves out is filled in. `provider` is the default of that
+/// field.
 PayoutFacts read_test_payout(ScriptCheck& check, const ScriptPath& path, const ScriptTable& test,
                              const std::string& provider);
 

@@ -30,22 +30,23 @@ std::string shown_verdict(Verdict verdict, const std::string& code) {
   return text;
 }
 
-RuleResult failed_result(const std::string& rule, const ScriptProblem& problem) {
-  return {rule, Verdict::hold, std::string(kFailed), presentable(problem.text()), true};
-}
-
-}  // namespace
-
-void push_feature_value(lua_State* state, const FeatureValue& value) {
+/// Pushes a value of history; absent is nil.
+void push_feature_value(lua_State* state, const FeatureValue& value, MoneySlot& sum) {
   if (const auto* whole = std::get_if<std::int64_t>(&value))
     lua_pushinteger(state, *whole);
   else if (const auto* money = std::get_if<Money>(&value))
-    push_money(state, *money);
+    sum.push(state, *money);
   else if (const auto* text = std::get_if<std::string>(&value))
     lua_pushlstring(state, text->data(), text->size());
   else
     lua_pushnil(state);
 }
+
+RuleResult failed_result(const std::string& rule, const ScriptProblem& problem) {
+  return {rule, Verdict::hold, std::string(kFailed), presentable(problem.text()), true};
+}
+
+}  // namespace
 
 // ---- loading
 
@@ -56,9 +57,11 @@ Screening::Screening(const ScriptFiles& files, std::vector<ScriptProblem>& probl
   for (const auto& [file, source] : files.files)
     if (file.starts_with(kFolder)) load_rule(file, source, problems);
   collect_features();
+  state_.sandbox().collect_all();
 }
 
-void Screening::load_rule(const std::string& file, const std::string& source, std::vector<ScriptProblem>& problems) {
+void Screening::load_rule(const std::string& file, const std::string& source,
+                          std::vector<ScriptProblem>& problems) {
   ScriptCheck check(file, source, problems);
   auto loaded = state_.load(source, check);
   if (!loaded) return;
@@ -71,12 +74,21 @@ void Screening::load_rule(const std::string& file, const std::string& source, st
   rule->check = state_.take_function(rule->script, "check");
   std::vector<std::string> names;
   for (const auto& need : rule->form.needs) names.push_back(need.name);
-  const auto problem = state_.sandbox().protect(
-      kHostLimits, [&](lua_State* state) { rule->history.open(state, "history (by this rule's needs)", names); });
+  open_sums(rule->form.needs.size());
+  const auto problem = state_.sandbox().protect(kHostLimits, [&](lua_State* state) {
+    rule->history.open(state, "history (by this rule's needs)", names);
+  });
   if (problem) throw std::runtime_error(problem->text());
   run_tests(*rule, check);
   rule->form.tests.clear();
   rules_.push_back(std::move(rule));
+}
+
+void Screening::open_sums(std::size_t count) {
+  const auto problem = state_.sandbox().protect(kHostLimits, [&](lua_State* state) {
+    for (auto i = sums_.size(); i < count; ++i) sums_.emplace_back().open(state);
+  });
+  if (problem) throw std::runtime_error(problem->text());
 }
 
 void Screening::collect_features() {
@@ -85,6 +97,7 @@ void Screening::collect_features() {
     for (const auto& need : rule->form.needs) features_.push_back(need.feature);
   std::ranges::sort(features_);
   features_.erase(std::ranges::unique(features_).begin(), features_.end());
+  open_sums(features_.size());
   for (const auto& rule : rules_)
     for (const auto& need : rule->form.needs)
       rule->features.push_back(
@@ -107,8 +120,11 @@ Judgement Screening::judge(const PayoutFacts& payout, std::span<const FeatureVal
   if (!problem)
     for (const auto& rule : rules_) {
       auto outcome = run(*rule);
-      if (outcome.problem) outcome.result = failed_result(rule->name, *outcome.problem);
-      if (outcome.result.verdict != Verdict::allow) judgement.results.push_back(std::move(outcome.result));
+      if (outcome.problem)
+        judgement.results.push_back(failed_result(rule->name, *outcome.problem));
+      else if (outcome.verdict != Verdict::allow)
+        judgement.results.push_back(
+            {rule->name, outcome.verdict, std::move(outcome.code), std::move(outcome.text), false});
     }
   // A library whose state leaks may have misled any rule.
   auto leak = state_.restore_libraries();
@@ -126,19 +142,20 @@ Judgement Screening::judge(const PayoutFacts& payout, std::span<const FeatureVal
     judgement.reason = strictest->reason;
     judgement.text = strictest->text;
   }
-  state_.sandbox().collect_if_due();
+  state_.sandbox().collect_some();
   judgement.cost = std::chrono::steady_clock::now() - begin;
   return judgement;
 }
 
-std::optional<ScriptProblem> Screening::prepare(const PayoutFacts& payout, std::span<const FeatureValue> values) {
+std::optional<ScriptProblem> Screening::prepare(const PayoutFacts& payout,
+                                                std::span<const FeatureValue> values) {
   return state_.sandbox().protect(kHostLimits, [&](lua_State* state) {
     payout_.fill(state, payout);
     for (const auto& rule : rules_) {
       if (rule->features.empty()) continue;
       rule->history.push_contents(state);
       for (std::size_t i = 0; i < rule->features.size(); ++i) {
-        push_feature_value(state, values[rule->features[i]]);
+        push_feature_value(state, values[rule->features[i]], sums_[rule->features[i]]);
         lua_setfield(state, -2, rule->form.needs[i].name.c_str());
       }
       lua_pop(state, 1);
@@ -155,7 +172,7 @@ Screening::Outcome Screening::run(const Rule& rule) {
   Outcome outcome;
   outcome.problem = state_.sandbox().call(2, 3, kCallLimits);
   if (!outcome.problem) {
-    outcome = read_results(rule);
+    read_results(rule, outcome);
     lua_pop(state, 3);
   }
   auto changed = state_.restore(rule.script);
@@ -164,12 +181,13 @@ Screening::Outcome Screening::run(const Rule& rule) {
   return outcome;
 }
 
-Screening::Outcome Screening::read_results(const Rule& rule) {
+void Screening::read_results(const Rule& rule, Outcome& outcome) {
   lua_State* state = state_.lua();
   const auto refuse = [&](const std::string& reason) {
-    return Outcome{{}, ScriptProblem{rule.script.file, 0, presentable(reason)}};
+    outcome.problem = ScriptProblem{rule.script.file, 0, presentable(reason)};
   };
   const auto word = text_on_stack(state, -3);
+  if (word == "allow") return;
   if (!word)
     return refuse(std::string("check() returned a ") + luaL_typename(state, -3) +
                   ", not \"allow\", \"flag\", \"hold\" or \"deny\"");
@@ -177,18 +195,20 @@ Screening::Outcome Screening::read_results(const Rule& rule) {
   if (!verdict)
     return refuse("check() returned '" + std::string(word->substr(0, 40)) +
                   "', not \"allow\", \"flag\", \"hold\" or \"deny\"" + nearest_hint(*word, verdict_names()));
-  if (*verdict == Verdict::allow) return {{rule.name, Verdict::allow, {}, {}, false}, std::nullopt};
   const auto code = text_on_stack(state, -2);
   if (!code || !is_code(*code))
     return refuse("check() returned \"" + std::string(*word) +
                   "\" without a code: a text of 1 to 64 small letters, digits and '_'");
   const auto text = text_on_stack(state, -1);
   if (!text && !lua_isnil(state, -1))
-    return refuse(std::string("check() returned a ") + luaL_typename(state, -1) + " where its text for people belongs");
+    return refuse(std::string("check() returned a ") + luaL_typename(state, -1) +
+                  " where its text for people belongs");
   if (text && (text->size() > kMaxTextBytes || !core::is_utf8(*text) || core::has_control_character(*text)))
     return refuse("check() returned a text for people that is longer than " + std::to_string(kMaxTextBytes) +
                   " bytes, not UTF-8, or has control characters");
-  return {{rule.name, *verdict, std::string(*code), std::string(text.value_or("")), false}, std::nullopt};
+  outcome.verdict = *verdict;
+  outcome.code = *code;
+  outcome.text = text.value_or("");
 }
 
 // ---- tests
@@ -198,15 +218,14 @@ void Screening::run_tests(const Rule& rule, ScriptCheck& check) {
     const auto& test = rule.form.tests[i];
     const auto outcome = run_test(rule, i);
     ++tests_run_;
-    const auto& result = outcome.result;
     const std::string expected = "expected " + shown_verdict(test.expect, test.code) + ", but ";
     if (outcome.problem) {
       check.add(test.path, expected + "the rule failed: " + outcome.problem->text());
       // One that runs into its limits would do so again in each test.
       if (outcome.problem->reason.starts_with("ran for")) return;
-    } else if (result.verdict != test.expect || (!test.code.empty() && result.reason != test.code)) {
-      check.add(test.path, expected + "got " + shown_verdict(result.verdict, result.reason) +
-                               (result.text.empty() ? "" : ": " + result.text));
+    } else if (outcome.verdict != test.expect || (!test.code.empty() && outcome.code != test.code)) {
+      check.add(test.path, expected + "got " + shown_verdict(outcome.verdict, outcome.code) +
+                               (outcome.text.empty() ? "" : ": " + outcome.text));
     }
   }
 }
@@ -217,17 +236,17 @@ Screening::Outcome Screening::run_test(const Rule& rule, std::size_t index) {
     payout_.fill(state, test.payout);
     rule.history.push_contents(state);
     for (std::size_t i = 0; i < test.history.size(); ++i) {
-      push_feature_value(state, test.history[i]);
+      push_feature_value(state, test.history[i], sums_[i]);
       lua_setfield(state, -2, rule.form.needs[i].name.c_str());
     }
   });
   if (!problem && test.has_tunables) problem = state_.overlay(rule.script, index);
-  if (problem) return {{}, std::move(problem)};
+  if (problem) return {Verdict::allow, {}, {}, std::move(problem)};
   auto outcome = run(rule);
   if (test.has_tunables) state_.end_overlay(rule.script);
   auto leak = state_.restore_libraries();
   if (leak && !outcome.problem) outcome.problem = std::move(leak);
-  state_.sandbox().collect_if_due();
+  state_.sandbox().collect_some();
   return outcome;
 }
 

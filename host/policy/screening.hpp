@@ -29,17 +29,20 @@ class Screening {
     HostTable history;
     std::vector<std::size_t> features;  ///< of each need
   };
-  /// How a rule's check ended: with a problem, or with a result (allow: nothing else is set).
+  /// How a rule's check ended: with a problem, or with a verdict.
   struct Outcome {
-    RuleResult result;
+    Verdict verdict = Verdict::allow;
+    std::string code;
+    std::string text;
     std::optional<ScriptProblem> problem;
   };
 
   void load_rule(const std::string& file, const std::string& source, std::vector<ScriptProblem>& problems);
   void collect_features();
+  void open_sums(std::size_t count);
   std::optional<ScriptProblem> prepare(const PayoutFacts& payout, std::span<const FeatureValue> values);
   Outcome run(const Rule& rule);
-  Outcome read_results(const Rule& rule);
+  void read_results(const Rule& rule, Outcome& outcome);
   void run_tests(const Rule& rule, ScriptCheck& check);
   Outcome run_test(const Rule& rule, std::size_t index);
 
@@ -47,10 +50,8 @@ class Screening {
   PayoutTable payout_;
   std::vector<std::unique_ptr<Rule>> rules_;  ///< sorted by name; those that are not enabled too
   std::vector<Feature> features_;
+  std::vector<MoneySlot> sums_;  ///< one for each feature
   int tests_run_ = 0;
 };
-
-/// Pushes a value of history; absent is nil. Protected.
-void push_feature_value(lua_State* state, const FeatureValue& value);
 
 }  // namespace payoutd::policy

@@ -8,6 +8,9 @@
 namespace payoutd::policy {
 namespace {
 
+/// Of one file: whoever repairs so many looks again.
+constexpr std::size_t kMaxProblems = 30;
+
 bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -27,9 +30,9 @@ std::optional<ScriptProblem> content_problem(const std::string& file, const std:
   if (!core::is_utf8(content)) return ScriptProblem{file, 0, "is not UTF-8 text"};
   const auto found = std::ranges::find_if(content, is_control);
   if (found == content.end()) return std::nullopt;
-  return ScriptProblem{file, line_at(content, static_cast<std::size_t>(found - content.begin())),
-                       "is not text: it has a control character (" +
-                           std::to_string(static_cast<int>(*found)) + ")"};
+  return ScriptProblem{
+      file, line_at(content, static_cast<std::size_t>(found - content.begin())),
+      "is not text: it has a control character (" + std::to_string(static_cast<int>(*found)) + ")"};
 }
 
 bool is_script_name(std::string_view name, std::string_view also, std::size_t limit) {
@@ -57,7 +60,8 @@ std::optional<std::string> name_problem(std::string_view file) {
     if (is_script_name(stem, "_", 40) && !(stem.front() >= '0' && stem.front() <= '9')) return std::nullopt;
     return "a library's name has at most 40 small letters, digits and '_' and does not begin with a digit";
   }
-  return "is not used by anything: scripts are abuse/NAME.lua, backoff/NAME.lua, lib/NAME.lua and routing.lua";
+  return "is not used by anything: scripts are abuse/NAME.lua, backoff/NAME.lua, lib/NAME.lua and "
+         "routing.lua";
 }
 
 /// Where the comment or quoted text at `position` ends: one behind its last character.
@@ -166,6 +170,8 @@ ScriptCheck::ScriptCheck(const std::string& file, const std::string& source,
     : file_(file), source_(source), problems_(problems), before_(problems.size()) {}
 
 void ScriptCheck::add(const ScriptPath& path, const std::string& reason) {
+  if (count() == kMaxProblems) return add({file_, 0, "there is more that is wrong"});
+  if (count() > kMaxProblems) return;
   std::string text = path.text;
   if (!text.empty()) text += text.ends_with(':') ? " " : ": ";
   add(ScriptProblem{file_, line_of(path), presentable(text + reason)});

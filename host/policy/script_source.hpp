@@ -10,8 +10,8 @@ namespace payoutd::policy {
 constexpr std::size_t kMaxScriptBytes = 256 * 1024;
 constexpr std::size_t kMaxScriptFiles = 200;
 
-/// What is wrong with the files before anything in them is run: their number, sizes, names, and bytes that are
-/// no text (UTF-8 without control characters but tabs and line ends, so compiled code is none either).
+/// What is wrong with the files before anything in them is run: their number, sizes, names, and bytes that
+/// are no text (UTF-8 without control characters but tabs and line ends, so compiled code is none either).
 std::vector<ScriptProblem> form_problems(const ScriptFiles& files);
 
 /// A place in the table that a script returns: how people are told of it, and which words lead to its line.

@@ -5,8 +5,8 @@
 namespace payoutd::policy {
 namespace {
 
-/// Source text, handed to Lua's parser in small pieces: between them the clock is looked at, for a file can be
-/// written so that it takes long to read.
+/// Source text, handed to Lua's parser in small pieces: between them the clock is looked at, for a file can
+/// be written so that it takes long to read.
 struct SourceReader {
   std::string_view rest;
 
@@ -89,7 +89,7 @@ std::optional<LoadedScript> ScriptState::load(const std::string& source, ScriptC
     script.kept = freeze_reachable(state);
     script.table = luaL_ref(state, LUA_REGISTRYINDEX);
   });
-  sandbox_.collect_if_due();
+  sandbox_.collect_some();
   if (!problem) return script;
   if (problem->file.empty()) problem->file = script.file;
   check.add(*std::move(problem));

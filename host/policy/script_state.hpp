@@ -50,8 +50,8 @@ class ScriptState {
   std::vector<LoadedScript> libraries_;
 };
 
-/// A table that the host fills anew for every call and that scripts read. Reading a field that it never has is
-/// an error of the script's.
+/// A table that the host fills anew for every call and that scripts read. Reading a field that it never has
+/// is an error of the script's.
 class HostTable {
  public:
   /// Once; protected. `title` and `fields` are for messages.

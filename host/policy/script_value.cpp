@@ -17,7 +17,8 @@ class ValueReader {
   explicit ValueReader(lua_State* state) : state_(state) {}
 
   ScriptValue read(int index, int depth) {
-    if (depth > kMaxDepth) throw std::runtime_error("the returned table is nested too deeply, or holds itself");
+    if (depth > kMaxDepth)
+      throw std::runtime_error("the returned table is nested too deeply, or holds itself");
     if (++values_ > kMaxValues) throw std::runtime_error("the returned table is too large");
     index = lua_absindex(state_, index);
     std::size_t length = 0;
@@ -25,7 +26,8 @@ class ValueReader {
       case LUA_TBOOLEAN:
         return {lua_toboolean(state_, index) != 0};
       case LUA_TNUMBER:
-        if (lua_isinteger(state_, index) != 0) return {static_cast<std::int64_t>(lua_tointeger(state_, index))};
+        if (lua_isinteger(state_, index) != 0)
+          return {static_cast<std::int64_t>(lua_tointeger(state_, index))};
         return {lua_tonumber(state_, index)};
       case LUA_TSTRING: {
         const char* text = lua_tolstring(state_, index, &length);
@@ -81,8 +83,8 @@ class ValueReader {
   int values_ = 0;
 };
 
-void report_kind(ScriptCheck& check, const ScriptPath& path, const std::string& key, const std::string& wanted,
-                 const ScriptValue& value) {
+void report_kind(ScriptCheck& check, const ScriptPath& path, const std::string& key,
+                 const std::string& wanted, const ScriptValue& value) {
   check.add(path.key(key), "must be " + wanted + ", not " + value.kind());
 }
 
@@ -109,7 +111,8 @@ std::string ScriptValue::shown() const {
     return written.data();
   }
   if (const auto* words = text()) return '"' + words->substr(0, 80) + '"';
-  if (const auto* money = std::get_if<Money>(&value)) return money->amount.to_string() + ' ' + money->currency;
+  if (const auto* money = std::get_if<Money>(&value))
+    return money->amount.to_string() + ' ' + money->currency;
   return kind();
 }
 
@@ -136,7 +139,8 @@ boost::json::value to_json(const ScriptValue& value) {
   const auto* table = value.table();
   if (table == nullptr) {
     if (value.number())
-      throw std::runtime_error("has a float: metadata's numbers come as texts of their digits, such as \"1.5\"");
+      throw std::runtime_error(
+          "has a float: metadata's numbers come as texts of their digits, such as \"1.5\"");
     throw std::runtime_error("has " + value.kind() + " in it");
   }
   if (table->has_other_keys || (!table->items.empty() && !table->fields.empty()))
@@ -168,7 +172,8 @@ const ScriptTable* table_at(ScriptCheck& check, const ScriptPath& path, const Sc
   return value.table();
 }
 
-std::string text_at(ScriptCheck& check, const ScriptPath& path, const ScriptTable& table, const std::string& key) {
+std::string text_at(ScriptCheck& check, const ScriptPath& path, const ScriptTable& table,
+                    const std::string& key) {
   const auto& value = table.at(key);
   if (const auto* text = value.text()) return *text;
   if (!value.is_nil()) report_kind(check, path, key, "a text", value);

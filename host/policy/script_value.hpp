@@ -43,15 +43,16 @@ struct ScriptValue {
 };
 
 struct ScriptTable {
-  std::vector<ScriptValue> items;              ///< 1, 2, 3, … without gaps
-  std::map<std::string, ScriptValue> fields;   ///< those with texts as keys
-  bool has_other_keys = false;                 ///< gaps, floats, booleans, …
+  std::vector<ScriptValue> items;             ///< 1, 2, 3, … without gaps
+  std::map<std::string, ScriptValue> fields;  ///< those with texts as keys
+  bool has_other_keys = false;                ///< gaps, floats, booleans, …
 
   const ScriptValue& at(const std::string& key) const;  ///< nil if there is none
   std::vector<std::string> keys() const;
 };
 
-/// Reads the value at `index`. Throws std::runtime_error where it is nested too deeply or too large to be meant.
+/// Reads the value at `index`. Throws std::runtime_error where it is nested too deeply or too large to be
+/// meant.
 ScriptValue read_script_value(lua_State* state, int index);
 
 /// What metadata would be as JSON. Throws std::runtime_error where it cannot be metadata.
@@ -65,7 +66,8 @@ void check_keys(ScriptCheck& check, const ScriptPath& path, const ScriptTable& t
 const ScriptTable* table_at(ScriptCheck& check, const ScriptPath& path, const ScriptTable& table,
                             const std::string& key);
 /// The text under `key`; empty if there is none; reported if it is something else.
-std::string text_at(ScriptCheck& check, const ScriptPath& path, const ScriptTable& table, const std::string& key);
+std::string text_at(ScriptCheck& check, const ScriptPath& path, const ScriptTable& table,
+                    const std::string& key);
 /// The same for a whole number between `least` and `most`, a truth value and any number.
 std::optional<std::int64_t> whole_at(ScriptCheck& check, const ScriptPath& path, const ScriptTable& table,
                                      const std::string& key, std::int64_t least, std::int64_t most);

@@ -1,5 +1,6 @@
-// What judging by scripts costs, beside the same rules in plain Lua: a state with all of Lua's libraries, no limits,
-// no frozen tables, amounts as floats. Rounds of both sides alternate; each figure is the median of its rounds.
+// What judging by scripts costs, beside the same rules in plain Lua: a state with all of Lua's libraries, no
+// limits, no frozen tables, amounts as floats. Rounds of both sides alternate; each figure is the median of
+// its rounds.
 #include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
@@ -30,17 +31,21 @@ std::string rule_source(int n, bool plain) {
          "  local tunables = rule.tunables\n"
          "  local max = tunables.users[payout.user] or tunables.max\n"
          "  if history.count > max then return 'hold', 'velocity_count', 'more than ' .. max end\n"
-         "  if history.sum + payout.amount > " + limit + " then return 'hold', 'velocity_sum' end\n"
+         "  if history.sum + payout.amount > " +
+         limit +
+         " then return 'hold', 'velocity_sum' end\n"
          "  if not tunables.regions[payout.region] then return 'flag', 'region', payout.region end\n"
          "  return 'allow'\nend\n"
          "rule.tests = { { name = 'usual', payout = { user = 'u', region = 'TG' }, expect = 'allow' },\n"
-         "  { name = 'many', payout = { user = 'u', region = 'TG' }, history = { count = 1000 }, expect = 'hold' } }\n"
+         "  { name = 'many', payout = { user = 'u', region = 'TG' }, history = { count = 1000 }, expect = "
+         "'hold' } }\n"
          "return rule\n";
 }
 
 ScriptFiles files_with(int rules) {
   ScriptFiles files;
-  for (int n = 0; n < rules; ++n) files.files["abuse/rule_" + std::to_string(100 + n) + ".lua"] = rule_source(n, false);
+  for (int n = 0; n < rules; ++n)
+    files.files["abuse/rule_" + std::to_string(100 + n) + ".lua"] = rule_source(n, false);
   return files;
 }
 
@@ -73,14 +78,11 @@ std::vector<FeatureValue> values_for(const Bundle& bundle, int n) {
 }
 
 /// What is kept of a decision.
-std::string decision_of(const Bundle& bundle, const PayoutFacts& payout, const std::vector<FeatureValue>& values,
-                        const Judgement& judgement) {
-  boost::json::object record{{"payout", payout.id},
-                             {"verdict", to_string(judgement.verdict)},
-                             {"rule", judgement.rule},
-                             {"reason", judgement.reason},
-                             {"bundle", bundle.hash()},
-                             {"cost_ns", judgement.cost.count()}};
+std::string decision_of(const Bundle& bundle, const PayoutFacts& payout,
+                        const std::vector<FeatureValue>& values, const Judgement& judgement) {
+  boost::json::object record{{"payout", payout.id},     {"verdict", to_string(judgement.verdict)},
+                             {"rule", judgement.rule},  {"reason", judgement.reason},
+                             {"bundle", bundle.hash()}, {"cost_ns", judgement.cost.count()}};
   boost::json::array inputs;
   for (const auto& value : values) {
     if (const auto* money = std::get_if<Money>(&value))
@@ -100,7 +102,8 @@ class PlainLua {
   explicit PlainLua(int rules) : state_(luaL_newstate()) {
     luaL_openlibs(state_);
     for (int n = 0; n < rules; ++n) {
-      if (luaL_dostring(state_, rule_source(n, true).c_str()) != LUA_OK) throw std::runtime_error(lua_tostring(state_, -1));
+      if (luaL_dostring(state_, rule_source(n, true).c_str()) != LUA_OK)
+        throw std::runtime_error(lua_tostring(state_, -1));
       lua_getfield(state_, -1, "check");
       checks_.push_back(luaL_ref(state_, LUA_REGISTRYINDEX));
       lua_pop(state_, 1);
@@ -114,7 +117,8 @@ class PlainLua {
 
   int judge(const PayoutFacts& payout, double count, double sum) {
     text("id", payout.id), text("client", payout.client), text("provider", payout.provider);
-    text("currency", payout.money.currency), text("destination", payout.destination), text("user", payout.user);
+    text("currency", payout.money.currency), text("destination", payout.destination),
+        text("user", payout.user);
     text("region", payout.region), text("batch", payout.batch);
     number(1, "amount", static_cast<double>(payout.money.amount.units()) / 1e8);
     number(1, "at", static_cast<double>(payout.at_s)), number(1, "age", static_cast<double>(payout.age_s));
@@ -156,9 +160,13 @@ double microseconds(Work&& work) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
 }
 
-void print(const char* what, double us, double plain_us, double goal_us) {
-  std::printf("%-52s %8.2f us   plain Lua %6.2f us   %5.1f times   goal %6.0f us: %s\n", what, us, plain_us,
-              us / plain_us, goal_us, us < goal_us ? "met" : "MISSED");
+void print(const char* what, const std::vector<double>& ours, const std::vector<double>& theirs,
+           double goal_us) {
+  const double us = median(ours);
+  std::printf(
+      "%-48s %8.2f us (least %8.2f)   plain Lua %7.2f us (least %7.2f)   %.1f times   goal %.0f us: %s\n",
+      what, us, std::ranges::min(ours), median(theirs), std::ranges::min(theirs), us / median(theirs),
+      goal_us, us < goal_us ? "met" : "MISSED");
 }
 
 /// A payout through `rules` rules, with the record of the decision if wanted.
@@ -191,7 +199,7 @@ void measure_judging(const char* what, int rules, bool with_decision, double goa
     theirs.push_back(plain_us / kPayouts);
   }
   if (held != 0) std::printf("%d verdicts were not as meant\n", held);
-  print(what, median(ours), median(theirs), goal_us);
+  print(what, ours, theirs, goal_us);
 }
 
 /// The time of each single call, not the mean of many.
@@ -204,9 +212,11 @@ void measure_single_calls() {
     samples.push_back(static_cast<double>(bundle->judge(payout, values).cost.count()) / 1e3);
   }
   std::ranges::sort(samples);
-  const auto at = [&](double part) { return samples[static_cast<std::size_t>(part * static_cast<double>(samples.size() - 1))]; };
-  std::printf("%-52s %8.2f us   p99 %.2f us   p99.99 %.2f us   largest %.2f us\n", "one rule, single calls: median", at(0.5),
-              at(0.99), at(0.9999), at(1));
+  const auto at = [&](double part) {
+    return samples[static_cast<std::size_t>(part * static_cast<double>(samples.size() - 1))];
+  };
+  std::printf("%-52s %8.2f us   p99 %.2f us   p99.99 %.2f us   largest %.2f us\n",
+              "one rule, single calls: median", at(0.5), at(0.99), at(0.9999), at(1));
 }
 
 void measure_reload() {
@@ -217,7 +227,7 @@ void measure_reload() {
     ours.push_back(microseconds([&] { Bundle::build(files); }));
     theirs.push_back(microseconds([&] { PlainLua plain(50); }));
   }
-  print("reload of fifty rules, with their hundred tests", median(ours), median(theirs), 200'000);
+  print("reload of fifty rules, with their hundred tests", ours, theirs, 200'000);
 }
 
 }  // namespace

@@ -148,7 +148,8 @@ void kill_and_require_all_paid(const std::string& name, const PayingProvider& pr
 void kill_and_require_review(const std::string& name, const PayingProvider& provider) {
   Scene scene(provider, name, {"--seed", std::to_string(seed_wanted()), "--transfer-latency-ms", "20"});
   std::vector<HostProcess*> hosts{&scene.add_host("host-a"), &scene.add_host("host-b")};
-  for (HostProcess* host : hosts) host->settings().engine["unknown_review_after"] = "3s";
+  // Long enough that a proof which nobody agreed to would be acted on before.
+  for (HostProcess* host : hosts) host->settings().engine["unknown_review_after"] = "5s";
   Killer(scene).run(hosts, kills_wanted(kKills));
   // One submit more whose answer is certainly lost, before the provider heard of it.
   scene.simulator().post("/faults", {{"fault", "cut_before_paying"},

@@ -43,7 +43,8 @@ void every_fault_settles(Scene& scene) {
 /// it.
 void every_fault_is_safe(Scene& scene, const std::string& paid_and_lost) {
   const std::string money = money_operation(scene);
-  HostProcess& host = ready_host(scene, {{"unknown_review_after", "2s"}});
+  // Long enough that a proof which nobody agreed to would be acted on before.
+  HostProcess& host = ready_host(scene, {{"unknown_review_after", "5s"}});
   FaultGroups groups(scene);
   for (const FaultCase& fault : request_faults()) groups.add(fault, money, 1);
   groups.post(host);
@@ -126,7 +127,7 @@ TEST_CASE("TMoney: every fault on the login", "[tmoney_faults]") {
 
 TEST_CASE("TMoney: what its payees lead to", "[tmoney_faults]") {
   Scene scene(tmoney_with_proof(), "tmoney-payees", {"--delayed-ms", "500"});
-  HostProcess& host = ready_host(scene, {{"unknown_review_after", "3s"}});
+  HostProcess& host = ready_host(scene, {{"unknown_review_after", "5s"}});
   for (const char* behaviour : {"ECHEC", "delayed", "succeed", "unknown_5000"}) {
     const std::vector<std::string> payees = scene.reserve_payees(6);
     for (const std::string& payee : payees) behave(scene, payee, behaviour);
@@ -173,7 +174,7 @@ TEST_CASE("Flooz: every fault, with nothing agreed", "[flooz_faults]") {
 
 TEST_CASE("Flooz: what its payees lead to", "[flooz_faults]") {
   Scene scene(flooz_with_proof(), "flooz-payees", {"--delayed-ms", "500"});
-  HostProcess& host = ready_host(scene, {{"unknown_review_after", "3s"}});
+  HostProcess& host = ready_host(scene, {{"unknown_review_after", "5s"}});
   const std::vector<std::pair<std::string, std::string>> cases{
       {"9", "FAILED 9"},   {"3", "FAILED 3"},        {"555", "FAILED 555"},   {"10", "FAILED 10"},
       {"20", "FAILED 20"}, {"delayed", "CONFIRMED"}, {"succeed", "CONFIRMED"}};

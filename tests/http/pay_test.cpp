@@ -5,23 +5,13 @@
 #include <sstream>
 
 #include "ctl/commands.hpp"
-#include "running_server.hpp"
+#include "terminal.hpp"
 
 using namespace payoutd;
 using namespace payoutd::test;
 using ctl::ExitCode;
 
 namespace {
-
-/// payoutctl against the real server before a FakeHost.
-struct Terminal {
-  explicit Terminal(std::string socket) : context{.socket = std::move(socket), .out = out, .err = err} {
-    ctl::interrupted() = false;
-  }
-  std::ostringstream out;
-  std::ostringstream err;
-  ctl::Context context;
-};
 
 struct File {
   File(const RunningServer& running, const std::string& text)

@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "policy/feature.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace payoutd::policy;
 

@@ -1,7 +1,8 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
-#include <sys/stat.h>
 
 #include "support.hpp"
 
@@ -73,7 +74,8 @@ TEST_CASE("a directory of scripts may be a link, and have links in it", "[files]
 
 TEST_CASE("what cannot be read is named", "[files]") {
   const Folder folder;
-  CHECK(failure(folder.path() / "missing") == "the scripts' directory cannot be read: No such file or directory");
+  CHECK(failure(folder.path() / "missing") ==
+        "the scripts' directory cannot be read: No such file or directory");
   folder.write("abuse/large.lua", std::string(256 * 1024 + 1, ' '));
   folder.write("abuse/bytes.lua", "\xff");
   fs::create_symlink("nowhere", folder.path() / "abuse" / "gone.lua");
@@ -83,7 +85,8 @@ TEST_CASE("what cannot be read is named", "[files]") {
   CHECK_THAT(said, Catch::Contains("abuse/pipe.lua: cannot be read"));
   fs::remove(folder.path() / "abuse" / "gone.lua");
   fs::remove(folder.path() / "abuse" / "pipe.lua");
-  CHECK(failure(folder.path()) == "abuse/bytes.lua: is not UTF-8 text\nabuse/large.lua: is larger than 256 KiB");
+  CHECK(failure(folder.path()) ==
+        "abuse/bytes.lua: is not UTF-8 text\nabuse/large.lua: is larger than 256 KiB");
   CHECK(read_scripts(Folder().path()).files.empty());
 }
 

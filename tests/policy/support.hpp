@@ -30,8 +30,10 @@ inline std::string problems_of(std::map<std::string, std::string> files) {
 
 /// A rule that allows what tests give it, and does `body` to every payout of another client.
 inline std::string rule_doing(const std::string& body, const std::string& before = {}) {
-  return before + "\nlocal rule = {}\nfunction rule.check(payout, history)\nif payout.client == 'client' then return 'allow' end\n" + body +
-         "\nend\nrule.tests = { { name = 'one', expect = 'allow' } }\nreturn rule\n";
+  return before +
+         "\nlocal rule = {}\nfunction rule.check(payout, history)\nif payout.client == 'client' then return "
+         "'allow' end\n" +
+         body + "\nend\nrule.tests = { { name = 'one', expect = 'allow' } }\nreturn rule\n";
 }
 
 /// A payout that tests' default payouts do not resemble.
@@ -45,7 +47,8 @@ inline PayoutFacts facts() {
   facts.user = "anna";
   facts.region = "TG";
   facts.batch = "";
-  facts.metadata = R"({"level":7,"big":12345678901234567890,"rate":1.10,"name":"Ko","ok":true,"list":[1,"b",{"c":null}],"none":null})";
+  facts.metadata =
+      R"({"level":7,"big":12345678901234567890,"rate":1.10,"name":"Ko","ok":true,"list":[1,"b",{"c":null}],"none":null})";
   facts.at_s = 1'767'225'600;
   facts.age_s = 3;
   return facts;

@@ -25,6 +25,7 @@ struct HostSettings {
                                              {"subscription_key", "subscription-of-the-tests"}};
   std::vector<PayingProvider> providers{};           ///< beside momo, or instead of it
   std::filesystem::path plugins_directory{};         ///< empty: this build's
+  std::filesystem::path scripts_directory{};         ///< empty: no scripts of its own
   std::string more_providers;                        ///< YAML of further providers, indented by two
   std::map<std::string, std::string> environment{};  ///< variables of the process
   std::string instance_key = "instance key of the tests, 32+ chars";
