@@ -129,12 +129,22 @@ void print_decision_list(const json::array& decisions, std::ostream& out, const 
   table.print(out, style);
 }
 
-/// `amount=100 currency=XOF …`, or what else there is as JSON.
+/// `amount=100  currency=XOF …`: what people look for first, then the rest by name; nothing that is empty.
 std::string fields_text(const json::object& object) {
-  std::string out;
+  static constexpr const char* kFirst[] = {"amount",   "currency", "destination", "user", "region",
+                                           "provider", "name",     "purpose",     "count"};
+  std::vector<std::string> names;
+  for (const char* name : kFirst)
+    if (object.contains(name)) names.emplace_back(name);
+  const auto rest = std::ssize(names);
   for (const auto& [name, value] : object)
-    out += (out.empty() ? "" : "  ") + printable(name) + "=" +
-           (value.is_null() ? std::string("nil") : text_at(object, name));
+    if (std::ranges::find(names, std::string_view(name)) == names.end()) names.emplace_back(name);
+  std::sort(names.begin() + rest, names.end());
+  std::string out;
+  for (const std::string& name : names) {
+    const std::string text = object.at(name).is_null() ? "nil" : text_at(object, name);
+    if (!text.empty()) out += (out.empty() ? "" : "  ") + printable(name) + "=" + text;
+  }
   return out;
 }
 

@@ -131,7 +131,7 @@ std::string unified_diff(std::string_view before, std::string_view after, std::s
     line_b += first - at;
     // A hunk goes on as long as the next change is near enough for their surroundings to meet.
     std::ptrdiff_t end = change;
-    for (std::ptrdiff_t i = change; i < total && i <= end + kAround; ++i)
+    for (std::ptrdiff_t i = change; i < total && i <= end + 2 * kAround; ++i)
       if (is_change(i)) end = i;
     end = std::min(total, end + kAround + 1);
     std::string body;

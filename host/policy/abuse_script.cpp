@@ -274,6 +274,17 @@ void for_each_test(ScriptCheck& check, const ScriptTable& script,
   }
 }
 
+void run_each_test(ScriptCheck& check, std::size_t count, const std::function<bool(std::size_t)>& run) {
+  const auto begin = thread_processor_time();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!run(i)) return;
+    if (thread_processor_time() - begin < kTestsTime) continue;
+    check.add(ScriptPath{}.key("tests"),
+              "take more than " + std::to_string(kTestsTime.count()) + " ms all together");
+    return;
+  }
+}
+
 bool check_test_tunables(ScriptCheck& check, const ScriptPath& path, const ScriptTable& script,
                          const ScriptTable& test) {
   const auto* given = table_at(check, path, test, "tunables");

@@ -33,6 +33,10 @@ const std::vector<std::string>& verdict_names();
 void for_each_test(ScriptCheck& check, const ScriptTable& script,
                    const std::function<void(const ScriptPath&, const ScriptTable&)>& read);
 
+/// Calls `run` for the tests from 0 to `count` until one runs into a limit (it returns false) or all of them
+/// together have taken too long, which is reported.
+void run_each_test(ScriptCheck& check, std::size_t count, const std::function<bool(std::size_t)>& run);
+
 /// Reports tunables of a test that the script does not have. True if the test has any.
 bool check_test_tunables(ScriptCheck& check, const ScriptPath& path, const ScriptTable& script,
                          const ScriptTable& test);

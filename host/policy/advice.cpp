@@ -263,7 +263,8 @@ void Advice::load_backoff(const std::string& file, const std::string& source,
   if (check.count() > 0) return;
   Script script{*std::move(loaded), LUA_NOREF};
   script.function = state_.take_function(script.loaded, "next");
-  for (const auto& test : tests) run_test(script, test, check);
+  run_each_test(check, tests.size(),
+                [&](std::size_t index) { return run_test(script, tests[index], check); });
   backoff_.emplace(stem_of(file), std::move(script));
 }
 
@@ -292,7 +293,7 @@ void Advice::load_routing(const std::string& source, std::vector<ScriptProblem>&
   if (check.count() > 0) return;
   routing_ = std::make_unique<Script>(Script{*std::move(loaded), LUA_NOREF});
   routing_->function = state_.take_function(routing_->loaded, "choose");
-  for (const auto& test : tests) run_test(test, check);
+  run_each_test(check, tests.size(), [&](std::size_t index) { return run_test(tests[index], check); });
 }
 
 // ---- calling
@@ -382,12 +383,13 @@ BackoffChoice Advice::backoff(const BackoffQuestion& question) {
 RouteChoice Advice::choose(const PayoutFacts& payout, std::span<const Candidate> candidates) {
   if (!routing_) return {};
   const auto begin = std::chrono::steady_clock::now();
-  auto choice = route(payout, candidates);
+  bool limited = false;
+  auto choice = route(payout, candidates, limited);
   choice.cost = std::chrono::steady_clock::now() - begin;
   return choice;
 }
 
-RouteChoice Advice::route(const PayoutFacts& payout, std::span<const Candidate> candidates) {
+RouteChoice Advice::route(const PayoutFacts& payout, std::span<const Candidate> candidates, bool& limited) {
   lua_State* state = state_.lua();
   int list = LUA_NOREF;
   auto problem = state_.sandbox().protect(kHostLimits, [&](lua_State* filled) {
@@ -402,6 +404,7 @@ RouteChoice Advice::route(const PayoutFacts& payout, std::span<const Candidate> 
     luaL_unref(state, LUA_REGISTRYINDEX, list);
     problem = call(*routing_, 2, 2);
   }
+  limited = is_limit(problem);
   if (problem) return failed_choice(problem->text());
   auto choice = read_route(candidates);
   lua_pop(state, 2);
@@ -435,7 +438,7 @@ RouteChoice Advice::read_route(std::span<const Candidate> candidates) {
 
 // ---- tests
 
-void Advice::run_test(const Script& script, const BackoffTest& test, ScriptCheck& check) {
+bool Advice::run_test(const Script& script, const BackoffTest& test, ScriptCheck& check) {
   ++tests_run_;
   auto problem = test.has_tunables ? state_.overlay(script.loaded, test.index) : std::nullopt;
   auto delay = problem ? Delay{0.0, std::move(problem)} : ask(script, test.question);
@@ -443,12 +446,12 @@ void Advice::run_test(const Script& script, const BackoffTest& test, ScriptCheck
   const std::string expected = "expected " + test.expected() + ", but ";
   if (delay.problem) {
     check.add(test.path, expected + "the schedule failed: " + delay.problem->text());
-    return;
+    return !is_limit(delay.problem);
   }
   const auto* seconds = std::get_if<double>(&delay.value);
   const auto* least = std::get_if<double>(&test.expect);
   if (seconds == nullptr || least == nullptr) {
-    if (delay.value.index() == test.expect.index()) return;
+    if (delay.value.index() == test.expect.index()) return true;
     check.add(test.path, expected + "got " +
                              (seconds != nullptr                            ? shown_number(*seconds)
                               : std::holds_alternative<GiveUp>(delay.value) ? "give_up"
@@ -456,12 +459,14 @@ void Advice::run_test(const Script& script, const BackoffTest& test, ScriptCheck
   } else if (*seconds < *least - kTolerance || *seconds > test.most + kTolerance) {
     check.add(test.path, expected + "got " + shown_number(*seconds));
   }
+  return true;
 }
 
-void Advice::run_test(const RouteTest& test, ScriptCheck& check) {
+bool Advice::run_test(const RouteTest& test, ScriptCheck& check) {
   ++tests_run_;
   auto problem = test.has_tunables ? state_.overlay(routing_->loaded, test.index) : std::nullopt;
-  auto choice = problem ? failed_choice(problem->text()) : route(test.payout, test.candidates);
+  bool limited = false;
+  auto choice = problem ? failed_choice(problem->text()) : route(test.payout, test.candidates, limited);
   if (test.has_tunables) state_.end_overlay(routing_->loaded);
   const auto shown = [](const std::string& name) { return name.empty() ? "none" : name; };
   const std::string expected = "expected " + shown(test.expect) + ", but ";
@@ -470,6 +475,7 @@ void Advice::run_test(const RouteTest& test, ScriptCheck& check) {
   else if (choice.provider != test.expect)
     check.add(test.path, expected + "got " + shown(choice.provider) +
                              (choice.provider.empty() ? ": " + choice.reason : std::string{}));
+  return !limited;
 }
 
 }  // namespace payoutd::policy

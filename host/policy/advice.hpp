@@ -36,12 +36,14 @@ class Advice {
   void load_routing(const std::string& source, std::vector<ScriptProblem>& problems);
   Delay ask(const Script& script, const BackoffQuestion& question);
   Delay read_delay();
-  RouteChoice route(const PayoutFacts& payout, std::span<const Candidate> candidates);
+  /// `limited` becomes true where the script ran into a limit.
+  RouteChoice route(const PayoutFacts& payout, std::span<const Candidate> candidates, bool& limited);
   RouteChoice read_route(std::span<const Candidate> candidates);
   std::optional<ScriptProblem> call(const Script& script, int arguments, int results);
   std::optional<ScriptProblem> settle(const Script& script);
-  void run_test(const Script& script, const BackoffTest& test, ScriptCheck& check);
-  void run_test(const RouteTest& test, ScriptCheck& check);
+  /// False: it ran into a limit.
+  bool run_test(const Script& script, const BackoffTest& test, ScriptCheck& check);
+  bool run_test(const RouteTest& test, ScriptCheck& check);
 
   ScriptState state_;
   HostTable attempt_;

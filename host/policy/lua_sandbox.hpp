@@ -24,6 +24,11 @@ struct CallLimits {
   bool keeps = false;                                   ///< what it makes stays: a file is loaded
 };
 
+/// For all tests of one file together.
+constexpr std::chrono::milliseconds kTestsTime{50};
+/// What the calling thread has used so far.
+std::chrono::nanoseconds thread_processor_time();
+
 /// For loading a file: its code counts too.
 constexpr CallLimits kLoadLimits{std::chrono::milliseconds{50},
                                  3'000'000,
@@ -134,6 +139,9 @@ int guarded(lua_State* state) {
   lua_concat(state, 2);
   return lua_error(state);
 }
+
+/// The call ran into its limit of time or of instructions: it would do so again.
+bool is_limit(const std::optional<ScriptProblem>& problem);
 
 /// Reads `abuse/velocity.lua:12: reason`; without a file where the text does not begin so.
 ScriptProblem parse_message(std::string_view message);

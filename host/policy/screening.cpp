@@ -214,20 +214,18 @@ void Screening::read_results(const Rule& rule, Outcome& outcome) {
 // ---- tests
 
 void Screening::run_tests(const Rule& rule, ScriptCheck& check) {
-  for (std::size_t i = 0; i < rule.form.tests.size(); ++i) {
-    const auto& test = rule.form.tests[i];
-    const auto outcome = run_test(rule, i);
+  run_each_test(check, rule.form.tests.size(), [&](std::size_t index) {
+    const auto& test = rule.form.tests[index];
+    const auto outcome = run_test(rule, index);
     ++tests_run_;
     const std::string expected = "expected " + shown_verdict(test.expect, test.code) + ", but ";
-    if (outcome.problem) {
+    if (outcome.problem)
       check.add(test.path, expected + "the rule failed: " + outcome.problem->text());
-      // One that runs into its limits would do so again in each test.
-      if (outcome.problem->reason.starts_with("ran for")) return;
-    } else if (outcome.verdict != test.expect || (!test.code.empty() && outcome.code != test.code)) {
+    else if (outcome.verdict != test.expect || (!test.code.empty() && outcome.code != test.code))
       check.add(test.path, expected + "got " + shown_verdict(outcome.verdict, outcome.code) +
                                (outcome.text.empty() ? "" : ": " + outcome.text));
-    }
-  }
+    return !is_limit(outcome.problem);
+  });
 }
 
 Screening::Outcome Screening::run_test(const Rule& rule, std::size_t index) {

@@ -38,6 +38,14 @@ with due as (
     and next_action_at <= now() order by next_action_at limit @SIZE for update skip locked
 )
 update app.payouts p set lease = '@HOST', leased_at = now() from due where p.id = due.id;
+-- screen: allowance, outflow
+with allowed as (
+  insert into app.allowances (payout_id, client_id, destination, provider, currency, amount, at)
+  select p.id, p.client_id, p.destination, p.provider, p.currency, p.amount, now() from app.payouts p
+  where p.id in (select md5(:batch || '-' || n)::uuid from generate_series(1, @SIZE) n) and p.lease = '@HOST'
+  returning provider, currency, amount, at
+)
+insert into app.outflow select provider, currency, date_trunc('minute', at), sum(amount) from allowed group by 1, 2, 3;
 -- journal: payout, attempt, event
 with input as (
   select md5(:batch || '-' || n)::uuid as id, md5(:batch || '-a-' || n)::uuid as attempt, n from generate_series(1, @SIZE) n

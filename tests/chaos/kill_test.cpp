@@ -9,6 +9,7 @@
 
 #include "chaos.hpp"
 #include "harness/scene.hpp"
+#include "script_churn.hpp"
 
 namespace {
 
@@ -165,13 +166,16 @@ TEST_CASE("a host that was stopped for 20 s and continued", "[kill]") {
   CHECK(first.running());
 }
 
-TEST_CASE("random kills of hosts and provider processes under load", "[kill][random]") {
+TEST_CASE("random kills of hosts and provider processes under load, while scripts are reloaded without a pause",
+          "[kill][random]") {
   const int wanted = kills_wanted(20);
   const unsigned seed = seed_wanted();
   std::cout << "seed " << seed << ", " << wanted << " kills\n";
   std::mt19937 random(seed);
   Scene scene("random", {"--seed", std::to_string(seed), "--transfer-latency-ms", "20"});
   std::vector<HostProcess*> hosts{&scene.add_host("host-a"), &scene.add_host("host-b")};
+  ScriptChurn churn(scene.directory() / "scripts");
+  for (HostProcess* host : hosts) host->settings().scripts_directory = churn.directory();
   for (HostProcess* host : hosts) host->start();
   for (HostProcess* host : hosts) REQUIRE(host->wait_until_ready());
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
@@ -193,6 +197,11 @@ TEST_CASE("random kills of hosts and provider processes under load", "[kill][ran
     }
   }
   lift_quarantine(scene, hosts, "momo");
+  churn.stop();
   require_right(scene);
-  std::cout << scene.check().text() << "\n";
+  const auto count = [&](const std::string& sql) { return std::stoi(scene.database().value(sql)); };
+  const int generations = count("select count(*) from app.script_generations");
+  CHECK(generations > wanted / 2);
+  CHECK(count("select count(*) from app.decisions where kind = 'screen'") > 0);
+  std::cout << scene.check().text() << ", " << generations << " generations of scripts\n";
 }

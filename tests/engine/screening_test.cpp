@@ -23,10 +23,12 @@ std::string rule(const std::string& needs, const std::string& body, const std::s
          "\nend\n" + tests + "return rule\n";
 }
 
-std::string velocity(int most) {
+/// `slow`: some milliseconds a payout, so that screenings that could overlap do.
+std::string velocity(int most, bool slow = false) {
   return rule("{ n = { what = 'count', by = 'user', window = '24h' } }",
-              "if history.n and history.n > " + std::to_string(most) +
-                  " then return 'hold', 'velocity_count', 'more than " + std::to_string(most) +
+              std::string(slow ? "for i = 1, 200000 do end\n" : "") + "if history.n and history.n > " +
+                  std::to_string(most) + " then return 'hold', 'velocity_count', 'more than " +
+                  std::to_string(most) +
                   " in 24 hours' end\n"
                   "return 'allow'",
               "{ n = 1 }");
@@ -83,12 +85,16 @@ TEST_CASE("a hundred payouts of one user in one batch cannot outrun a velocity r
 }
 
 TEST_CASE("a hundred payouts spread over two hosts at once cannot outrun a velocity rule", "[screening]") {
-  EngineFixture f(with({{"abuse/velocity.lua", velocity(7)}}));
-  EngineHost::Options second = with({{"abuse/velocity.lua", velocity(7)}});
+  EngineFixture f(with({{"abuse/velocity.lua", velocity(7, true)}}));
+  EngineHost::Options second = with({{"abuse/velocity.lua", velocity(7, true)}});
   second.name = "host-b";
   EngineHost other(f.io, f.database, f.provider, second);
   f.provider.the_contract.concurrency = 8;  // many small batches on both
+  f.provider.the_state = providers::ProviderState::restarting;
   for (int i = 0; i < 100; ++i) f.post(of_user("k" + std::to_string(i), "ama"));
+  f.provider.the_state = providers::ProviderState::ready;
+  f.host->engine().dispatcher().wake_payments();
+  other.engine().dispatcher().wake_payments();
   REQUIRE(f.run_until([&] { return count(f, "state in ('CONFIRMED', 'HELD')") == 100; }));
   CHECK(count(f, "state = 'CONFIRMED'") == 7);
   CHECK(f.value("select count(distinct host) from app.events where kind = 'held'") == "2");

@@ -275,6 +275,31 @@ TEST_CASE("what would have been held, denied, flagged or let pass is counted in 
   CHECK(released.at("unflagged").at("sums").at("XOF").as_string() == "11000.00000001");
 }
 
+TEST_CASE("a payout that was judged twice counts once") {
+  RunningServer running;
+  Recorder recorder(running.host, files(30, 10, 5, "tmoney"));
+  recorder.screen("awa", 20);
+  running.host.decision_rows.push_back(running.host.decision_rows.front());
+  running.host.decision_rows.back().id = 2;
+  Backtest test(running, files(10, 10, 5, "tmoney"), true);
+  CHECK(test.run() == ExitCode::ok);
+  const json::value screens = test.terminal.json().at("screen");
+  CHECK(screens.at("changed").as_int64() == 2);
+  CHECK(screens.at("changes").at("held").at("payouts").as_int64() == 1);
+  CHECK(screens.at("changes").at("held").at("sums").at("XOF").as_string() == "100");
+}
+
+TEST_CASE("what is decided while it runs is left out, or it might never end") {
+  RunningServer running;
+  Recorder recorder(running.host, files(30, 10, 5, "tmoney"));
+  for (int i = 0; i < 9; ++i) recorder.screen("awa", 20);
+  running.host.decisions_at_first = 5;
+  Backtest test(running, files(30, 10, 5, "tmoney"), true);
+  test.options.page = 4;
+  CHECK(test.run() == ExitCode::ok);
+  CHECK(test.terminal.json().at("judged").as_int64() == 5);
+}
+
 TEST_CASE("the list is short unless all is wanted") {
   RunningServer running;
   Recorder recorder(running.host, files(30, 10, 5, "tmoney"));

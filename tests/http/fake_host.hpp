@@ -199,6 +199,7 @@ class FakeHost final : public http::HostView {
     co_return rows;
   }
   Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) override {
+    if (decisions_at_first >= 0) co_return decisions_at_first;
     co_return std::count_if(decision_rows.begin(), decision_rows.end(),
                             [&](const store::DecisionRow& row) { return wanted(row, filter); });
   }
@@ -273,6 +274,7 @@ class FakeHost final : public http::HostView {
   std::vector<store::HaltRow> halt_rows;
   std::string last_lift;
   std::vector<store::DecisionRow> decision_rows;  ///< by id
+  std::int64_t decisions_at_first = -1;           ///< how many there were when they were counted; -1: all
   store::DecisionFilter last_decision_filter;
   core::Limits configured_limits;
   /// What becomes of a payout at once; by default it stays PENDING.

@@ -251,7 +251,7 @@ TEST_CASE("decisions are listed, and about one payout with all that was seen") {
   CHECK(ctl::decisions(detail.context, one) == ExitCode::ok);
   CHECK_THAT(detail.out.str(), Catch::Contains("rule velocity: hold velocity_count, 31 in a day") &&
                                    Catch::Contains("saw       amount=100 currency=XOF") &&
-                                   Catch::Contains("history   count/user/24h=31 count/region/24h=nil"));
+                                   Catch::Contains("history   count/region/24h=nil count/user/24h=31"));
   CHECK_THROWS_WITH(
       ctl::decisions(detail.context,
                      {.payout = "7", .kind = {}, .since = {}, .shadow = false, .all = false, .limit = 1}),

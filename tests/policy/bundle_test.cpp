@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <thread>
 
 #include "support.hpp"
@@ -289,13 +292,22 @@ TEST_CASE("threads may ask at the same time", "[bundle]") {
 }
 
 TEST_CASE("a bundle that judges on and on does not grow", "[bundle]") {
+  const auto resident_mib = [] {
+    std::ifstream in("/proc/self/statm");
+    std::int64_t total = 0;
+    std::int64_t resident = 0;
+    in >> total >> resident;
+    return resident * ::sysconf(_SC_PAGESIZE) / (1024 * 1024);
+  };
   const auto bundle =
-      build({{"abuse/one.lua",
-              rule_doing(
-                  "local t = {} for i = 1, 200 do t[i] = payout.id .. i end return 'flag', 'v', #t .. ''")}});
-  for (int i = 0; i < 5'000; ++i) {
+      build({{"abuse/one.lua", rule_doing("local t = {} for i = 1, 200 do t[i] = payout.id .. i end "
+                                          "return 'flag', 'v', #t .. ''")}});
+  const auto before = resident_mib();
+  for (int i = 0; i < 5'000; ++i) {  // 80 MiB in all
     auto payout = facts();
     payout.id += std::to_string(i);
     if (shown(bundle->judge(payout, {})) != "flag v: 200") FAIL("at " << i);
   }
+  INFO("before " << before << ", now " << resident_mib() << " MiB");
+  if (!kSanitized) CHECK(resident_mib() < before + 16);
 }

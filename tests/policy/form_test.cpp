@@ -201,6 +201,25 @@ TEST_CASE("tests that fail", "[form]") {
   CHECK_THAT(of("while true do end"), Contains("ran for more than"));
 }
 
+TEST_CASE("the tests of a file end in time, all together", "[form]") {
+  const std::string slow =
+      "local rule = {}\nfunction rule.check(payout) for i = 1, payout.age do end return 'allow' "
+      "end\nrule.tests = {}\n"
+      "for i = 1, 400 do rule.tests[i] = { name = 'test ' .. i, payout = { age = 300000 }, expect = 'allow' "
+      "} end\nreturn rule";
+  std::string problems;
+  CHECK(processor_ms([&] { problems = problems_of({{"abuse/one.lua", slow}}); }) < 500);
+  CHECK_THAT(problems, Contains("abuse/one.lua:3: tests: take more than 50 ms all together"));
+}
+
+TEST_CASE("so much is wrong that nobody reads it all", "[form]") {
+  std::string fields;
+  for (int i = 0; i < 1'000; ++i) fields += "field" + std::to_string(i) + " = 1,";
+  const auto problems = problem_with(fields);
+  CHECK(std::ranges::count(problems, '\n') == 30);
+  CHECK_THAT(problems, Contains("there is more that is wrong"));
+}
+
 TEST_CASE("schedules that are not in form", "[form]") {
   const auto of = [](const std::string& test, const std::string& body = "return 5") {
     return problems_of(

@@ -8,6 +8,16 @@
 /// Bundles from texts, payouts to judge by them, and what came of it.
 namespace payoutd::policy::test {
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
 inline ScriptFiles files_of(std::map<std::string, std::string> files) {
   ScriptFiles made;
   made.files = std::move(files);
