@@ -76,6 +76,14 @@ std::string sha256_hex(std::string_view data) {
   return hex(out.data(), size);
 }
 
+std::string hmac_sha256_hex(const Secret& key, std::string_view message) {
+  return hex(hmac_sha256(key, message).data(), 32);
+}
+
+Secret callback_url_key(const Secret& webhook_secret) {
+  return Secret(hmac_sha256_hex(webhook_secret, "payoutd callback url 1"));
+}
+
 std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed,
                              const ReferenceFormat& format) {
   PAYOUTD_ASSERT(!instance_key.empty(), "a reference needs the instance key");
@@ -106,11 +114,11 @@ std::string derive_reference(const Secret& instance_key, const ReferenceSeed& se
   return reference;
 }
 
-std::string sign_callback(const Secret& instance_key, std::string_view provider, std::string_view reference) {
+std::string sign_callback(const Secret& key, std::string_view provider, std::string_view reference) {
   std::string message = "payoutd callback 1;";
   append_part(message, provider);
   append_part(message, reference);
-  return hex(hmac_sha256(instance_key, message).data(), 16);
+  return hex(hmac_sha256(key, message).data(), 16);
 }
 
 bool equal_constant_time(std::string_view a, std::string_view b) noexcept {

@@ -14,6 +14,9 @@ bool is_uuid(std::string_view text) noexcept;
 
 std::string sha256_hex(std::string_view data);
 
+/// HMAC-SHA256 as 64 lower-case hexadecimal digits.
+std::string hmac_sha256_hex(const Secret& key, std::string_view message);
+
 /// What a reference is derived from. `n` counts the references that the payout has used up, from 1.
 struct ReferenceSeed {
   std::string client_id;
@@ -30,8 +33,12 @@ std::string derive_reference(const Secret& instance_key, const ReferenceSeed& se
                              const ReferenceFormat& format);
 
 /// The proof that a callback URL was minted by this instance, for one provider and reference: 32 hex
-/// characters.
-std::string sign_callback(const Secret& instance_key, std::string_view provider, std::string_view reference);
+/// characters. `key` is the instance key, or what callback_url_key() made of a webhook secret.
+std::string sign_callback(const Secret& key, std::string_view provider, std::string_view reference);
+
+/// What signs callback URLs where a provider has a webhook secret: derived, so that no URL is ever a
+/// signature of a body.
+Secret callback_url_key(const Secret& webhook_secret);
 
 /// Compares without telling by its duration where the texts differ.
 bool equal_constant_time(std::string_view a, std::string_view b) noexcept;

@@ -13,7 +13,11 @@
 #include "ctl/plugin_inspect.hpp"
 #include "ctl/plugin_new.hpp"
 #include "ctl/plugin_verify.hpp"
+#include "ctl/retry.hpp"
 #include "ctl/policy_command_line.hpp"
+#include "ctl/token.hpp"
+#include "ctl/webhook.hpp"
+#include "identity/role.hpp"
 #include "ops/config.hpp"
 
 namespace payoutd::ctl {
@@ -95,6 +99,10 @@ struct Arguments {
   PluginInspectOptions plugin_inspect;
   PluginVerifyOptions plugin_verify;
   PluginNewOptions plugin_new;
+  RetryOptions retry;
+  AuditOptions audit;
+  TokenIssueOptions token_issue;
+  TokenInspectOptions token_inspect;
 
   std::filesystem::path config_file() const {
     if (!config.empty()) return config;
@@ -141,6 +149,11 @@ class CommandLine {
     add_operations();
     add_migrate();
     add_plugins();
+    add_tokens();
+    webhook_.emplace(app_, [this](Command command) {
+      chosen_ = std::move(command);
+      needs_host_ = true;
+    });
     policy_.emplace(app_, [this](Command command, bool needs_host) {
       chosen_ = std::move(command);
       needs_host_ = needs_host;
@@ -230,6 +243,41 @@ class CommandLine {
     sub->add_flag("--all", a_.list.all, "All rows, however many");
   }
 
+  void add_retry() {
+    RetryOptions& o = a_.retry;
+    CLI::App* sub = add(&app_, "retry", "Do the safe thing for payouts now instead of at their time",
+                        [this](Context& c) { return retry(c, a_.retry); });
+    sub->add_option("id", o.id, "One payout");
+    sub->add_option("--provider", o.provider, "All that wait at this provider");
+    sub->add_option("--state", o.state, "PENDING, SENT or UNKNOWN; all three if left out");
+    sub->add_option("--reason", o.reason, "Only with this reason");
+    sub->add_option("--batch", o.batch, "Only of this batch");
+    sub->add_option("--older-than", o.older_than, "Only those in their state for so long: 30m, 24h");
+    sub->add_option("--limit", o.limit, "At most so many")->check(CLI::Range(1, 10'000))->capture_default_str();
+    sub->add_option("--rate", o.per_second, "So many a second")->check(CLI::Range(1, 1'000))->capture_default_str();
+    sub->add_flag("--preview", o.preview, "Only say which and how many");
+    sub->add_option("--note", o.note, "Why; it stays with the payouts");
+    sub->footer(
+        "\nA PENDING payout is submitted. One that is SENT or UNKNOWN may have been paid, so the provider is asked,\n"
+        "and it is sent again only where the provider's contract proves that nothing was accepted.\n\nExamples:\n"
+        "  payoutctl retry 4a9bd396-474b-4975-bd20-e274cad979bc\n"
+        "  payoutctl retry --provider momo --state SENT --older-than 30m --preview\n"
+        "  payoutctl retry --provider momo --state SENT --older-than 30m --rate 5 --note 'after the outage'\n");
+  }
+
+  void add_audit() {
+    CLI::App* group = app_.add_subcommand("audit", "See what people did, and that nobody changed the record of it");
+    group->require_subcommand(1);
+    group->fallthrough();
+    CLI::App* list = add(group, "list", "What people did, the latest first",
+                         [this](Context& c) { return audit_list(c, a_.audit); });
+    list->add_option("--actor", a_.audit.actor, "Only by this one, such as operator:awa");
+    list->add_option("--subject", a_.audit.subject, "Only to this payout, provider or switch");
+    list->add_option("--limit", a_.audit.limit, "Rows to show")->check(CLI::Range(1, 1'000))->capture_default_str();
+    add(group, "verify", "Check that no entry was changed, taken out or put in", audit_verify)
+        ->footer("\nEnds with 1 if something was.\n");
+  }
+
   void add_decisions() {
     for (const auto& [name, about] :
          {std::pair{"cancel", "Do not pay a payout; possible while nothing is under way"},
@@ -244,6 +292,8 @@ class CommandLine {
       add_id(sub);
       add_note(sub, "Why; it stays with the payout");
     }
+    add_retry();
+    add_audit();
     CLI::App* sub = add(&app_, "review", "Decide on a payout that only a human can settle",
                         [this](Context& c) { return run_review(c); });
     sub->add_option("id", a_.id, "Id of the payout, or `list` to see which wait")->required();
@@ -395,6 +445,49 @@ class CommandLine {
     add_plugin_versions(group);
   }
 
+  /// Whoever can read the configuration's keys needs no host.
+  void add_tokens() {
+    CLI::App* group = app_.add_subcommand("token", "Make and look into the API's tokens; end all sessions");
+    group->require_subcommand(1);
+    group->fallthrough();
+    CLI::App* issue = add(group, "issue", "Sign a token with the configuration's first key", {});
+    issue->callback([this] {
+      needs_host_ = false;
+      chosen_ = [this](Context& context) {
+        a_.token_issue.config = a_.config_file();
+        return token_issue(context, a_.token_issue);
+      };
+    });
+    issue->add_option("--sub", a_.token_issue.subject, "Who acts: stands in every record of what was done")
+        ->required();
+    issue->add_option("--client", a_.token_issue.client, "Whose payouts are made and seen")
+        ->capture_default_str();
+    issue
+        ->add_option("--role", a_.token_issue.roles,
+                     "payouts:read, payouts:write, webhooks:replay, approver, admin")
+        ->required()
+        ->delimiter(',');
+    issue->add_option("--ttl", a_.token_issue.ttl, "How long it is good: 30m, 12h, 90d")
+        ->capture_default_str();
+    issue->footer(
+        "\nExamples:\n  payoutctl token issue --sub shop --client shop --role payouts:write --role "
+        "payouts:read "
+        "--ttl 90d\n  payoutctl token issue --sub awa --role admin --role approver --ttl 8h --json\n");
+    CLI::App* inspect = add(group, "inspect", "Say what a token claims, and whether it is accepted", {});
+    inspect->callback([this] {
+      needs_host_ = false;
+      chosen_ = [this](Context& context) {
+        a_.token_inspect.config = a_.config_file();
+        return token_inspect(context, a_.token_inspect);
+      };
+    });
+    inspect->add_option("token", a_.token_inspect.token, "The token; - for standard input")->required();
+    CLI::App* invalidate =
+        add(group, "invalidate-all", "Refuse all tokens that were issued up to now, on all hosts",
+            [this](Context& c) { return invalidate_sessions(c, a_.note); });
+    add_note(invalidate, "Why; it is kept");
+  }
+
   CLI::App* add_plugin_command(CLI::App* group, const char* name, const char* about, Command command) {
     CLI::App* sub = add(group, name, about, {});
     sub->callback([this, command = std::move(command)] {
@@ -453,6 +546,7 @@ class CommandLine {
   Arguments a_;
   CLI::App app_{kAbout, "payoutctl"};
   std::optional<PolicyCommandLine> policy_;
+  std::optional<WebhookCommandLine> webhook_;
   Command chosen_;
   bool needs_host_ = true;
 };

@@ -45,19 +45,27 @@ void check_provider(const ops::Config& config, const ops::ProviderConfig& provid
   for (const Problem& problem : found) problems.push_back(config.provider_problem(provider.name, problem));
 }
 
-ExitCode report(Context& context, const std::string& file, const std::vector<ops::ConfigProblem>& problems) {
+json::array problems_json(const std::vector<ops::ConfigProblem>& problems) {
+  json::array list;
+  for (const ops::ConfigProblem& problem : problems) {
+    list.push_back(json::object{{"file", problem.place.file},
+                                {"line", problem.place.line},
+                                {"column", problem.place.column},
+                                {"path", problem.path},
+                                {"reason", problem.reason}});
+  }
+  return list;
+}
+
+ExitCode report(Context& context, const std::string& file, const std::vector<ops::ConfigProblem>& problems,
+                const std::vector<ops::ConfigProblem>& warnings) {
   if (context.json) {
-    json::array list;
-    for (const ops::ConfigProblem& problem : problems) {
-      list.push_back(json::object{{"file", problem.place.file},
-                                  {"line", problem.place.line},
-                                  {"column", problem.place.column},
-                                  {"path", problem.path},
-                                  {"reason", problem.reason}});
-    }
-    context.out << json::serialize(json::object{{"ok", problems.empty()}, {"problems", std::move(list)}})
+    context.out << json::serialize(json::object{{"ok", problems.empty()},
+                                                {"problems", problems_json(problems)},
+                                                {"warnings", problems_json(warnings)}})
                 << '\n';
   } else {
+    for (const ops::ConfigProblem& warning : warnings) context.err << "warning: " << warning.text() << '\n';
     for (const ops::ConfigProblem& problem : problems) context.err << problem.text() << '\n';
     if (problems.empty())
       context.out << file << ": " << context.style.paint(Colour::green, "no problems") << '\n';
@@ -70,8 +78,10 @@ ExitCode report(Context& context, const std::string& file, const std::vector<ops
 ExitCode check(Context& context, const fs::path& config_file, fs::path provider_executable) {
   if (provider_executable.empty()) provider_executable = provider_program();
   std::vector<ops::ConfigProblem> problems;
+  std::vector<ops::ConfigProblem> warnings;
   try {
     const ops::Config config = ops::load_config(config_file);
+    warnings = config.warnings;
     if (!fs::exists(provider_executable)) {
       throw CommandFailed(ExitCode::usage, "The plugins cannot be checked: there is no " +
                                                provider_executable.string() +
@@ -83,7 +93,7 @@ ExitCode check(Context& context, const fs::path& config_file, fs::path provider_
   } catch (const ops::ConfigError& error) {
     problems = error.problems();
   }
-  return report(context, config_file.string(), problems);
+  return report(context, config_file.string(), problems, warnings);
 }
 
 }  // namespace payoutd::ctl

@@ -57,6 +57,26 @@ engine::DispatcherOptions dispatcher_options(const ops::EngineConfig& c) {
   return options;
 }
 
+core::WebhookKeys webhook_keys(const ops::LiveConfig& live) {
+  core::WebhookKeys keys;
+  for (const auto& [name, provider] : live.providers)
+    if (provider.enabled && !provider.webhook_keys.empty()) keys[name] = provider.webhook_keys;
+  return keys;
+}
+
+http::GateOptions gate_options(const ops::HttpConfig& http, const ops::AccessConfig& access) {
+  http::GateOptions options;
+  options.auth_required = http.auth_required;
+  options.trusted_proxies = http.trusted_proxies;
+  options.keyring = access.keyring;
+  options.clock_skew = access.clock_skew;
+  options.cors_origins = access.cors_origins;
+  options.requests_per_subject = access.requests_per_subject;
+  options.requests_per_address = access.requests_per_address;
+  options.auth_failures_per_minute = access.auth_failures_per_minute;
+  return options;
+}
+
 store::PoolOptions pool_options(const std::string& dsn, int connections, milliseconds acquire,
                                 const char* name) {
   store::PoolOptions options;
@@ -151,6 +171,7 @@ class Host {
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
+  Awaitable<void> sample_callbacks();
   Awaitable<void> reload_on_hangup();
   Awaitable<void> reload();
   void apply(const ops::LiveConfig& live);
@@ -267,6 +288,7 @@ void Host::make_policy() {
 
 DaemonView::Parts Host::view_parts() {
   return {.engine = *engine_,
+          .pool = *front_pool_,
           .supervisor = *supervisor_,
           .migration_revision = revision_,
           .drain =
@@ -311,10 +333,13 @@ int Host::run() {
       engine::Engine::Parts{io_.get_executor(), *pool_, *front_pool_, *heart_pool_, *policy_, *observer_,
                             [this] { return supervisor_->providers(); }},
       engine_options());
+  engine_->set_webhook_keys(webhook_keys(config_.live_config));
+  engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
   http::RouterOptions router_options;
   router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
+  router_options.gate = gate_options(fixed.http, config_.live_config.access);
   router_ = std::make_unique<http::Router>(*view_, router_options);
   // The routes are one of the metrics' closed label sets, so the metrics come after them.
   metrics_ = std::make_unique<ops::Metrics>(labels(config_, router_->patterns()));
@@ -325,6 +350,12 @@ int Host::run() {
   server_options.address = fixed.http.listen_address;
   server_options.port = fixed.http.listen_port;
   server_options.control_socket = fixed.control_socket;
+  server_options.beyond_loopback = fixed.http.auth_required;
+  server_options.tls_certificate = fixed.http.tls_certificate;
+  server_options.tls_key = fixed.http.tls_key;
+  server_options.trusted_proxies = fixed.http.trusted_proxies;
+  server_options.max_connections_per_address =
+      static_cast<std::size_t>(fixed.http.max_connections_per_address);
   server_options.max_connections = static_cast<std::size_t>(fixed.http.max_connections);
   server_ = std::make_unique<http::Server>(io_.get_executor(), *router_, server_options);
 
@@ -431,8 +462,23 @@ Awaitable<void> Host::sample() {
       }
       engine_->note_waiting(std::move(waiting));
     }
+    co_await sample_callbacks();
     co_await never.wait(kSampleInterval);
   }
+}
+
+Awaitable<void> Host::sample_callbacks() {
+  std::vector<store::InboxBacklog> backlog;
+  try {
+    backlog = co_await engine_->inbox().backlog();
+  } catch (const store::StoreError&) {
+    co_return;
+  }
+  std::map<std::string, store::InboxBacklog> by_provider;
+  for (const auto& [name, provider] : config_.live_config.providers) by_provider[name];
+  for (store::InboxBacklog& one : backlog) by_provider[one.provider] = one;
+  for (const auto& [name, one] : by_provider)
+    metrics_->webhook_backlog(name, one.count, milliseconds{one.oldest_ms});
 }
 
 Awaitable<void> Host::reload_on_hangup() {
@@ -449,11 +495,15 @@ Awaitable<void> Host::reload_on_hangup() {
 // run.
 void Host::apply(const ops::LiveConfig& live) {
   log::set_level(live.log_level);
+  router_->gate().configure(gate_options(config_.static_config.http, live.access));
   policy_->configure(policy_options(live.engine));
   engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);
+  engine_->set_webhook_keys(webhook_keys(live));
+  engine_->inbox().set_answer_within(live.engine.callback_answer_within);
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);
   job_pool_->resize(live.database_pool.job_connections);
+  config_.live_config.access = live.access;
   config_.live_config.engine = live.engine;
   config_.live_config.limits = live.limits;
   config_.live_config.providers = live.providers;
@@ -472,6 +522,11 @@ Awaitable<void> Host::reload() {
     log::error("host.reload_refused", "The configuration was not taken over: " + refused);
     co_return;
   }
+  try {
+    server_->reload_tls();
+  } catch (const http::ListenError& error) {
+    log::error("host.certificate_refused", "The certificate before stays in use.", {{"error", error.what()}});
+  }
   co_await plugins_->reload(*fresh);
   apply(fresh->live_config);
   if (!config_.static_config.scripts_dir.empty()) co_await scripts_->reload("SIGHUP");
@@ -487,6 +542,9 @@ int run(const DaemonOptions& options) {
   logging.format = config.static_config.log_format;
   logging.host = config.static_config.name;
   log::configure(std::move(logging));
+  for (const ops::ConfigProblem& warning : config.warnings)
+    log::warning("host.configuration_warning", "The configuration is accepted and should be better.",
+                 {{"problem", warning.text()}});
   ::signal(SIGPIPE, SIG_IGN);
   try {
     return Host(options, std::move(config)).run();

@@ -37,6 +37,10 @@ void HostObserver::users_flagged(std::int64_t count) {
   metrics_->users_flagged(count);
 }
 
+void HostObserver::webhook(const std::string& provider, bool signature_valid, bool applied) {
+  metrics_->webhook_event(provider, signature_valid, applied);
+}
+
 void HostObserver::recovered(const std::string& provider, std::string_view how) {
   payoutd::log::info("engine.recovered", "A payout of a host that is gone was taken up.",
                      {{"provider", provider}, {"saw", how}});

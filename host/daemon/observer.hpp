@@ -18,6 +18,7 @@ class HostObserver final : public engine::Observer {
   void batch(std::string_view writer, std::size_t items) override;
   void screened(std::string_view verdict, int count) override;
   void users_flagged(std::int64_t count) override;
+  void webhook(const std::string& provider, bool signature_valid, bool applied) override;
   void recovered(const std::string& provider, std::string_view how) override;
 
  private:

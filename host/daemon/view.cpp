@@ -1,6 +1,7 @@
 #include "daemon/view.hpp"
 
 #include "daemon/daemon.hpp"
+#include "identity/token.hpp"
 #include "ops/log.hpp"
 
 namespace payoutd::daemon {
@@ -45,6 +46,22 @@ boost::json::array DaemonView::providers() const {
     all.push_back(std::move(one));
   }
   return all;
+}
+
+std::optional<identity::Time> DaemonView::sessions_revoked_until() const {
+  const std::int64_t ms = engine().heart().last().sessions_revoked_until_ms;
+  if (ms == 0) return std::nullopt;
+  return identity::Time{std::chrono::milliseconds{ms}};
+}
+
+Awaitable<identity::Time> DaemonView::invalidate_sessions(std::string actor, std::string note) {
+  const std::int64_t now_ms = identity::now().time_since_epoch().count();
+  const std::int64_t until = co_await parts_.pool.transact(
+      [=](pqxx::transaction_base& work) { return store::invalidate_sessions(work, now_ms, actor, note); });
+  co_await engine().heart().beat_now();
+  log::warning("host.sessions_invalidated", "All tokens that were issued up to now are refused.",
+               {{"actor", actor}, {"note", note}});
+  co_return identity::Time{std::chrono::milliseconds{until}};
 }
 
 Awaitable<void> DaemonView::lift_quarantine(std::string provider, std::string actor, std::string note) {

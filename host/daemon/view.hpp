@@ -12,6 +12,7 @@ class DaemonView final : public http::EngineHostView {
  public:
   struct Parts {
     engine::Engine& engine;
+    store::Pool& pool;  ///< of the API
     providers::Supervisor& supervisor;
     std::string migration_revision;
     std::function<void(std::string actor)> drain;
@@ -24,6 +25,8 @@ class DaemonView final : public http::EngineHostView {
   boost::json::array providers() const override;
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note) override;
   Awaitable<PluginChange> change_plugin(std::string plugin, std::string file, std::string actor) override;
+  std::optional<identity::Time> sessions_revoked_until() const override;
+  Awaitable<identity::Time> invalidate_sessions(std::string actor, std::string note) override;
   http::ScriptsView* scripts() override { return parts_.scripts; }
   Build build() const override;
   Readiness readiness() const override;
@@ -33,9 +36,8 @@ class DaemonView final : public http::EngineHostView {
     metrics_->http_request(route, method, status, seconds);
   }
   void count_replay(std::string_view route) override { metrics_->idempotency_replay(route); }
-  void count_webhook(std::string_view provider, bool signature_valid, bool applied) override {
-    metrics_->webhook_event(provider, signature_valid, applied);
-  }
+  void count_auth_refusal(std::string_view reason) override { metrics_->auth_refusal(reason); }
+  void count_rate_limit_block(std::string_view by) override { metrics_->rate_limit_block(by); }
 
   /// Set when the host begins to drain.
   bool draining = false;

@@ -23,14 +23,12 @@ std::function<providers::ProviderHandle*(const std::string&)> finder(
   };
 }
 
-// Providers repeat what was not answered, so an outage is told at once.
-store::GroupCommitOptions hint_options(std::chrono::microseconds window) {
-  store::GroupCommitOptions options;
-  options.name = "hints";
-  options.window = window;
-  options.retry_unavailable = false;
-  options.deadline = milliseconds{5'000};
-  options.max_queued = 20'000;
+InboxOptions inbox_options(const EngineOptions& from) {
+  InboxOptions options;
+  options.instance_key = from.life.instance_key;
+  options.group_commit_window = from.group_commit_window;
+  options.visibility = from.inbox_visibility;
+  options.tick = from.dispatcher.tick;
   return options;
 }
 
@@ -57,12 +55,9 @@ Engine::Engine(Parts parts, EngineOptions options)
                   [this]() -> const core::Limits& { return screener_.limits(); }, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
                  options_.group_commit_window),
-      hints_(
-          parts_.front_pool, hint_options(options_.group_commit_window),
-          [](pqxx::transaction_base& work, std::span<const store::Hint> batch, const store::BatchInfo&) {
-            return store::hint(work, batch);  // as often as it likes: a hint twice is a hint
-          },
-          [](const store::Hint&) { return std::string(); }) {
+      inbox_({parts_.executor, parts_.front_pool, life_, recorder_, heart_, parts_.observer, loops_,
+              parts_.providers, [this] { dispatcher_.wake_questions(); }},
+             inbox_options(options_)) {
   heart_.on_history_changed = [this](const std::string&) { loops_.spawn(guard_history(), "history guard"); };
 }
 
@@ -103,10 +98,12 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
   loops_.spawn(lanes_.run(predecessors), "lanes");
   co_await dispatcher_.start(std::move(predecessors));
+  inbox_.start();
 }
 
 Awaitable<bool> Engine::drain(milliseconds limit) {
   draining_ = true;
+  inbox_.stop();
   bool clean = co_await dispatcher_.drain(limit);
   clean = co_await lanes_.drain(kLastUpkeep) && clean;
   // A database that is away must not keep the host here for ever. What it did not take is not lost: the next
@@ -162,7 +159,8 @@ Awaitable<OperatorReply> Engine::decide(OperatorRequest request) {
   const OperatorDecision decision = request.decision;
   const OperatorReply reply =
       co_await decide_as_operator(recorder_, parts_.front_pool, screener_.limits(), std::move(request));
-  if (reply.done && decision == OperatorDecision::ask_again) dispatcher_.wake_questions();
+  const bool asks = decision == OperatorDecision::ask_again || decision == OperatorDecision::retry;
+  if (reply.done && asks) dispatcher_.wake_questions();
   if (reply.done) dispatcher_.wake_payments();
   co_return reply;
 }
@@ -200,40 +198,15 @@ Awaitable<std::vector<store::Tally>> Engine::tally(store::TallyFilter filter) {
       [filter](pqxx::transaction_base& work) { return store::tally(work, filter); });
 }
 
-Awaitable<Engine::WebhookReply> Engine::webhook(std::string provider, std::string signature,
-                                                Webhook webhook) {
-  const std::string expected = core::sign_callback(options_.life.instance_key, provider, webhook.reference);
-  if (!core::equal_constant_time(expected, signature)) co_return WebhookReply::bad_signature;
-  providers::ProviderHandle* handle = this->provider(provider);
-  if (handle == nullptr) co_return WebhookReply::unknown_provider;
-  WebhookReading reading;
-  reading.kind = WebhookReading::Kind::hint;  // while the process is away, a callback is a reason to ask
-  const std::string reference = webhook.reference;
-  if (handle->ready()) {
-    try {
-      reading = co_await handle->read_webhook(std::move(webhook));
-    } catch (const providers::CallFailed&) {
-    }
+void Engine::set_webhook_keys(core::WebhookKeys keys) {
+  std::map<std::string, Secret> signers;
+  const auto now = std::chrono::system_clock::now();
+  for (const auto& [provider, all] : keys) {
+    const auto current = std::find_if(all.begin(), all.end(), [&](const auto& k) { return !k.expired(now); });
+    if (current != all.end()) signers.emplace(provider, core::callback_url_key(current->secret));
   }
-  if (reading.kind == WebhookReading::Kind::rejected) co_return WebhookReply::rejected;
-  if (reading.kind == WebhookReading::Kind::verified && handle->contract().webhook == WebhookKind::signed_) {
-    auto found = co_await parts_.front_pool.transact(
-        [provider, reference, ref = reading.provider_ref](pqxx::transaction_base& work) {
-          return store::find_by_reference(work, provider, reference, ref);
-        });
-    if (found.empty()) co_return WebhookReply::unknown_payout;
-    auto current = co_await recorder_.reload(found.front().payout.id);
-    if (current) {
-      News base;
-      base.actor = "webhook:" + provider;
-      co_await life_.take_status(std::move(*current), found.front().attempt, reading.status, std::move(base));
-    }
-    co_return WebhookReply::taken;
-  }
-  const bool known = co_await hints_.submit({provider, reference});
-  if (!known) co_return WebhookReply::unknown_payout;
-  dispatcher_.wake_questions();
-  co_return WebhookReply::taken;
+  life_.set_callback_keys(std::move(signers));
+  inbox_.set_keys(std::move(keys));
 }
 
 Awaitable<void> Engine::pause(std::string provider, bool paused, std::string actor, std::string note) {
@@ -303,10 +276,49 @@ Awaitable<std::int64_t> Engine::count_decisions(store::DecisionFilter filter) {
       [filter](pqxx::transaction_base& work) { return store::count_decisions(work, filter); });
 }
 
+Awaitable<std::vector<store::FinishRate>> Engine::finish_rates() {
+  co_return co_await parts_.front_pool.transact(
+      [](pqxx::transaction_base& work) { return store::finish_rates(work); });
+}
+
+Awaitable<void> Engine::append_audit(store::AuditEntry entry) {
+  co_await parts_.front_pool.transact(
+      [entry](pqxx::transaction_base& work) { store::append_audit(work, entry); });
+}
+
+Awaitable<std::vector<store::AuditRow>> Engine::audit(store::AuditFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::audit(work, filter); });
+}
+
+Awaitable<store::AuditCheck> Engine::verify_audit() {
+  co_return co_await parts_.front_pool.transact(
+      [](pqxx::transaction_base& work) { return store::verify_audit(work); });
+}
+
+Awaitable<std::vector<store::RetryGroup>> Engine::preview_retry(store::RetryFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::preview_retry(work, filter); });
+}
+
+Awaitable<std::int64_t> Engine::retry(store::RetryFilter filter, int per_second, std::string actor,
+                                      std::string note) {
+  const std::int64_t count = co_await parts_.front_pool.transact(
+      [filter, per_second, actor, note](pqxx::transaction_base& work) {
+        return store::retry_payouts(work, filter, per_second, actor, note);
+      });
+  if (count > 0) {
+    dispatcher_.wake_payments();
+    dispatcher_.wake_questions();
+  }
+  co_return count;
+}
+
 void Engine::provider_changed(const std::string& provider) {
   const providers::ProviderHandle* handle = this->provider(provider);
   if (handle == nullptr || !handle->ready()) return;
   spawn(note_plugin(provider), "provider " + provider);
+  inbox_.provider_ready(provider);
   dispatcher_.wake_payments();
   dispatcher_.wake_questions();
 }

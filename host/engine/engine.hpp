@@ -9,9 +9,12 @@
 #include "engine/admission.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/explanation.hpp"
+#include "engine/inbox.hpp"
 #include "engine/operator_actions.hpp"
 #include "policy/policy.hpp"
 #include "store/decisions.hpp"
+#include "store/audit.hpp"
+#include "store/bulk_retry.hpp"
 #include "store/flags.hpp"
 #include "store/lookup.hpp"
 
@@ -23,6 +26,8 @@ struct EngineOptions {
   DispatcherOptions dispatcher;
   core::Limits limits;
   std::chrono::microseconds group_commit_window{2'000};
+  /// A callback that no host finished in this time is taken up by any.
+  std::chrono::milliseconds inbox_visibility{10'000};
   std::string high_water_file;  ///< in the state directory; empty: none is kept
 };
 
@@ -59,10 +64,10 @@ class Engine {
   Awaitable<std::vector<store::Event>> events(std::string payout_id);
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter);
 
-  /// A callback arrived at a URL that this host minted (`signature` as in the URL). The plugin reads it; a
-  /// hint makes the payout be asked about now. False: the signature is not ours.
-  enum class WebhookReply { taken, unknown_payout, bad_signature, rejected, unknown_provider };
-  Awaitable<WebhookReply> webhook(std::string provider, std::string signature, Webhook webhook);
+  /// Callbacks of providers, and what operators do with them.
+  Inbox& inbox() { return inbox_; }
+  /// The secrets that prove callbacks, by provider; takes effect at once.
+  void set_webhook_keys(core::WebhookKeys keys);
 
   /// Switches of this or all hosts; `provider` empty means all.
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note);
@@ -79,6 +84,14 @@ class Engine {
   Awaitable<bool> lift_halt(std::string provider, std::string currency, std::string actor, std::string note);
   Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter);
   Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter);
+
+  Awaitable<std::vector<store::FinishRate>> finish_rates();
+  // What people did, and retries of many payouts.
+  Awaitable<void> append_audit(store::AuditEntry entry);
+  Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter);
+  Awaitable<store::AuditCheck> verify_audit();
+  Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter);
+  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor, std::string note);
   const core::Limits& limits() const { return screener_.limits(); }
   /// A provider's process changed its state: its plugin's name and version are noted.
   void provider_changed(const std::string& provider);
@@ -112,7 +125,7 @@ class Engine {
   LaneKeeper lanes_;
   Dispatcher dispatcher_;
   Admission admission_;
-  store::GroupCommit<store::Hint, bool> hints_;
+  Inbox inbox_;
   std::map<std::string, std::int64_t> waiting_;  ///< PENDING payouts by provider, as last counted
   bool draining_ = false;
 };

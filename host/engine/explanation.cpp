@@ -72,6 +72,7 @@ const std::map<std::string, std::string, std::less<>>& sentences() {
       {"operator_cancel", "An operator cancelled it; nothing was sent."},
       {"operator_hold", "An operator holds it."},
       {"operator_release", "An operator released it."},
+      {"operator_retry", "An operator wanted it done now instead of at its time."},
       {"operator_paid", "An operator found that it was paid."},
       {"operator_not_paid", "An operator found that it was not paid, and released it to be paid again."},
       {"operator_ask_again", "An operator had the provider asked again."},

@@ -87,8 +87,10 @@ std::string Life::reference_of(const store::Payout& payout, const Contract& cont
 
 std::string Life::callback_url(const std::string& provider, const std::string& reference) const {
   if (options_.public_url.empty()) return {};
+  const auto own = callback_keys_.find(provider);
+  const Secret& key = own == callback_keys_.end() ? options_.instance_key : own->second;
   return options_.public_url + "/v1/webhooks/" + provider + "/" + reference + "/" +
-         core::sign_callback(options_.instance_key, provider, reference);
+         core::sign_callback(key, provider, reference);
 }
 
 Order Life::order_of(const store::Claimed& claimed, std::string reference) const {

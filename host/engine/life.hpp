@@ -10,7 +10,7 @@
 namespace payoutd::engine {
 
 struct LifeOptions {
-  Secret instance_key;     ///< references and callback URLs are derived from it
+  Secret instance_key;     ///< references are derived from it
   bool dry_run = false;    ///< this host's configuration says so
   std::string public_url;  ///< base of callback URLs; empty: none are minted
   std::chrono::milliseconds prepare_timeout{30'000};
@@ -57,6 +57,9 @@ class Life {
 
   void set_dry_run(bool on) { options_.dry_run = on; }
 
+  /// What signs a provider's callback URLs; the instance key where it has none of its own.
+  void set_callback_keys(std::map<std::string, Secret> keys) { callback_keys_ = std::move(keys); }
+
   std::string callback_url(const std::string& provider, const std::string& reference) const;
   std::string reference_of(const store::Payout& payout, const Contract& contract) const;
 
@@ -69,6 +72,7 @@ class Life {
 
   Parts parts_;
   LifeOptions options_;
+  std::map<std::string, Secret> callback_keys_;
   bool stopping_ = false;
 };
 

@@ -26,6 +26,8 @@ class Observer {
   virtual void screened(std::string_view verdict, int count) = 0;
   /// So many users got a flag that they had not before.
   virtual void users_flagged(std::int64_t count) = 0;
+  /// A callback was refused or settled.
+  virtual void webhook(const std::string& provider, bool signature_valid, bool applied) = 0;
   virtual void recovered(const std::string& provider, std::string_view how) = 0;
 };
 

@@ -15,10 +15,29 @@ constexpr std::pair<OperatorDecision, std::string_view> kNames[] = {
     {OperatorDecision::approve, "approve"},   {OperatorDecision::reject, "reject"},
     {OperatorDecision::hold, "hold"},         {OperatorDecision::paid, "paid"},
     {OperatorDecision::not_paid, "not_paid"}, {OperatorDecision::ask_again, "ask_again"},
+    {OperatorDecision::retry, "retry"},
 };
 
 OperatorReply refuse(std::string code, std::string message, State state) {
   return {false, std::move(code), std::move(message), state};
+}
+
+std::string why_no_retry(const store::Payout& payout) {
+  const std::string state(core::to_string(payout.state));
+  switch (payout.state) {
+    case State::held:
+      return "It is HELD: approve or release it, or reject it.";
+    case State::submitting:
+      return "It is SUBMITTING: its answer comes, or it is asked about.";
+    case State::confirmed:
+      return "It is CONFIRMED: it was paid, and a retry would pay it twice.";
+    case State::review:
+      return "It is in REVIEW without anything to ask the provider about: say whether it was paid (--paid, "
+             "--not-paid).";
+    default:
+      return "It is " + state +
+             ", which is final; nothing was paid. To pay it after all, post it again under a new idempotency key.";
+  }
 }
 
 std::string why_not(OperatorDecision decision, const store::Payout& payout) {
@@ -48,6 +67,8 @@ std::string why_not(OperatorDecision decision, const store::Payout& payout) {
       return "It is " + state + ", not in REVIEW: its outcome is not for a human to decide.";
     case OperatorDecision::ask_again:
       return "It is " + state + "; there is nothing to ask the provider about.";
+    case OperatorDecision::retry:
+      return why_no_retry(payout);
   }
   return {};
 }
@@ -105,6 +126,18 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
       update_attempt(t, false, "not_paid_by_operator");
       return t;
     }
+    case OperatorDecision::retry:
+      if (p.state == State::pending && p.lease.empty()) {
+        store::Transition t = change(State::pending, p.reason, p.reason_text);
+        t.next_action_in = milliseconds{0};
+        return t;
+      }
+      if (p.state == State::pending) {  // somebody works on it now
+        store::Transition t = change(State::pending, p.reason, p.reason_text);
+        t.keep_lease = t.keep_schedule = true;
+        return t;
+      }
+      [[fallthrough]];
     case OperatorDecision::ask_again: {
       const bool open = p.state == State::review || p.state == State::unknown || p.state == State::sent;
       if (!open || !current.attempt) return std::nullopt;
@@ -119,8 +152,13 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
   return std::nullopt;
 }
 
-std::string done_text(OperatorDecision decision) {
+std::string done_text(OperatorDecision decision, State to) {
   switch (decision) {
+    case OperatorDecision::retry:
+      return to == State::pending
+                 ? "It is submitted now; nothing of it was sent, or nothing was accepted."
+                 : "The provider may have it, so it is asked now. It is sent again only where its contract proves "
+                   "that nothing was accepted.";
     case OperatorDecision::cancel:
       return "Cancelled; nothing was sent, nothing will be.";
     case OperatorDecision::release:
@@ -186,7 +224,7 @@ Awaitable<OperatorReply> decide_as_operator(Recorder& recorder, store::Pool& poo
     transition->event.data = boost::json::serialize(boost::json::object{{"note", request.note}});
     const State to = transition->to;
     const store::Applied applied = co_await recorder.apply(std::move(*transition));
-    if (applied.applied()) co_return OperatorReply{true, {}, done_text(request.decision), to};
+    if (applied.applied()) co_return OperatorReply{true, {}, done_text(request.decision, to), to};
   }
   co_return refuse("changed_meanwhile",
                    "The payout changed while this was decided; look at it and try again.", State::pending);

@@ -18,6 +18,7 @@ enum class OperatorDecision {
   paid,       ///< REVIEW: it was paid
   not_paid,   ///< REVIEW: it was not paid; it is released to be paid again
   ask_again,  ///< REVIEW, UNKNOWN, SENT: ask the provider now
+  retry,      ///< the safe thing for its state, now: PENDING is submitted, anything open is asked about
 };
 
 struct OperatorReply {

@@ -226,19 +226,20 @@ std::vector<Route> admin_routes(HostView& host) {
   std::vector<Route> routes;
   const auto add = [&](const char* method, const char* pattern,
                        Awaitable<Response> (*handler)(HostView*, Request), BodyForm body = BodyForm::none,
-                       std::vector<std::string> query = {}) {
+                       std::vector<std::string> query = {}, identity::Role role = identity::Role::admin) {
     routes.push_back(
         {.method = method,
          .pattern = std::string("/v1/admin") + pattern,
          .handle = [&host, handler](Request request) { return handler(&host, std::move(request)); },
          .body = body,
          .query = std::move(query),
-         .control_only = true});
+         .role = role});
   };
   add("POST", "/payouts/{id}/cancel", post_decision<OperatorDecision::cancel>, BodyForm::optional_json);
   add("POST", "/payouts/{id}/hold", post_decision<OperatorDecision::hold>, BodyForm::optional_json);
   add("POST", "/payouts/{id}/release", post_decision<OperatorDecision::release>, BodyForm::optional_json);
-  add("POST", "/payouts/{id}/approve", post_decision<OperatorDecision::approve>, BodyForm::optional_json);
+  add("POST", "/payouts/{id}/approve", post_decision<OperatorDecision::approve>, BodyForm::optional_json, {},
+      identity::Role::approver);
   add("POST", "/payouts/{id}/reject", post_decision<OperatorDecision::reject>, BodyForm::optional_json);
   add("POST", "/payouts/{id}/review", post_review, BodyForm::json);
   add("GET", "/providers", get_providers);
@@ -247,13 +248,16 @@ std::vector<Route> admin_routes(HostView& host) {
   add("POST", "/providers/{name}/probe", post_probe, BodyForm::optional_json);
   add("GET", "/providers/{name}/balance", get_balance);
   add("POST", "/providers/{name}/lift-quarantine", post_lift, BodyForm::optional_json);
-  add("POST", "/plugins/{name}/upgrade", post_plugin_upgrade, BodyForm::json);
-  add("POST", "/plugins/{name}/rollback", post_plugin_rollback, BodyForm::optional_json);
   add("GET", "/switches", get_switches);
   add("POST", "/switches/{name}", post_switch, BodyForm::json);
   add("GET", "/hosts", get_hosts);
   add("GET", "/tally", get_tally, BodyForm::none, {"batch", "provider"});
+  const std::size_t remote = routes.size();
+  // What names files of the machine, or ends the process, is done on the machine.
+  add("POST", "/plugins/{name}/upgrade", post_plugin_upgrade, BodyForm::json);
+  add("POST", "/plugins/{name}/rollback", post_plugin_rollback, BodyForm::optional_json);
   add("POST", "/drain", post_drain, BodyForm::optional_json);
+  for (std::size_t i = remote; i < routes.size(); ++i) routes[i].control_only = true;
   return routes;
 }
 

@@ -23,9 +23,25 @@ Awaitable<std::vector<store::Tally>> EngineHostView::tally(store::TallyFilter fi
 Awaitable<engine::OperatorReply> EngineHostView::decide(engine::OperatorRequest request) {
   return engine_.decide(std::move(request));
 }
-Awaitable<engine::Engine::WebhookReply> EngineHostView::webhook(std::string provider, std::string signature,
-                                                                Webhook webhook) {
-  return engine_.webhook(std::move(provider), std::move(signature), std::move(webhook));
+Awaitable<engine::CallbackReply> EngineHostView::webhook(engine::Callback callback) {
+  return engine_.inbox().receive(std::move(callback));
+}
+Awaitable<store::InboxPage> EngineHostView::webhook_events(store::InboxFilter filter) {
+  return engine_.inbox().list(std::move(filter));
+}
+Awaitable<std::optional<store::InboxEvent>> EngineHostView::webhook_event(std::string id) {
+  return engine_.inbox().find(std::move(id));
+}
+Awaitable<std::optional<boost::json::object>> EngineHostView::verify_webhook(std::string id) {
+  return engine_.inbox().verify(std::move(id));
+}
+Awaitable<engine::Inbox::ReplayReply> EngineHostView::replay_webhook(std::string id, std::string actor,
+                                                                     std::string note) {
+  return engine_.inbox().replay(std::move(id), std::move(actor), std::move(note));
+}
+Awaitable<engine::Inbox::BulkReply> EngineHostView::replay_webhooks(store::InboxFilter filter, bool dry_run,
+                                                                    std::string actor, std::string note) {
+  return engine_.inbox().replay_many(std::move(filter), dry_run, std::move(actor), std::move(note));
 }
 
 HostView::Switches EngineHostView::switches() const {

@@ -9,6 +9,7 @@
 #include "engine/engine.hpp"
 #include "engine/operator_actions.hpp"
 #include "http/scripts_view.hpp"
+#include "identity/keyring.hpp"
 #include "store/host_registry.hpp"
 #include "store/lookup.hpp"
 
@@ -28,8 +29,16 @@ class HostView {
   virtual Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) = 0;
   virtual Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) = 0;
   virtual Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) = 0;
-  virtual Awaitable<engine::Engine::WebhookReply> webhook(std::string provider, std::string signature,
-                                                          Webhook webhook) = 0;
+
+  // Callbacks: see engine::Inbox.
+  virtual Awaitable<engine::CallbackReply> webhook(engine::Callback callback) = 0;
+  virtual Awaitable<store::InboxPage> webhook_events(store::InboxFilter filter) = 0;
+  virtual Awaitable<std::optional<store::InboxEvent>> webhook_event(std::string id) = 0;
+  virtual Awaitable<std::optional<boost::json::object>> verify_webhook(std::string id) = 0;
+  virtual Awaitable<engine::Inbox::ReplayReply> replay_webhook(std::string id, std::string actor,
+                                                               std::string note) = 0;
+  virtual Awaitable<engine::Inbox::BulkReply> replay_webhooks(store::InboxFilter filter, bool dry_run,
+                                                              std::string actor, std::string note) = 0;
 
   // Switches, for all hosts.
   struct Switches {
@@ -40,6 +49,11 @@ class HostView {
   virtual Switches switches() const = 0;  ///< as the last beat saw them
   virtual Awaitable<void> set_switch(store::SwitchChange change) = 0;
   virtual Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) = 0;
+
+  // Sessions: tokens that were issued at this time or before are refused.
+  virtual std::optional<identity::Time> sessions_revoked_until() const = 0;  ///< as the last beat saw it
+  /// Refuses all tokens that there are, on this host at once, on the others within their next beat (1 s).
+  virtual Awaitable<identity::Time> invalidate_sessions(std::string actor, std::string note) = 0;
 
   // Hosts and providers.
   virtual Awaitable<std::vector<store::HostRow>> hosts() = 0;
@@ -55,6 +69,13 @@ class HostView {
   virtual Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter) = 0;
   virtual Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) = 0;
   virtual const core::Limits& limits() const = 0;
+  virtual Awaitable<std::vector<store::FinishRate>> finish_rates() = 0;
+  virtual Awaitable<void> append_audit(store::AuditEntry entry) = 0;
+  virtual Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter) = 0;
+  virtual Awaitable<store::AuditCheck> verify_audit() = 0;
+  virtual Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter) = 0;
+  virtual Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
+                                        std::string note) = 0;
 
   virtual bool has_provider(const std::string& name) const = 0;
   /// Each with at least `name`, `plugin`, `plugin_version`, `state`, `paused`, `dry_run`, `quarantined_at`,
@@ -96,7 +117,11 @@ class HostView {
   // Metrics. `route` is the pattern, or `other`.
   virtual void count_request(std::string_view route, std::string_view method, int status, double seconds) = 0;
   virtual void count_replay(std::string_view route) = 0;
-  virtual void count_webhook(std::string_view provider, bool signature_valid, bool applied) = 0;
+  /// `reason`: one of identity::TokenFault's names, `no_token`, `wrong_scheme`, `duplicate_header`,
+  /// `role_missing`.
+  virtual void count_auth_refusal(std::string_view reason) = 0;
+  /// `by`: `subject`, `address`, `auth_failures`, `connections`.
+  virtual void count_rate_limit_block(std::string_view by) = 0;
 };
 
 /// The part of it that the engine answers.
@@ -111,8 +136,14 @@ class EngineHostView : public HostView {
   Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) override;
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override;
   Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) override;
-  Awaitable<engine::Engine::WebhookReply> webhook(std::string provider, std::string signature,
-                                                  Webhook webhook) override;
+  Awaitable<engine::CallbackReply> webhook(engine::Callback callback) override;
+  Awaitable<store::InboxPage> webhook_events(store::InboxFilter filter) override;
+  Awaitable<std::optional<store::InboxEvent>> webhook_event(std::string id) override;
+  Awaitable<std::optional<boost::json::object>> verify_webhook(std::string id) override;
+  Awaitable<engine::Inbox::ReplayReply> replay_webhook(std::string id, std::string actor,
+                                                       std::string note) override;
+  Awaitable<engine::Inbox::BulkReply> replay_webhooks(store::InboxFilter filter, bool dry_run,
+                                                      std::string actor, std::string note) override;
   Switches switches() const override;
   Awaitable<void> set_switch(store::SwitchChange change) override;
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
@@ -125,6 +156,19 @@ class EngineHostView : public HostView {
   Awaitable<std::vector<store::DecisionRow>> decisions(store::DecisionFilter filter) override;
   Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) override;
   const core::Limits& limits() const override { return engine_.limits(); }
+  Awaitable<std::vector<store::FinishRate>> finish_rates() override { return engine_.finish_rates(); }
+  Awaitable<void> append_audit(store::AuditEntry entry) override { return engine_.append_audit(std::move(entry)); }
+  Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter) override {
+    return engine_.audit(std::move(filter));
+  }
+  Awaitable<store::AuditCheck> verify_audit() override { return engine_.verify_audit(); }
+  Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter) override {
+    return engine_.preview_retry(std::move(filter));
+  }
+  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
+                                std::string note) override {
+    return engine_.retry(std::move(filter), per_second, std::move(actor), std::move(note));
+  }
   bool has_provider(const std::string& name) const override;
   /// Through the provider's process.
   Awaitable<void> probe(std::string provider) override;

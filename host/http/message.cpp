@@ -137,6 +137,15 @@ std::string flow_id_of(const Request& request) {
   return core::random_uuid();
 }
 
+std::string traceparent_of_answer(const Request& request) {
+  const std::string_view given = request.header("traceparent");
+  if (request.count("traceparent") != 1 || trace_id_of(given).empty()) return {};
+  std::string span = core::random_uuid();
+  std::erase(span, '-');
+  // Ours is version 00 whatever theirs is: what later versions add is not passed on.
+  return "00-" + std::string(trace_id_of(given)) + "-" + span.substr(16) + std::string(given.substr(52));
+}
+
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 32;
   std::string out = "'";

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "identity/role.hpp"
+
 namespace payoutd::http {
 
 struct Route;
@@ -15,9 +17,15 @@ struct Route;
 /// Who is on the other end of a connection.
 struct Peer {
   bool control = false;  ///< the control socket: the kernel vouches for the actor
-  std::string actor{};   ///< `operator:NAME` on the control socket, `client:default` on TCP
-  /// Whose payouts the peer may create and see. Until there are tokens everybody is `default`.
-  std::string client_id = "default";
+  /// `operator:NAME` on the control socket and for tokens of people (roles admin or approver), `client:NAME`
+  /// for other tokens, `client:default` without a token, where none is asked for.
+  std::string actor{};
+  std::string client_id = "default";  ///< whose payouts the peer makes and sees
+  identity::Roles roles{};
+  bool authenticated = false;  ///< by a token
+  std::string address{};       ///< of a TCP connection's other end; what a proxy says is not in it
+
+  bool sees_all_clients() const { return control || roles.has(identity::Role::admin); }
 };
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -70,6 +78,10 @@ std::string_view reason_phrase(int status) noexcept;
 /// The request's own id if it carries a well-formed one (`X-Request-Id`: 1 to 64 of letters, digits and ._:-;
 /// or the trace id of a W3C `traceparent`), else a new one.
 std::string flow_id_of(const Request& request);
+
+/// The request's W3C `traceparent` with a span id of our own in place of its, for the answer; empty if it
+/// carries none that is well-formed.
+std::string traceparent_of_answer(const Request& request);
 
 /// `text` in quotes, cut to 32 characters, with everything but printable ASCII replaced: safe in a message.
 std::string in_quotes(std::string_view text);

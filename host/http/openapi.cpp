@@ -5,6 +5,8 @@
 namespace payoutd::http {
 namespace {
 
+namespace json = boost::json;
+
 constexpr std::string_view kDocument = R"json({
   "openapi": "3.1.0",
   "info": {
@@ -93,6 +95,20 @@ constexpr std::string_view kDocument = R"json({
         "responses": {"200": {"description": "The explanation"}, "404": {"$ref": "#/components/responses/Error"}}
       }
     },
+    "/v1/webhooks/{provider}": {
+      "post": {
+        "summary": "A provider's callback, proven by its signature",
+        "parameters": [{"name": "provider", "in": "path", "required": true, "schema": {"type": "string"}}],
+        "responses": {
+          "200": {"$ref": "#/components/responses/Callback"},
+          "400": {"$ref": "#/components/responses/Error"},
+          "401": {"$ref": "#/components/responses/Error"},
+          "404": {"$ref": "#/components/responses/Error"},
+          "429": {"$ref": "#/components/responses/Error"},
+          "503": {"$ref": "#/components/responses/Error"}
+        }
+      }
+    },
     "/v1/webhooks/{provider}/{reference}/{signature}": {
       "post": {
         "summary": "A provider's callback, at the URL that it was given; PUT does the same",
@@ -102,11 +118,12 @@ constexpr std::string_view kDocument = R"json({
           {"name": "signature", "in": "path", "required": true, "schema": {"type": "string"}}
         ],
         "responses": {
-          "200": {"description": "Taken, or about a payout that is not known here"},
-          "202": {"description": "Received; it is still being worked off"},
+          "200": {"$ref": "#/components/responses/Callback"},
           "400": {"$ref": "#/components/responses/Error"},
           "401": {"$ref": "#/components/responses/Error"},
-          "404": {"$ref": "#/components/responses/Error"}
+          "404": {"$ref": "#/components/responses/Error"},
+          "429": {"$ref": "#/components/responses/Error"},
+          "503": {"$ref": "#/components/responses/Error"}
         }
       }
     },
@@ -117,6 +134,10 @@ constexpr std::string_view kDocument = R"json({
     "/openapi.json": {"get": {"summary": "This document", "responses": {"200": {"description": "This document"}}}}
   },
   "components": {
+    "securitySchemes": {
+      "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+        "description": "A token signed with HS256 by a key of the host (`payoutctl token issue`). `x-role` of an operation names the role that it asks for."}
+    },
     "schemas": {
       "State": {"type": "string", "enum": ["PENDING", "HELD", "SUBMITTING", "SENT", "UNKNOWN", "REVIEW", "CONFIRMED", "FAILED", "CANCELLED", "REVERSED", "SIMULATED"]},
       "NewPayout": {
@@ -169,7 +190,18 @@ constexpr std::string_view kDocument = R"json({
       }
     },
     "responses": {
+      "Unauthorized": {"description": "No token, or none that is good: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_REVOKED",
+        "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
+      "Forbidden": {"description": "The token lacks the role: ROLE_MISSING; or this host has no keys for tokens: CONTROL_SOCKET_ONLY", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
+      "TooManyRequests": {"description": "RATE_LIMITED: come again after Retry-After seconds",
+        "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
       "Error": {"description": "Why not", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
+      "Callback": {"description": "Stored; `applied` says whether it changed anything so far, `reason` why not: unknown_payout, already_final, duplicate, stored (worked on later) and others",
+        "content": {"application/json": {"schema": {"type": "object", "required": ["ok", "applied"],
+          "properties": {"ok": {"const": true}, "applied": {"type": "boolean"}, "reason": {"type": "string"},
+                         "event_id": {"type": "string", "format": "uuid"}}}}}},
       "Bulk": {"description": "What became of each item", "content": {"application/json": {"schema": {
         "type": "object", "required": ["created", "replayed", "failed", "results"],
         "properties": {
@@ -181,21 +213,127 @@ constexpr std::string_view kDocument = R"json({
   }
 })json";
 
-Awaitable<Response> get_document(Request) {
+/// What an operation is for, where the document above does not describe it in full.
+constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"POST /v1/admin/payouts/{id}/cancel", "Do not pay; possible while nothing is under way"},
+    {"POST /v1/admin/payouts/{id}/hold", "Keep from being submitted"},
+    {"POST /v1/admin/payouts/{id}/release", "Let a held payout go on; the rules judge it again"},
+    {"POST /v1/admin/payouts/{id}/approve", "Pay a held payout; above an amount it takes two people"},
+    {"POST /v1/admin/payouts/{id}/reject", "Do not pay a held payout"},
+    {"POST /v1/admin/payouts/{id}/review", "Decide on a payout that only a human can settle"},
+    {"POST /v1/admin/sessions/invalidate-all", "Refuse every token that was issued up to now, on all hosts"},
+    {"POST /admin/sessions/invalidate-all", "The same as /v1/admin/sessions/invalidate-all"},
+    {"GET /v1/admin/providers", "How the providers are"},
+    {"POST /v1/admin/providers/{name}/pause", "Submit nothing new through a provider"},
+    {"POST /v1/admin/providers/{name}/resume", "Submit through a provider again"},
+    {"POST /v1/admin/providers/{name}/probe", "Check that a provider is reachable and takes our credentials"},
+    {"GET /v1/admin/providers/{name}/balance", "What is left on a provider's account"},
+    {"POST /v1/admin/providers/{name}/lift-quarantine", "Start a plugin again that kept crashing"},
+    {"GET /v1/admin/switches", "How the switches are"},
+    {"POST /v1/admin/switches/{name}", "Turn dry_run, stop_submissions or stop_writes on or off"},
+    {"GET /v1/admin/hosts", "Which hosts share the database, and whether they live"},
+    {"GET /v1/admin/tally", "How many payouts stand where, and for how long"},
+    {"GET /v1/admin/scripts", "Which scripts run where"},
+    {"POST /v1/admin/scripts/reload", "Read the scripts of this machine again"},
+    {"POST /v1/admin/scripts/rollback", "Make the scripts before active again"},
+    {"POST /v1/admin/scripts/shadow/stop", "End the shadow"},
+    {"GET /v1/admin/scripts/bundles/{hash}", "The files of a bundle"},
+    {"GET /v1/admin/decisions", "What the rules decided, and on what"},
+    {"GET /v1/admin/decisions/count", "How many decisions there are"},
+    {"GET /v1/admin/flags", "Flags of users"},
+    {"POST /v1/admin/flags/{id}/clear", "Clear a flag"},
+    {"POST /v1/admin/flags/{id}/note", "Write a note to a flag"},
+    {"GET /v1/admin/limits", "The limits that no script can widen, and what they halted"},
+    {"POST /v1/admin/limits/lift", "Let the outflow of a provider and currency go on"},
+    {"GET /v1/admin/webhooks/events", "Providers' callbacks that were stored, the latest first"},
+    {"GET /v1/admin/webhooks/events/{id}", "One callback with its headers and body, masked"},
+    {"POST /v1/admin/webhooks/events/{id}/verify", "What every key makes of a callback"},
+    {"POST /v1/admin/webhooks/events/{id}/replay", "Work on a stored callback again"},
+    {"POST /v1/admin/webhooks/replay", "The same for all that a filter names; with dry_run only say which"},
+});
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return out;
+}
+
+std::string summary_of(const Route& route) {
+  const std::string wanted = route.method + " " + route.pattern;
+  for (const auto& [name, summary] : kSummaries)
+    if (name == wanted) return std::string(summary);
+  return wanted + ": see docs/api.md";
+}
+
+json::object reference(const char* response) {
+  return {{"$ref", std::string("#/components/responses/") + response}};
+}
+
+/// What the table of routes says of an operation that the text above does not describe.
+json::object described(const Route& route) {
+  json::array parameters;
+  for (const std::string& segment : route.segments) {
+    if (!segment.starts_with('{')) continue;
+    parameters.push_back(json::object{{"name", segment.substr(1, segment.size() - 2)},
+                                      {"in", "path"},
+                                      {"required", true},
+                                      {"schema", {{"type", "string"}}}});
+  }
+  for (const std::string& name : route.query)
+    parameters.push_back(json::object{{"name", name}, {"in", "query"}, {"schema", {{"type", "string"}}}});
+  json::object operation{{"summary", summary_of(route)}, {"parameters", std::move(parameters)}};
+  if (route.body == BodyForm::json || route.body == BodyForm::optional_json) {
+    operation["requestBody"] =
+        json::object{{"required", route.body == BodyForm::json},
+                     {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}};
+  }
+  json::object responses{{"200", {{"description", "Done, or the answer"}}}};
+  for (const char* status : {"400", "404", "409", "503"}) responses[status] = reference("Error");
+  operation["responses"] = std::move(responses);
+  return operation;
+}
+
+void add_operation(json::object& paths, const Route& route) {
+  json::object& path = paths[route.pattern].is_object() ? paths[route.pattern].get_object()
+                                                        : paths[route.pattern].emplace_object();
+  const std::string method = lower(route.method);
+  if (!path.contains(method)) {
+    // A callback that is PUT is the same as one that is posted.
+    path[method] = method == "put" && path.contains("post") ? path.at("post") : json::value(described(route));
+  }
+  json::object& operation = path.at(method).as_object();
+  operation["security"] =
+      route.any_host ? json::array() : json::array{json::object{{"bearer", json::array()}}};
+  if (!route.any_host) operation["x-role"] = identity::to_string(route.role);
+  json::object& responses = operation.at("responses").as_object();
+  responses["429"] = reference("TooManyRequests");
+  if (route.any_host) return;
+  responses["401"] = reference("Unauthorized");
+  responses["403"] = reference("Forbidden");
+}
+
+Awaitable<Response> get_document(std::shared_ptr<const std::string> text, Request) {
   Response response;
-  response.body = kDocument;
-  response.body += '\n';
+  response.body = *text;
   co_return response;
 }
 
 }  // namespace
 
-std::vector<Route> openapi_routes() {
-  return {{.method = "GET", .pattern = "/openapi.json", .handle = get_document, .any_host = true}};
+Route openapi_route(const std::vector<Route>& routes) {
+  Route own{.method = "GET", .pattern = "/openapi.json", .handle = {}, .any_host = true};
+  std::vector<Route> all = routes;
+  all.push_back(own);
+  const auto text = std::make_shared<const std::string>(json::serialize(openapi_document(all)) + "\n");
+  own.handle = [text](Request request) { return get_document(text, std::move(request)); };
+  return own;
 }
 
-const boost::json::value& openapi_document() {
-  static const boost::json::value document = boost::json::parse(kDocument);
+json::value openapi_document(const std::vector<Route>& routes) {
+  json::value document = json::parse(kDocument);
+  json::object& paths = document.at("paths").as_object();
+  for (const Route& route : routes)
+    if (!route.control_only) add_operation(paths, route);
   return document;
 }
 

@@ -11,6 +11,7 @@ namespace payoutd::http {
 namespace {
 
 namespace json = boost::json;
+using identity::Role;
 
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
@@ -24,12 +25,12 @@ std::string lower(std::string text) {
   return text;
 }
 
-// A client sees its own payouts; operators see all.
+// A client sees its own payouts; administrators see all.
 Awaitable<std::optional<store::Payout>> find_visible(HostView* host, std::string id, Peer peer) {
   id = lower(std::move(id));
   if (!core::is_uuid(id)) co_return std::nullopt;
   auto payout = co_await host->find(std::move(id));
-  if (payout && !peer.control && payout->client_id != peer.client_id) co_return std::nullopt;
+  if (payout && !peer.sees_all_clients() && payout->client_id != peer.client_id) co_return std::nullopt;
   co_return payout;
 }
 
@@ -170,7 +171,7 @@ std::optional<Response> read_filter(const Request& request, store::ListFilter& f
 Awaitable<Response> list_payouts(HostView* host, Request request) {
   store::ListFilter filter;
   if (auto refusal = read_filter(request, filter)) co_return *refusal;
-  if (!request.peer.control) filter.client_id = request.peer.client_id;
+  if (!request.peer.sees_all_clients()) filter.client_id = request.peer.client_id;
   const store::Page page = co_await host->list(filter);
   json::array payouts;
   for (const store::Payout& payout : page.payouts) payouts.push_back(payout_json(payout));
@@ -186,20 +187,35 @@ std::vector<Route> payouts_routes(HostView& host, const RouterOptions& options) 
     return [&host, handler](Request request) { return handler(&host, std::move(request)); };
   };
   return {
-      {.method = "POST", .pattern = "/v1/payouts", .handle = with(post_payout), .body = BodyForm::json},
+      {.method = "POST",
+       .pattern = "/v1/payouts",
+       .handle = with(post_payout),
+       .body = BodyForm::json,
+       .role = Role::payouts_write},
       {.method = "POST",
        .pattern = "/v1/payouts/bulk",
        .handle = with(post_bulk),
        .body = BodyForm::json_or_lines,
-       .body_limit = options.max_bulk_bytes},
+       .body_limit = options.max_bulk_bytes,
+       .role = Role::payouts_write},
       {.method = "GET",
        .pattern = "/v1/payouts",
        .handle = with(list_payouts),
        .query = {"state", "provider", "batch", "user", "destination", "idempotency_key", "reason",
-                 "created_after", "created_before", "cursor", "limit"}},
-      {.method = "GET", .pattern = "/v1/payouts/{id}", .handle = with(get_payout)},
-      {.method = "GET", .pattern = "/v1/payouts/{id}/events", .handle = with(get_events)},
-      {.method = "GET", .pattern = "/v1/payouts/{id}/explain", .handle = with(get_explanation)},
+                 "created_after", "created_before", "cursor", "limit"},
+       .role = Role::payouts_read},
+      {.method = "GET",
+       .pattern = "/v1/payouts/{id}",
+       .handle = with(get_payout),
+       .role = Role::payouts_read},
+      {.method = "GET",
+       .pattern = "/v1/payouts/{id}/events",
+       .handle = with(get_events),
+       .role = Role::payouts_read},
+      {.method = "GET",
+       .pattern = "/v1/payouts/{id}/explain",
+       .handle = with(get_explanation),
+       .role = Role::payouts_read},
   };
 }
 

@@ -321,14 +321,12 @@ std::vector<Route> policy_routes(HostView& host) {
          .body = body,
          .body_limit = body_limit,
          .query = std::move(query),
-         .control_only = true});
+         .role = identity::Role::admin});
   };
   add("GET", "/scripts", get_scripts);
   add("POST", "/scripts/reload", post_reload, BodyForm::optional_json);
   add("POST", "/scripts/rollback", post_rollback, BodyForm::optional_json);
-  add("POST", "/scripts/shadow", post_shadow, BodyForm::json, {}, kMaxScripts);
   add("POST", "/scripts/shadow/stop", post_stop_shadow, BodyForm::optional_json);
-  add("POST", "/scripts/promote", post_promote, BodyForm::optional_json);
   add("GET", "/scripts/bundles/{hash}", get_bundle);
   const std::vector<std::string> filters = {"payout", "kind", "since", "after", "shadow", "limit"};
   add("GET", "/decisions", get_decisions, BodyForm::none, filters);
@@ -338,6 +336,11 @@ std::vector<Route> policy_routes(HostView& host) {
   add("POST", "/flags/{id}/note", post_flag<false>, BodyForm::json);
   add("GET", "/limits", get_limits);
   add("POST", "/limits/lift", post_lift, BodyForm::json);
+  const std::size_t remote = routes.size();
+  // Code comes in on the machine only, and there it becomes active.
+  add("POST", "/scripts/shadow", post_shadow, BodyForm::json, {}, kMaxScripts);
+  add("POST", "/scripts/promote", post_promote, BodyForm::optional_json);
+  for (std::size_t i = remote; i < routes.size(); ++i) routes[i].control_only = true;
   return routes;
 }
 

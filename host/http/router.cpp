@@ -146,13 +146,19 @@ void report(const Request& request, const std::exception& failure, log::Level le
 
 }  // namespace
 
-Router::Router(HostView& host, RouterOptions options) : host_(host), options_(options) {
+Router::Router(HostView& host, RouterOptions options)
+    : host_(host), options_(std::move(options)), gate_(host, options_.gate) {
   add(payouts_routes(host, options_));
   add(admin_routes(host));
   add(policy_routes(host));
+  add(session_routes(host));
+  add(retry_routes(host));
+  add(support_routes(host));
+  add(audit_routes(host));
   add(health_routes(host));
   add(webhook_routes(host));
-  add(openapi_routes());
+  add(inbox_routes(host));
+  add({openapi_route(routes_)});
 }
 
 void Router::add(std::vector<Route> routes) {
@@ -170,6 +176,42 @@ std::vector<std::string> Router::patterns() const {
 }
 
 Service::Screening Router::screen(Request& head) {
+  Screening screening;
+  if (auto refusal = gate_.count_address(head)) {
+    screening.refusal = std::move(refusal);
+  } else {
+    screening = screen_route(head);
+  }
+  screening.headers = gate_.cors().headers(head);
+  if (std::string trace = traceparent_of_answer(head); !trace.empty())
+    screening.headers.emplace_back("traceparent", std::move(trace));
+  return screening;
+}
+
+/// Sets the request's route; the refusal if there is none, or the answer to a browser's question about it.
+std::optional<Response> Router::find_route(Request& head, const std::vector<std::string>& path) const {
+  const std::string method = head.method == "HEAD" ? "GET" : head.method;
+  std::set<std::string> allowed;
+  for (const Route& route : routes_) {
+    if (!matches(route, path)) continue;
+    if (route.method == method) {
+      head.route = &route;
+      return std::nullopt;
+    }
+    allowed.insert(route.method);
+  }
+  if (allowed.empty())
+    return refuse(404, "NOT_FOUND", "There is nothing at this URL. /openapi.json lists what there is.");
+  if (allowed.contains("GET")) allowed.insert("HEAD");
+  std::string list;
+  for (const std::string& one : allowed) list += (list.empty() ? "" : ", ") + one;
+  if (auto preflight = gate_.cors().preflight(head, list)) return preflight;
+  Response response = refuse(405, "METHOD_NOT_ALLOWED", "This URL takes " + list + " only.");
+  response.headers.emplace_back("Allow", list);
+  return response;
+}
+
+Service::Screening Router::screen_route(Request& head) {
   const std::string_view target = head.target;
   const auto question = target.find('?');
   const std::string_view path_text = target.substr(0, question);
@@ -182,27 +224,7 @@ Service::Screening Router::screen(Request& head) {
     if (!decoded) return {refuse(400, "BAD_URL", "The URL's path is not percent-encoded UTF-8 text."), 0};
     path.push_back(*decoded);
   }
-  const std::string method = head.method == "HEAD" ? "GET" : head.method;
-  std::set<std::string> allowed;
-  for (const Route& route : routes_) {
-    if (!matches(route, path)) continue;
-    if (route.method == method) {
-      head.route = &route;
-      break;
-    }
-    allowed.insert(route.method);
-  }
-  if (head.route == nullptr && allowed.empty()) {
-    return {refuse(404, "NOT_FOUND", "There is nothing at this URL. /openapi.json lists what there is."), 0};
-  }
-  if (head.route == nullptr) {
-    if (allowed.contains("GET")) allowed.insert("HEAD");
-    std::string list;
-    for (const std::string& one : allowed) list += (list.empty() ? "" : ", ") + one;
-    Response response = refuse(405, "METHOD_NOT_ALLOWED", "This URL takes " + list + " only.");
-    response.headers.emplace_back("Allow", list);
-    return {std::move(response), 0};
-  }
+  if (auto answered = find_route(head, path)) return {std::move(answered), 0};
   const Route& route = *head.route;
   if (route.control_only && !head.peer.control) {
     return {refuse(403, "CONTROL_SOCKET_ONLY",
@@ -210,7 +232,7 @@ Service::Screening Router::screen(Request& head) {
                    "who asks."),
             0};
   }
-  if (!route.any_host && !head.peer.control && !head.header("host").empty() &&
+  if (!route.any_host && !head.peer.control && !gate_.auth_required() && !head.header("host").empty() &&
       !is_loopback_host(head.header("host"))) {
     return {
         refuse(
@@ -219,6 +241,7 @@ Service::Screening Router::screen(Request& head) {
             "it send such a Host header."),
         0};
   }
+  if (auto refusal = gate_.admit(head)) return {std::move(refusal), 0};
   for (std::size_t i = 0; i < path.size(); ++i) {
     const std::string& segment = route.segments[i];
     if (is_parameter(segment)) head.parameters[segment.substr(1, segment.size() - 2)] = path[i];
@@ -230,7 +253,57 @@ Service::Screening Router::screen(Request& head) {
   return {refuse_body(route, head), route.body_limit};
 }
 
+namespace {
+
+bool is_audited(const Request& request) {
+  const std::string& pattern = request.route->pattern;
+  return request.method != "GET" && request.method != "HEAD" &&
+         (pattern.starts_with("/v1/admin/") || pattern.starts_with("/admin/"));
+}
+
+/// The fields of the body as they came, but for secrets and what is too long to keep.
+std::string audited_detail(const std::string& body) {
+  constexpr std::size_t kLongest = 4096;
+  if (body.empty()) return "{}";
+  boost::system::error_code failed;
+  const boost::json::value value = boost::json::parse(ops::redactor().redact(body), failed);
+  if (failed || body.size() > kLongest)
+    return boost::json::serialize(boost::json::object{{"body_bytes", body.size()}});
+  return boost::json::serialize(value);
+}
+
+store::AuditEntry audit_entry(const Request& request) {
+  store::AuditEntry entry;
+  entry.actor = request.peer.actor;
+  entry.action = request.method + " " + request.route->pattern;
+  for (const auto& [name, value] : request.parameters) entry.subject += (entry.subject.empty() ? "" : " ") + value;
+  entry.flow_id = request.flow_id;
+  entry.detail = audited_detail(request.body);
+  return entry;
+}
+
+}  // namespace
+
 Awaitable<Response> Router::handle(Request request) {
+  if (!is_audited(request)) co_return co_await answered_by_route(std::move(request));
+  store::AuditEntry entry = audit_entry(request);
+  Response response = co_await answered_by_route(std::move(request));
+  entry.status = response.status;
+  std::string failure;
+  try {
+    co_await host_.append_audit(entry);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  if (!failure.empty()) {
+    log::error("http.audit_lost", "What somebody did could not be written into the audit log.",
+               {{"actor", entry.actor}, {"action", entry.action}, {"subject", entry.subject},
+                {"status", entry.status}, {"flow_id", entry.flow_id}, {"error", failure}});
+  }
+  co_return response;
+}
+
+Awaitable<Response> Router::answered_by_route(Request request) {
   const Request head{.method = request.method, .flow_id = request.flow_id, .route = request.route};
   try {
     co_return co_await request.route->handle(std::move(request));

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "http/gate.hpp"
 #include "http/host_view.hpp"
 #include "http/server.hpp"
 
@@ -24,9 +25,12 @@ struct Route {
   BodyForm body = BodyForm::none;
   std::size_t body_limit = 0;        ///< bytes; 0: the host's default
   std::vector<std::string> query{};  ///< the parameters that the route knows
-  bool control_only = false;
-  /// Providers reach webhooks by any name of this host, and health checks come by address. The API itself is
-  /// only served under loopback names, so that no web page can reach it through a name of its own.
+  bool control_only = false;         ///< even a token with all roles does not do
+  /// What it asks of whoever calls it. Routes that state none are the administrators'.
+  identity::Role role = identity::Role::admin;
+  /// Open: nobody is asked who they are. Webhooks prove themselves, health says nothing about payouts. And
+  /// under any name: the API itself is only served under loopback names while it asks for no tokens, so that
+  /// no web page can reach it through a name of its own.
   bool any_host = false;
 
   std::vector<std::string> segments{};  ///< of the pattern; the router's
@@ -35,6 +39,7 @@ struct Route {
 struct RouterOptions {
   std::size_t max_body_bytes = 4 * 1024 * 1024;
   std::size_t max_bulk_bytes = 8 * 1024 * 1024;
+  GateOptions gate{};
 };
 
 /// Finds the route of a request and turns what goes wrong into the one error shape.
@@ -46,16 +51,22 @@ class Router final : public Service {
   /// The patterns, for the metrics' closed label set.
   std::vector<std::string> patterns() const;
   const std::vector<Route>& routes() const { return routes_; }
+  Gate& gate() { return gate_; }
 
   Screening screen(Request& head) override;
   Awaitable<Response> handle(Request request) override;
+  void turned_away() override { host_.count_rate_limit_block("connections"); }
   void answered(const Request& head, int status, std::chrono::nanoseconds duration) override;
 
  private:
   void add(std::vector<Route> routes);
+  Awaitable<Response> answered_by_route(Request request);
+  Screening screen_route(Request& head);
+  std::optional<Response> find_route(Request& head, const std::vector<std::string>& path) const;
 
   HostView& host_;
   RouterOptions options_;
+  Gate gate_;
   std::vector<Route> routes_;
 };
 

@@ -5,12 +5,23 @@ namespace payoutd::http {
 
 /// Payouts in, and what became of them: both listeners.
 std::vector<Route> payouts_routes(HostView& host, const RouterOptions& options);
-/// What operators do: the control socket only.
+/// What operators do. What touches the machine's own files and processes is for the control socket only.
 std::vector<Route> admin_routes(HostView& host);
-/// What operators do about scripts, their decisions, flags and limits: the control socket only.
+/// What operators do about scripts, their decisions, flags and limits. Scripts themselves come in by the
+/// control socket and from the machine's folder only.
 std::vector<Route> policy_routes(HostView& host);
+/// Ends sessions.
+std::vector<Route> session_routes(HostView& host);
+/// The safe thing for one payout, or for many, now instead of at its time.
+std::vector<Route> retry_routes(HostView& host);
+/// What Support tells clients, and what monitors of the old paths read.
+std::vector<Route> support_routes(HostView& host);
+/// What people did.
+std::vector<Route> audit_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);
 /// What providers call.
 std::vector<Route> webhook_routes(HostView& host);
+/// What operators do about callbacks.
+std::vector<Route> inbox_routes(HostView& host);
 
 }  // namespace payoutd::http

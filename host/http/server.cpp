@@ -16,7 +16,10 @@
 
 #include "core/ids.hpp"
 #include "core/signal.hpp"
+#include "http/client_address.hpp"
 #include "http/control_socket.hpp"
+#include "http/stream.hpp"
+#include "http/tls.hpp"
 #include "ops/log.hpp"
 
 namespace payoutd::http {
@@ -26,8 +29,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
-// TCP and unix sockets alike, so that everything below is compiled once.
-using Socket = asio::generic::stream_protocol::socket;
+using Socket = Stream::Socket;
 using Parser = beast::http::request_parser<beast::http::string_body>;
 
 constexpr std::size_t kMostTurnedAway = 100;  ///< that are told so; the others are just closed
@@ -42,12 +44,19 @@ asio::ip::tcp::endpoint listen_endpoint(const ServerOptions& options) {
   const auto address = asio::ip::make_address(options.address, ec);
   const std::string place = "http.listen " + options.address + ":" + std::to_string(options.port) + ": ";
   if (ec) throw ListenError(place + "is not an IP address; use 127.0.0.1 or ::1");
-  if (!address.is_loopback()) {
+  if (!address.is_loopback() && !options.beyond_loopback) {
     throw ListenError(place +
-                      "only loopback addresses (127.0.0.1, ::1) are accepted, because the API does not "
-                      "ask anybody who they are yet. Put a proxy that does in front of it");
+                      "only loopback addresses (127.0.0.1, ::1) are accepted while the API does not ask "
+                      "anybody who they are. Set auth.required to true");
   }
   return {address, options.port};
+}
+
+std::string address_text(const asio::ip::tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
 }
 
 std::string head_of(const Response& response, std::string_view flow_id, bool keep_alive) {
@@ -117,7 +126,9 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
         options_(std::move(options)),
         acceptor_(executor_),
         control_acceptor_(executor_),
+        proxies_(options_.trusted_proxies),
         changed_(executor_) {
+    reload_tls();
     if (!options_.address.empty()) listen_tcp();
     if (!options_.control_socket.empty()) {
       control_.emplace(options_.control_socket, options_.control_mode);
@@ -150,6 +161,10 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
     }
   }
 
+  void reload_tls() {
+    if (!options_.tls_certificate.empty()) tls_ = load_tls(options_.tls_certificate, options_.tls_key);
+  }
+
   Awaitable<bool> stop(std::chrono::milliseconds limit);
 
   std::uint16_t port() const {
@@ -161,14 +176,21 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
 
  private:
   struct Connection {
-    Connection(Implementation& owner, Socket connected, Peer who, std::size_t& count)
-        : server(owner), socket(std::move(connected)), peer(std::move(who)), among(count) {
+    Connection(Implementation& owner, Stream connected, Peer who, std::size_t& count)
+        : server(owner),
+          stream(std::move(connected)),
+          peer(std::move(who)),
+          counted(counted_as(peer.address)),
+          among(count) {
       server.connections_.insert(this);
       ++among;
+      ++server.of_address_[counted];
     }
     ~Connection() {
       server.connections_.erase(this);
-      --among;
+      if (!evicted) --among;
+      const auto same = server.of_address_.find(counted);
+      if (--same->second == 0) server.of_address_.erase(same);
       server.changed_.notify();
     }
     Connection(const Connection&) = delete;
@@ -178,20 +200,31 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
       timed_out = false;
       deadline = Clock::now() + duration;
     }
+    /// Ends it, and gives its place to another at once.
+    void evict() {
+      evicted = cut = true;
+      --among;
+      cancel();
+    }
     void unlimited() { deadline = Clock::time_point::max(); }
     void cancel() {
       error_code ignored;
-      socket.cancel(ignored);
+      stream.socket().cancel(ignored);
     }
 
     Implementation& server;
-    Socket socket;
+    Stream stream;
     Peer peer;
+    std::string counted;  ///< the address, as connections are counted by it
     std::size_t& among;
     beast::flat_buffer buffer;
     Clock::time_point deadline = Clock::time_point::max();  ///< of the operation under way
     bool timed_out = false;
-    bool busy = false;  ///< between the first byte of a request and the last of its response
+    bool busy = false;     ///< between the first byte of a request and the last of its response
+    bool fresh = true;     ///< nothing came yet
+    bool proven = false;   ///< the head of a request has come whole
+    bool evicted = false;  ///< is not counted any more
+    Clock::time_point since = Clock::now();
     bool cut = false;
   };
   using Self = std::shared_ptr<Implementation>;
@@ -210,15 +243,36 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
                                  Response response, bool keep_alive);
   static Awaitable<void> linger(std::shared_ptr<Connection> connection);
 
+  bool has_too_many(const Peer& peer) {
+    if (peer.control || options_.max_connections_per_address == 0 || proxies_.contain(peer.address))
+      return false;
+    const auto same = of_address_.find(counted_as(peer.address));
+    return same != of_address_.end() && same->second >= options_.max_connections_per_address;
+  }
+
+  // Whoever opens connections and says nothing, or says it a byte at a time, must not keep the others out.
+  void make_room() {
+    Connection* oldest = nullptr;
+    for (Connection* one : connections_) {
+      if (&one->among != &tcp_count_ || one->proven || one->cut) continue;
+      if (oldest == nullptr || one->since < oldest->since) oldest = one;
+    }
+    if (oldest != nullptr) oldest->evict();
+  }
+
   void admit(Socket socket, Peer peer) {
     std::size_t& count = peer.control ? control_count_ : tcp_count_;
     const std::size_t most = peer.control ? options_.max_control_connections : options_.max_connections;
-    if (count < most) {
-      const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(peer), count);
+    const bool too_many = has_too_many(peer);
+    if (!peer.control && !too_many && count >= most) make_room();
+    if (too_many) service_.turned_away();
+    Stream stream = tls_ && !peer.control ? Stream(std::move(socket), tls_) : Stream(std::move(socket));
+    if (count < most && !too_many) {
+      const auto connection = std::make_shared<Connection>(*this, std::move(stream), std::move(peer), count);
       spawn(serve(shared_from_this(), connection), "serve");
-    } else if (turned_away_count_ < kMostTurnedAway) {
+    } else if (turned_away_count_ < kMostTurnedAway && !stream.has_tls()) {  // a handshake is not worth it
       const auto connection =
-          std::make_shared<Connection>(*this, std::move(socket), std::move(peer), turned_away_count_);
+          std::make_shared<Connection>(*this, std::move(stream), std::move(peer), turned_away_count_);
       spawn(turn_away(shared_from_this(), connection), "turn_away");
     }
   }
@@ -241,7 +295,10 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
   asio::ip::tcp::acceptor acceptor_;
   asio::local::stream_protocol::acceptor control_acceptor_;
   std::optional<ControlSocket> control_;
+  std::shared_ptr<asio::ssl::context> tls_;  ///< for connections from now on
+  TrustedProxies proxies_;
   std::unordered_set<Connection*> connections_;
+  std::unordered_map<std::string, std::size_t> of_address_;
   std::size_t tcp_count_ = 0;
   std::size_t control_count_ = 0;
   std::size_t turned_away_count_ = 0;
@@ -275,7 +332,10 @@ Awaitable<void> Server::Implementation::accept_tcp(Self self) {
       continue;
     }
     socket.set_option(asio::ip::tcp::no_delay(true), ec);
-    self->admit(Socket(std::move(socket)), Peer{.control = false, .actor = "client:default"});
+    const auto remote = socket.remote_endpoint(ec);
+    if (ec) continue;  // gone already
+    self->admit(Socket(std::move(socket)),
+                Peer{.control = false, .actor = "client:default", .address = address_text(remote)});
   }
 }
 
@@ -292,8 +352,9 @@ Awaitable<void> Server::Implementation::accept_control(Self self) {
     ucred credentials{};
     socklen_t length = sizeof(credentials);
     if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) continue;
-    self->admit(Socket(std::move(socket)),
-                Peer{.control = true, .actor = "operator:" + user_name(credentials.uid)});
+    self->admit(Socket(std::move(socket)), Peer{.control = true,
+                                                .actor = "operator:" + user_name(credentials.uid),
+                                                .roles = identity::Roles::all()});
   }
 }
 
@@ -333,17 +394,26 @@ Awaitable<void> Server::Implementation::turn_away(Self self, std::shared_ptr<Con
 
 Awaitable<void> Server::Implementation::serve(Self self, std::shared_ptr<Connection> connection) {
   connection->buffer.max_size(self->options_.header_limit + 64 * 1024);
+  if (connection->stream.has_tls()) {
+    connection->limit(self->options_.first_timeout);
+    error_code ec;
+    co_await connection->stream.async_handshake(into(ec));
+    if (ec) co_return;
+  }
   bool open = true;
   while (open && !connection->cut) {
     if (connection->buffer.size() == 0) {
       if (self->stopping_) co_return;
-      connection->limit(self->options_.idle_timeout);
+      connection->limit(connection->fresh
+                            ? std::min(self->options_.first_timeout, self->options_.idle_timeout)
+                            : self->options_.idle_timeout);
       error_code ec;
       const std::size_t bytes =
-          co_await connection->socket.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
+          co_await connection->stream.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
       if (ec) co_return;
       connection->buffer.commit(bytes);
     }
+    connection->fresh = false;
     connection->busy = true;
     open = co_await serve_one(self, connection);
     connection->busy = false;
@@ -358,7 +428,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
   parser.body_limit(boost::none);
   connection->limit(options.header_timeout);
   error_code ec;
-  co_await beast::http::async_read_header(connection->socket, connection->buffer, parser, into(ec));
+  co_await beast::http::async_read_header(connection->stream, connection->buffer, parser, into(ec));
   const auto began = Clock::now();
   if (ec && connection->cut) co_return false;
   if (ec == asio::error::operation_aborted && connection->timed_out) {
@@ -368,8 +438,10 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
                      refuse(408, "TIMEOUT", "The request's headers did not arrive in time."), false);
     co_return false;
   }
-  if (ec == beast::http::error::end_of_stream || ec == beast::http::error::partial_message ||
-      (ec && ec.category() == asio::error::get_system_category())) {
+  // What is no fault of HTTP's is the connection's end.
+  const bool is_of_http = ec.category() == error_code(beast::http::error::bad_method).category();
+  if (ec &&
+      (!is_of_http || ec == beast::http::error::end_of_stream || ec == beast::http::error::partial_message)) {
     co_return false;
   }
   if (ec) {
@@ -379,6 +451,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
     co_await respond(self, connection, unreadable, refuse_head(ec, complete, options), false);
     co_return false;
   }
+  connection->proven = true;
   Request request = request_from(parser.get(), connection->peer);
   request.has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
   bool keep_alive = parser.keep_alive() && !self->stopping_;
@@ -392,6 +465,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
     screening = self->service_.screen(request);
   }
   Response response;
+  const Pairs headers = std::move(screening.headers);
   if (screening.refusal) {
     response = std::move(*screening.refusal);
     keep_alive = keep_alive && !request.has_body;  // whoever has not read a body cannot find the next request
@@ -408,6 +482,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
     response = co_await self->service_.handle(std::move(request));
     request = head;
   }
+  response.headers.insert(response.headers.end(), headers.begin(), headers.end());
   self->service_.answered(request, response.status, Clock::now() - began);
   co_return co_await respond(self, connection, request, std::move(response), keep_alive && !self->stopping_);
 }
@@ -428,9 +503,20 @@ Awaitable<bool> Server::Implementation::read_body(Self self, std::shared_ptr<Con
       co_return false;
     }
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await asio::async_write(connection->socket, asio::buffer(kContinue), into(ec));
+    co_await asio::async_write(connection->stream, asio::buffer(kContinue), into(ec));
   }
-  if (!ec) co_await beast::http::async_read(connection->socket, connection->buffer, parser, into(ec));
+  // Whoever sends a byte now and then is cut off long before the body's own limit.
+  const auto began = Clock::now();
+  const auto last = began + self->options_.body_timeout;
+  std::size_t received = 0;
+  while (!ec && !parser.is_done()) {
+    if (self->options_.body_rate > 0) {
+      const auto earned = std::chrono::milliseconds(received * 1000 / self->options_.body_rate);
+      connection->deadline = std::min(last, began + self->options_.body_grace + earned);
+    }
+    received +=
+        co_await beast::http::async_read_some(connection->stream, connection->buffer, parser, into(ec));
+  }
   if (!ec) {
     request.body = std::move(parser.get().body());
     co_return true;
@@ -455,7 +541,7 @@ Awaitable<bool> Server::Implementation::respond(Self self, std::shared_ptr<Conne
   if (request.method != "HEAD") parts.push_back(asio::buffer(response.body));
   connection->limit(self->options_.write_timeout);
   error_code ec;
-  co_await asio::async_write(connection->socket, parts, into(ec));
+  co_await asio::async_write(connection->stream, parts, into(ec));
   if (ec) co_return false;
   if (!keep_alive) co_await linger(connection);
   co_return keep_alive;
@@ -466,13 +552,15 @@ Awaitable<bool> Server::Implementation::respond(Self self, std::shared_ptr<Conne
 Awaitable<void> Server::Implementation::linger(std::shared_ptr<Connection> connection) {
   constexpr std::size_t kMost = 1024 * 1024;
   error_code ec;
-  connection->socket.shutdown(asio::socket_base::shutdown_send, ec);
   connection->limit(std::chrono::seconds(1));
+  if (connection->stream.has_tls()) co_await connection->stream.async_shutdown(into(ec));
+  connection->stream.socket().shutdown(asio::socket_base::shutdown_send, ec);
   connection->buffer.clear();
   connection->busy = false;
   std::size_t total = 0;
   while (!ec && total < kMost && !connection->server.stopping_) {
-    total += co_await connection->socket.async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
+    total +=
+        co_await connection->stream.socket().async_read_some(connection->buffer.prepare(8 * 1024), into(ec));
   }
 }
 
@@ -505,6 +593,10 @@ void Server::start() {
 
 Awaitable<bool> Server::stop(std::chrono::milliseconds limit) {
   return implementation_->stop(limit);
+}
+
+void Server::reload_tls() {
+  implementation_->reload_tls();
 }
 
 std::uint16_t Server::port() const {

@@ -4,6 +4,7 @@
 
 #include "core/signal.hpp"
 #include "store/housekeeping.hpp"
+#include "store/inbox.hpp"
 
 namespace payoutd::jobs {
 
@@ -11,6 +12,7 @@ Awaitable<void> Housekeeper::run_once() {
   co_await pool_.transact([](pqxx::transaction_base& work) { store::ensure_partitions(work); });
   co_await pool_.transact([](pqxx::transaction_base& work) { store::forget_old(work); });
   co_await pool_.transact([](pqxx::transaction_base& work) { store::compact_outflow(work); });
+  co_await pool_.transact([](pqxx::transaction_base& work) { store::prune_inbox(work); });
   for (;;) {
     const auto moved = co_await pool_.transact([o = options_](pqxx::transaction_base& work) {
       return store::archive_finished(work, o.archive_after, o.archive_batch);

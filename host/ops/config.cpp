@@ -4,8 +4,12 @@
 #include <unistd.h>
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 #include <payoutd/money.hpp>
 
+#include "identity/token.hpp"
+#include "ops/exposure.hpp"
 #include "ops/yaml_tree.hpp"
 
 namespace payoutd::ops {
@@ -16,6 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestSocketPath = 107;  // sun_path
 constexpr std::size_t kShortestInstanceKey = 32;
+constexpr std::size_t kShortestSigningKey = 16;  // what the runbook asks for
+constexpr std::size_t kMostWebhookKeys = 8;
+constexpr std::size_t kShorterThanTheHash = 32;  // RFC 7518, 3.2: as long as the hash or longer
 
 struct Row {
   Setting setting;
@@ -69,7 +76,8 @@ const std::vector<Row>& rows() {
         .optional = true}},
       {{.name = "http.listen",
         .type = string,
-        .description = "Address and port of the API. Only loopback addresses are accepted.",
+        .description = "Address and port of the API. Addresses beyond loopback are accepted where "
+                       "auth.required is true.",
         .default_value = "127.0.0.1:8480"}},
       {{.name = "http.max_body_bytes",
         .type = integer,
@@ -83,6 +91,70 @@ const std::vector<Row>& rows() {
         .default_value = "1000",
         .min = 1,
         .max = 100'000}},
+      {{.name = "http.max_connections_per_address",
+        .type = integer,
+        .description = "Connections of one address (of one /64 in IPv6) served at once, trusted proxies not "
+                       "counted; 0: without limit.",
+        .default_value = "256",
+        .min = 0,
+        .max = 100'000}},
+      {{.name = "http.trusted_proxies",
+        .type = list,
+        .description = "Addresses or networks of the reverse proxies in front of the host, such as "
+                       "[127.0.0.1, 10.1.0.0/16]. What they say in X-Forwarded-For is believed for rate "
+                       "limits, and for nothing else.",
+        .optional = true}},
+      {{.name = "http.tls.certificate",
+        .type = string,
+        .description = "File of the certificate chain (PEM); with it the port speaks TLS only. Read again at "
+                       "every reload.",
+        .optional = true}},
+      {{.name = "http.tls.key",
+        .type = string,
+        .description = "File of the certificate's private key (PEM). Read again at every reload.",
+        .optional = true}},
+      {{.name = "http.rate_limit.per_subject",
+        .type = integer,
+        .description = "Requests a second of one token subject, in bursts up to twice as many; 0: without "
+                       "limit.",
+        .default_value = "1000",
+        .min = 0,
+        .max = 1'000'000},
+       true},
+      {{.name = "http.rate_limit.per_address",
+        .type = integer,
+        .description = "Requests a second of one address, in bursts up to twice as many; 0: without limit. "
+                       "Callers on the machine itself are not limited by address.",
+        .default_value = "2000",
+        .min = 0,
+        .max = 1'000'000},
+       true},
+      {{.name = "http.rate_limit.auth_failures_per_minute",
+        .type = integer,
+        .description = "Refused tokens of one address a minute, after which its bad requests are answered "
+                       "429; 0: never.",
+        .default_value = "60",
+        .min = 0,
+        .max = 100'000},
+       true},
+      {{.name = "auth.required",
+        .type = boolean,
+        .description = "Every request to the API carries a token. May be false in dev and on loopback only, "
+                       "which is also the default of dev; true elsewhere.",
+        .optional = true}},
+      {{.name = "auth.clock_skew",
+        .type = duration,
+        .description = "By how much the clock of whoever issues tokens may differ from the host's.",
+        .default_value = "30s",
+        .min = 0,
+        .max = 300'000},
+       true},
+      {{.name = "cors.allow_origins",
+        .type = list,
+        .description = "Origins whose web pages may call the API, such as [https://ops.example]; exact, no "
+                       "wildcards. The variable CORS_ALLOW_ORIGINS (with commas) goes before it.",
+        .optional = true},
+       true},
       {{.name = "database",
         .type = secret,
         .description = "`embedded` (a private PostgreSQL of the host) or a DSN. The variable DATABASE_URL "
@@ -218,6 +290,14 @@ const std::vector<Row>& rows() {
         .min = 0,
         .max = 600'000},
        true},
+      {{.name = "engine.callback_answer_within",
+        .type = duration,
+        .description = "A provider's callback is stored and then answered at the latest after this time, "
+                       "worked off or not.",
+        .default_value = "30ms",
+        .min = 0,
+        .max = 1'500},
+       true},
       {{.name = "engine.dry_run",
         .type = boolean,
         .description = "Payouts go through everything but the submit and end as SIMULATED.",
@@ -227,7 +307,8 @@ const std::vector<Row>& rows() {
   return table;
 }
 
-constexpr auto kProviderKeys = std::to_array<std::string_view>({"plugin", "enabled", "settings", "secrets"});
+constexpr auto kProviderKeys =
+    std::to_array<std::string_view>({"plugin", "enabled", "settings", "secrets", "webhooks"});
 
 /// The rows whose values Settings::check reads; secrets are references and read apart.
 SettingsSchema plain_schema() {
@@ -254,6 +335,20 @@ std::string machine_name() {
 bool is_provider_name(std::string_view name) {
   const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   return !name.empty() && name.size() <= 32 && name.front() != '-' && std::ranges::all_of(name, is_allowed);
+}
+
+/// `MOMO_WEBHOOK_SECRET` of `momo`.
+std::string webhook_variable(std::string_view plugin) {
+  std::string variable;
+  for (const char c : plugin)
+    variable += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return variable + "_WEBHOOK_SECRET";
+}
+
+/// Of the plugins that come with the host: whose callbacks say something about payments of mobile money. Flooz
+/// sends none, and a Banano node's are asked about whoever sends them.
+bool sends_callbacks(std::string_view plugin) {
+  return plugin == "momo" || plugin == "thunes" || plugin == "tmoney";
 }
 
 bool has_password(std::string_view dsn) {
@@ -286,6 +381,7 @@ class Loader {
     fill_static();
     fill_live();
     for (const auto& [tree, folder] : provider_maps_) read_providers(*tree, folder);
+    check_exposure();
     if (!problems_.empty()) fail();
     return std::move(config_);
   }
@@ -333,6 +429,7 @@ class Loader {
   static std::vector<std::string> names_below(const std::string& section) {
     std::vector<std::string> names;
     if (section.empty()) names = {"include", "providers"};
+    if (section == "auth") names = {"keys"};
     const auto prefix = section.empty() ? "" : section + ".";
     for (const auto& row : rows()) {
       if (!row.setting.name.starts_with(prefix)) continue;
@@ -354,7 +451,7 @@ class Loader {
     const auto names = names_below(section_path);
     for (const auto& entry : section.entries) {
       const auto path = join_path(section_path, entry.key);
-      if (path == "include" || path == "providers" || path == "limits") continue;
+      if (path == "include" || path == "providers" || path == "limits" || path == "auth.keys") continue;
       if (std::ranges::count(names, entry.key) == 0) {
         refuse_unknown(entry, path, names);
         continue;
@@ -369,6 +466,13 @@ class Loader {
   }
 
   void read_leaf(const Setting& setting, const YamlTree& value) {
+    if (setting.type == list && value.kind == YamlTree::Kind::list) {
+      json::array items;
+      for (std::size_t i = 0; i < value.items.size(); ++i)
+        items.emplace_back(scalar_of(value.items[i], setting.name + "[" + std::to_string(i) + "]"));
+      values_[setting.name] = std::move(items);
+      return;
+    }
     if (value.kind != YamlTree::Kind::scalar)
       return report(value.place, setting.name,
                     value.kind == YamlTree::Kind::empty ? "has no value" : "must be a single value");
@@ -453,6 +557,10 @@ class Loader {
   }
 
   void override_from_environment() {
+    if (auto value = environment_("CORS_ALLOW_ORIGINS"); value && !value->empty()) {
+      values_["cors.allow_origins"] = separated_by_commas(*value);
+      config_.places["cors.allow_origins"] = {"environment variable CORS_ALLOW_ORIGINS", 0, 0};
+    }
     if (auto value = environment_("ENV"); value && !value->empty()) {
       values_["environment"] = *value;
       config_.places["environment"] = {"environment variable ENV", 0, 0};
@@ -497,6 +605,19 @@ class Loader {
   fs::path resolve(const fs::path& path) const { return (fs::absolute(folder_) / path).lexically_normal(); }
 
   void fill_http(HttpConfig& http) {
+    const bool is_dev = config_.static_config.environment == Environment::dev;
+    http.auth_required = config_has("auth.required") ? values_checked_.boolean("auth.required") : !is_dev;
+    if (!http.auth_required && !is_dev) report("auth.required", "must be true outside of dev");
+    http.max_connections_per_address = number("http.max_connections_per_address");
+    http.trusted_proxies = texts("http.trusted_proxies");
+    for (const std::string& proxy : http.trusted_proxies)
+      if (!is_address_or_network(proxy))
+        report("http.trusted_proxies",
+               "has an entry that is neither an address nor a network such as 10.0.0.0/8");
+    if (config_has("http.tls.certificate")) http.tls_certificate = resolve(text("http.tls.certificate", ""));
+    if (config_has("http.tls.key")) http.tls_key = resolve(text("http.tls.key", ""));
+    if (http.tls_certificate.empty() != http.tls_key.empty())
+      report("http.tls", "needs both: certificate and key");
     http.max_body_bytes =
         config_has("http.max_body_bytes") ? values_checked_.integer("http.max_body_bytes") : 0;
     http.max_connections = number("http.max_connections");
@@ -514,12 +635,199 @@ class Loader {
     const auto parsed = boost::asio::ip::make_address(address, error);
     if (error || !has_port)
       return report("http.listen", "must be an address and a port, such as 127.0.0.1:8480");
-    if (!parsed.is_loopback())
+    if (!parsed.is_loopback() && !http.auth_required)
       return report("http.listen",
-                    "must be a loopback address such as 127.0.0.1: the API does not authenticate its clients "
-                    "yet, so no other machine may reach it");
+                    "must be a loopback address such as 127.0.0.1 while auth.required is false: no other "
+                    "machine may reach an API that asks nobody who they are");
+    if (!parsed.is_loopback() && http.tls_certificate.empty())
+      warn("http.listen",
+           "other machines reach the port without TLS, so tokens can be read on the way: set http.tls, "
+           "or listen on loopback behind a proxy that speaks TLS");
     http.listen_address = address;
     http.listen_port = port;
+  }
+
+  std::vector<std::string> texts(std::string_view name) const {
+    return config_has(name) ? values_checked_.list(name) : std::vector<std::string>();
+  }
+
+  // ---- who may ask
+
+  void fill_access(AccessConfig& access) {
+    access.clock_skew = time("auth.clock_skew");
+    access.requests_per_subject = number("http.rate_limit.per_subject");
+    access.requests_per_address = number("http.rate_limit.per_address");
+    access.auth_failures_per_minute = number("http.rate_limit.auth_failures_per_minute");
+    access.cors_origins = texts("cors.allow_origins");
+    for (const std::string& origin : access.cors_origins)
+      if (!is_origin(origin))
+        report(
+            "cors.allow_origins",
+            "must be exact origins such as https://ops.example: scheme, host and port, nothing behind, no *");
+    std::vector<identity::SigningKey> keys;
+    const auto* auth = main_.find("auth");
+    const auto* written = auth == nullptr ? nullptr : auth->find("keys");
+    if (written != nullptr) {
+      keys = read_keys(*written);
+    } else if (auto secret = environment_("JWT_SECRET"); secret && !secret->empty()) {
+      auto value = read_secret("env:JWT_SECRET", secret_source(folder_));
+      config_.places["auth.keys"] = {"environment variable JWT_SECRET", 0, 0};
+      if (value) keys.push_back({.kid = "env", .secret = *std::move(value)});
+    }
+    for (const auto& key : keys) check_signing_key(key);
+    if (keys.empty() && written == nullptr && config_.static_config.http.auth_required)
+      report(
+          "auth.keys",
+          "there is no key to verify tokens with: set JWT_SECRET, or name keys here (auth.required is true)");
+    access.keyring = identity::Keyring(std::move(keys));
+    if (!access.keyring.empty() && access.keyring.signer(identity::now()) == nullptr)
+      warn("auth.keys", "every key is retired: no token can be issued");
+  }
+
+  std::vector<identity::SigningKey> read_keys(const YamlTree& tree) {
+    std::vector<identity::SigningKey> keys;
+    if (tree.kind != YamlTree::Kind::list || tree.items.empty()) {
+      report(tree.place, "auth.keys", "must be a list of keys: - {kid: a, secret: file:/path}");
+      return keys;
+    }
+    for (std::size_t i = 0; i < tree.items.size(); ++i) {
+      const auto path = "auth.keys[" + std::to_string(i) + "]";
+      auto key = read_key(tree.items[i], path);
+      if (!key) continue;
+      if (std::ranges::count(keys, key->kid, &identity::SigningKey::kid) > 0)
+        report(tree.items[i].place, path, "has the kid of a key above");
+      keys.push_back(*std::move(key));
+    }
+    return keys;
+  }
+
+  std::optional<identity::SigningKey> read_key(const YamlTree& tree, const std::string& path) {
+    if (tree.kind != YamlTree::Kind::map) {
+      report(tree.place, path, "must have a kid and a secret");
+      return std::nullopt;
+    }
+    identity::SigningKey key;
+    const std::size_t before = problems_.size();
+    for (const auto& entry : tree.entries) {
+      const auto entry_path = join_path(path, entry.key);
+      if (entry.key == "kid") {
+        key.kid = scalar_of(entry.value, entry_path);
+        if (!identity::is_kid(key.kid))
+          report(entry.value.place, entry_path, "must have 1 to 64 letters, digits and ._-");
+      } else if (entry.key == "secret") {
+        std::vector<Secret> values;
+        add_secret(entry.value, entry_path, folder_, values);
+        if (!values.empty()) key.secret = std::move(values.front());
+      } else if (entry.key == "retired_at") {
+        key.retired_at = time_of(entry.value, entry_path);
+      } else if (entry.key == "verify_until") {
+        key.verify_until = time_of(entry.value, entry_path);
+      } else {
+        refuse_unknown(entry, entry_path, {"kid", "secret", "retired_at", "verify_until"});
+      }
+    }
+    for (const char* name : {"kid", "secret"})
+      if (tree.find(name) == nullptr) report(tree.place, path, std::string("has no ") + name);
+    return problems_.size() == before ? std::optional(std::move(key)) : std::nullopt;
+  }
+
+  std::optional<identity::Time> time_of(const YamlTree& tree, const std::string& path) {
+    const auto time = identity::parse_time(scalar_of(tree, path));
+    if (!time) report(tree.place, path, "must be a time in UTC such as 2026-01-31T08:00:00Z");
+    return time;
+  }
+
+  /// Whoever guesses it makes tokens of their own, so it is refused wherever tokens protect anything.
+  void check_signing_key(const identity::SigningKey& key) {
+    const std::string& text = key.secret.reveal();
+    const bool strict = config_.static_config.environment != Environment::dev;
+    const std::string what = "the secret of key " + key.kid + " ";
+    if (text.size() < kShortestSigningKey) {
+      if (strict) return report("auth.keys", what + "is shorter than 16 characters");
+      warn("auth.keys", what + "is shorter than 16 characters");
+    } else if (text.size() < kShorterThanTheHash) {
+      warn("auth.keys", what + "is shorter than 32 characters");
+    }
+    if (is_placeholder(text)) {
+      if (strict) return report("auth.keys", what + "is a placeholder: generate one (openssl rand -hex 32)");
+      warn("auth.keys", what + "is a placeholder");
+    }
+  }
+
+  void warn(const std::string& path, std::string reason) {
+    config_.warnings.push_back({config_.locate(path), path, std::move(reason)});
+  }
+
+  static json::array separated_by_commas(std::string_view text) {
+    json::array items;
+    while (!text.empty()) {
+      const auto comma = text.find(',');
+      std::string_view item = text.substr(0, comma);
+      while (item.starts_with(' ')) item.remove_prefix(1);
+      while (item.ends_with(' ')) item.remove_suffix(1);
+      if (!item.empty()) items.emplace_back(item);
+      text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    }
+    return items;
+  }
+
+  /// As browsers send it (RFC 6454, 6.2): scheme, host and perhaps a port, in lower case.
+  static bool is_origin(std::string_view text) {
+    const bool plain = text.starts_with("http://");
+    if (!plain && !text.starts_with("https://")) return false;
+    text.remove_prefix(plain ? 7 : 8);
+    return !text.empty() &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == std::string_view::npos;
+  }
+
+  static bool is_address_or_network(const std::string& text) {
+    boost::system::error_code error;
+    if (text.find('/') == std::string::npos) {
+      boost::asio::ip::make_address(text, error);
+      return !error;
+    }
+    boost::asio::ip::make_network_v4(text, error);
+    if (!error) return true;
+    boost::asio::ip::make_network_v6(text, error);
+    return !error;
+  }
+
+  // ---- what others could change
+
+  /// In prod only: a machine of developers is theirs.
+  void check_exposure() {
+    if (config_.static_config.environment != Environment::prod) return;
+    const auto& fixed = config_.static_config;
+    const auto check = [this](const fs::path& root, const std::string& path) {
+      for (const fs::path& found : world_writable(root))
+        report(path, found.string() + " can be written by every user of this machine: chmod o-w");
+    };
+    if (!fixed.scripts_dir.empty()) check(fixed.scripts_dir, "scripts_dir");
+    check(fixed.plugins_dir, "plugins_dir");
+    for (const auto& [name, provider] : config_.live_config.providers) {
+      const std::string path = join_path("providers", name);
+      if (provider.enabled && provider.library.parent_path() != fixed.plugins_dir) {
+        check(provider.library, path + ".plugin");
+        for (const fs::path& found : world_writable(provider.library.parent_path(), 1))
+          if (found == provider.library.parent_path())
+            report(path + ".plugin",
+                   found.string() + " can be written by every user of this machine: chmod o-w");
+      }
+      if (provider.enabled && provider.webhook_keys.empty() && sends_callbacks(provider.plugin))
+        report(path + ".webhooks", "has no secret that proves callbacks: set " +
+                                       webhook_variable(provider.plugin) +
+                                       ", or name it in webhooks.secrets");
+      for (const auto& [secret_name, values] : provider.secrets)
+        for (const Secret& value : values)
+          if (provider.enabled && is_placeholder(value.reveal()))
+            report(path + ".secrets." + secret_name, "is a placeholder and no secret");
+    }
+    if (fixed.instance_key && is_placeholder(fixed.instance_key->reveal()))
+      report("instance_key", "is a placeholder and no secret");
+    if (config_.live_config.engine.dry_run)
+      report("engine.dry_run",
+             "must be false in prod, where nothing would ever be paid; `payoutctl switch set dry_run on` "
+             "simulates for a time");
   }
 
   SecretSource secret_source(const fs::path& folder) const {
@@ -556,6 +864,7 @@ class Loader {
     target.database_pool = {number("database_pool.engine_connections"),
                             number("database_pool.http_connections"), number("database_pool.job_connections"),
                             time("database_pool.acquire_timeout")};
+    fill_access(target.access);
     auto& engine = target.engine;
     engine.claim_batch = number("engine.claim_batch");
     engine.claim_interval = time("engine.claim_interval");
@@ -566,6 +875,7 @@ class Loader {
     engine.poll_interval = time("engine.poll_interval");
     engine.unknown_review_after = time("engine.unknown_review_after");
     engine.drain_timeout = time("engine.drain_timeout");
+    engine.callback_answer_within = time("engine.callback_answer_within");
     engine.dry_run = config_has("engine.dry_run") && values_checked_.boolean("engine.dry_run");
   }
 
@@ -677,9 +987,12 @@ class Loader {
         provider.settings = read_settings(entry.value, entry_path);
       else if (entry.key == "secrets")
         read_secrets(entry.value, entry_path, folder, provider);
+      else if (entry.key == "webhooks")
+        read_webhooks(entry.value, entry_path, folder, provider);
       else
         refuse_unknown(entry, entry_path, {kProviderKeys.begin(), kProviderKeys.end()});
     }
+    add_webhook_keys_of_environment(provider, path);
     if (tree.find("plugin") == nullptr) report(place, path, "has no plugin: name one, such as plugin: momo");
     const bool is_path = provider.plugin.find('/') != std::string::npos;
     provider.library = is_path ? (fs::absolute(folder) / provider.plugin).lexically_normal()
@@ -737,6 +1050,89 @@ class Loader {
                "must be a secret, or a list of the current one and the previous one");
       }
     }
+  }
+
+  // ---- the secrets of callbacks
+
+  void read_webhooks(const YamlTree& tree, const std::string& path, const fs::path& folder,
+                     ProviderConfig& provider) {
+    if (!expect_map(tree, path)) return;
+    for (const auto& entry : tree.entries) {
+      const auto entry_path = join_path(path, entry.key);
+      if (entry.key != "secrets") {
+        refuse_unknown(entry, entry_path, {"secrets"});
+        continue;
+      }
+      if (entry.value.kind != YamlTree::Kind::list) {
+        add_webhook_key(entry.value, entry_path, folder, provider);
+        continue;
+      }
+      for (std::size_t i = 0; i < entry.value.items.size(); ++i)
+        add_webhook_key(entry.value.items[i], entry_path + "[" + std::to_string(i) + "]", folder, provider);
+    }
+    if (provider.webhook_keys.size() > kMostWebhookKeys)
+      report(tree.place, path, "has more than " + std::to_string(kMostWebhookKeys) + " secrets");
+  }
+
+  /// A secret, or one with its id and the time at which it stops counting.
+  void add_webhook_key(const YamlTree& tree, const std::string& path, const fs::path& folder,
+                       ProviderConfig& provider) {
+    core::WebhookKey key;
+    std::vector<Secret> values;
+    if (tree.kind == YamlTree::Kind::scalar) {
+      add_secret(tree, path, folder, values);
+    } else {
+      if (!expect_map(tree, path)) return;
+      for (const auto& entry : tree.entries) {
+        const auto entry_path = join_path(path, entry.key);
+        if (entry.key == "id") {
+          key.id = scalar_of(entry.value, entry_path);
+          if (!identity::is_kid(key.id))
+            report(entry.value.place, entry_path, "must have 1 to 64 letters, digits and ._-");
+        } else if (entry.key == "secret") {
+          add_secret(entry.value, entry_path, folder, values);
+        } else if (entry.key == "expires_at") {
+          if (const auto at = time_of(entry.value, entry_path)) key.expires_at = *at;
+        } else {
+          refuse_unknown(entry, entry_path, {"id", "secret", "expires_at"});
+        }
+      }
+      if (tree.find("secret") == nullptr) report(tree.place, path, "has no secret");
+    }
+    if (values.empty()) return;
+    key.secret = std::move(values.front());
+    if (key.id.empty()) key.id = "key-" + std::to_string(provider.webhook_keys.size() + 1);
+    for (const auto& other : provider.webhook_keys)
+      if (other.id == key.id) return report(tree.place, path, "has the id of a secret above");
+    check_webhook_key(key, tree.place, path);
+    provider.webhook_keys.push_back(std::move(key));
+  }
+
+  /// MOMO_WEBHOOK_SECRET is a secret of every provider of the plugin momo, MOMO_WEBHOOK_SECRET_PREVIOUS the
+  /// one before it.
+  void add_webhook_keys_of_environment(ProviderConfig& provider, const std::string& path) {
+    if (provider.plugin.empty() || provider.plugin.find('/') != std::string::npos) return;
+    const std::string variable = webhook_variable(provider.plugin);
+    for (const auto& [name, id] : {std::pair{variable, "env"}, {variable + "_PREVIOUS", "env-previous"}}) {
+      const auto written = environment_(name);
+      if (!written || written->empty()) continue;
+      auto value = read_secret("env:" + name, secret_source(folder_));
+      if (!value) continue;
+      core::WebhookKey key{id, *std::move(value), std::nullopt};
+      const auto same = [&](const core::WebhookKey& one) {
+        return one.secret.reveal() == key.secret.reveal() || one.id == key.id;
+      };
+      if (std::ranges::any_of(provider.webhook_keys, same)) continue;
+      check_webhook_key(key, {"environment variable " + name, 0, 0}, path + ".webhooks");
+      provider.webhook_keys.push_back(std::move(key));
+    }
+  }
+
+  void check_webhook_key(const core::WebhookKey& key, const Place& place, const std::string& path) {
+    if (config_.static_config.environment == Environment::dev) return;
+    const std::string& text = key.secret.reveal();
+    if (text.size() < kShortestSigningKey) report(place, path, "is shorter than 16 characters");
+    if (is_placeholder(text)) report(place, path, "is a placeholder and no secret");
   }
 
   void add_secret(const YamlTree& written, const std::string& path, const fs::path& folder,
@@ -836,6 +1232,10 @@ std::string describe_config() {
         live, setting.description);
   add("include", "list", "", true,
       "Files with more providers, such as `[providers/*.yaml]`; relative to this file.");
+  add("auth.keys", "list", "the variable JWT_SECRET, as key `env`", true,
+      "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
+      "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
+      "verify.");
   add("limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it.");
   add("limits.two_approvals_above.CURRENCY", "amount", "", true,
       "Payouts above it are held until two different people have approved them.");
@@ -850,6 +1250,10 @@ std::string describe_config() {
   add("providers.NAME.secrets", "section", "", true,
       "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
       "current and the previous one.");
+  add("providers.NAME.webhooks.secrets", "list", "the variable PLUGIN_WEBHOOK_SECRET, as key `env`", true,
+      "Secrets that prove the provider's callbacks (`X-Signature`, and the callback URLs that the host "
+      "mints): a secret by reference, or `{id, secret, expires_at}`. The first that has not expired signs, "
+      "all that have not expired verify.");
   return text;
 }
 

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "core/limits.hpp"
+#include "core/webhook_key.hpp"
+#include "identity/keyring.hpp"
 #include "ops/log.hpp"
 #include "ops/secrets.hpp"
 
@@ -46,10 +48,26 @@ class ConfigError : public std::runtime_error {
 };
 
 struct HttpConfig {
-  std::string listen_address;  ///< loopback only
+  std::string listen_address;  ///< beyond loopback only if `auth_required`
   std::uint16_t listen_port = 0;
   std::int64_t max_body_bytes = 0;
   int max_connections = 0;
+  int max_connections_per_address = 0;       ///< 0: without limit
+  std::vector<std::string> trusted_proxies;  ///< addresses, or networks such as 10.0.0.0/8
+  std::filesystem::path tls_certificate;     ///< empty: plain HTTP
+  std::filesystem::path tls_key;
+  /// False in dev only: whoever reaches the port is `client:default`.
+  bool auth_required = true;
+};
+
+/// Who may ask, and how often.
+struct AccessConfig {
+  identity::Keyring keyring;
+  std::chrono::milliseconds clock_skew{};
+  std::vector<std::string> cors_origins;  ///< exact, such as https://ops.example
+  int requests_per_subject = 0;           ///< a second; 0: without limit
+  int requests_per_address = 0;           ///< a second; 0: without limit
+  int auth_failures_per_minute = 0;       ///< of one address, after which it is told to wait; 0: never
 };
 
 struct DatabaseConfig {
@@ -82,6 +100,7 @@ struct EngineConfig {
   std::chrono::milliseconds poll_interval{};
   std::chrono::milliseconds unknown_review_after{};
   std::chrono::milliseconds drain_timeout{};
+  std::chrono::milliseconds callback_answer_within{};
   bool dry_run = false;
 };
 
@@ -92,6 +111,7 @@ struct ProviderConfig {
   bool enabled = true;
   boost::json::object settings;                        ///< strings and arrays of strings, as written
   std::map<std::string, std::vector<Secret>> secrets;  ///< current first, then the previous one
+  std::vector<core::WebhookKey> webhook_keys;          ///< of callbacks; the first that has not expired signs
 
   /// As Settings::check wants them. Never log it.
   boost::json::object secrets_json() const;
@@ -115,6 +135,7 @@ struct StaticConfig {
 /// Taken over by a reload.
 struct LiveConfig {
   log::Level log_level = log::Level::info;
+  AccessConfig access;
   DatabasePoolConfig database_pool;
   EngineConfig engine;
   core::Limits limits;
@@ -132,12 +153,15 @@ struct Config {
   /// A problem of a plugin's schema with its place: `field` is a setting or secret of the provider.
   ConfigProblem provider_problem(const std::string& provider, const Problem& problem) const;
 
+  std::vector<ConfigProblem> warnings;  ///< what is accepted and should be better
   std::string file;                     ///< the main file, as given
   std::map<std::string, Place> places;  ///< of every value that was written
 };
 
-/// Reads `file` and what it includes. ENV and DATABASE_URL of the environment go before the files. Throws
-/// ConfigError. Secrets are resolved and registered with the redactor; nothing is written.
+/// Reads `file` and what it includes. ENV, DATABASE_URL and CORS_ALLOW_ORIGINS of the environment go before
+/// the files; JWT_SECRET is the keyring where the files have none, and PLUGIN_WEBHOOK_SECRET is a key of the
+/// callbacks of that plugin's providers beside those of the files. Throws ConfigError. Secrets are resolved
+/// and registered with the redactor; nothing is written.
 Config load_config(const std::filesystem::path& file,
                    const ReadEnvironment& environment = process_environment);
 

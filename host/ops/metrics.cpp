@@ -27,9 +27,14 @@ const std::vector<std::string> kResults = {"CONFIRMED",    "SENT",      "FAILED"
                                            "NOT_ACCEPTED", "DUPLICATE", "UNKNOWN", "SIMULATED"};
 const std::vector<std::string> kProcessStates = {"starting", "ready",       "restarting",
                                                  "draining", "quarantined", "stopped"};
-const std::vector<std::string> kWriters = {"admission", "transitions"};
+const std::vector<std::string> kWriters = {"admission", "callback_verdicts", "callbacks", "transitions"};
 const std::vector<std::string> kReloads = {"accepted", "refused", "unchanged"};
 const std::vector<std::string> kVerdicts = {"allow", "flag", "hold", "deny"};
+const std::vector<std::string> kBlocks = {"address", "auth_failures", "connections", "subject"};
+const std::vector<std::string> kAuthRefusals = {
+    "bad_claims",      "bad_signature",  "duplicate_header", "expired",      "malformed", "no_token",
+    "not_yet_valid",   "retired_key",    "revoked",          "role_missing", "too_large", "unknown_key",
+    "wrong_algorithm", "wrong_audience", "wrong_issuer",     "wrong_scheme"};
 const std::vector<std::string> kScripts = {"abuse", "backoff", "routing"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
@@ -218,6 +223,11 @@ struct Metrics::Families {
                           {{"provider", provider},
                            {"signature_valid", LabelSet(kBooleans)},
                            {"applied", LabelSet(kBooleans)}})),
+        blocks(counters(r, "rate_limit_blocks_total", "Requests that were told to come again later.",
+                        {{"by", LabelSet(kBlocks)}})),
+        auth_refusals(counters(r, "payoutd_auth_refused_total",
+                               "Requests of which nobody knows whose they are, or that they may not make.",
+                               {{"reason", LabelSet(kAuthRefusals)}})),
         retry_latency(histograms(r, "payout_retry_latency_seconds",
                                  "From a payout's admission to each submit after its first.", {},
                                  kRetrySeconds)),
@@ -229,6 +239,11 @@ struct Metrics::Families {
         oldest(gauges(r, "payoutd_oldest_payout_age_seconds",
                       "How long the oldest payout has been in its state.",
                       {{"provider", provider}, {"state", state}})),
+        backlog(gauges(r, "payoutd_webhook_backlog", "Callbacks that are stored and not settled.",
+                       {{"provider", provider}})),
+        backlog_age(gauges(r, "payoutd_webhook_backlog_age_seconds",
+                           "How long the oldest callback has been stored and not settled.",
+                           {{"provider", provider}})),
         batches(histograms(r, "payoutd_group_commit_batch_size", "Rows that were committed together.",
                            {{"writer", LabelSet(kWriters)}}, kBatchSizes)),
         process_state(gauges(r, "payoutd_provider_process_state",
@@ -260,10 +275,10 @@ struct Metrics::Families {
   LabelSet provider, route, state;
   MetricFamily<Counter> http_requests;
   MetricFamily<Histogram> http_seconds;
-  MetricFamily<Counter> attempts, queries, replays, webhooks;
+  MetricFamily<Counter> attempts, queries, replays, webhooks, blocks, auth_refusals;
   MetricFamily<Histogram> retry_latency;
   MetricFamily<Counter> regions;
-  MetricFamily<Gauge> dry_run, payouts, oldest;
+  MetricFamily<Gauge> dry_run, payouts, oldest, backlog, backlog_age;
   MetricFamily<Histogram> batches;
   MetricFamily<Gauge> process_state;
   MetricFamily<Counter> restarts, flagged, reloads;
@@ -293,6 +308,20 @@ void Metrics::payout_attempt(std::string_view provider, std::string_view result)
 
 void Metrics::idempotency_replay(std::string_view route) {
   families_->replays.with({route}).Increment();
+}
+
+void Metrics::rate_limit_block(std::string_view by) {
+  families_->blocks.with({by}).Increment();
+}
+
+void Metrics::auth_refusal(std::string_view reason) {
+  families_->auth_refusals.with({reason}).Increment();
+}
+
+void Metrics::webhook_backlog(std::string_view provider, std::int64_t count,
+                              std::chrono::milliseconds oldest) {
+  families_->backlog.with({provider}).Set(static_cast<double>(count));
+  families_->backlog_age.with({provider}).Set(static_cast<double>(oldest.count()) / 1000);
 }
 
 void Metrics::webhook_event(std::string_view provider, bool signature_valid, bool applied) {

@@ -91,6 +91,12 @@ class Metrics {
   void payout_attempt(std::string_view provider, std::string_view result);
   void idempotency_replay(std::string_view route);
   void webhook_event(std::string_view provider, bool signature_valid, bool applied);
+  /// `by`: subject, address, auth_failures, connections.
+  void rate_limit_block(std::string_view by);
+  /// `reason`: why nobody knows, or may not, as in the log event http.auth_refused.
+  void auth_refusal(std::string_view reason);
+  /// Callbacks of a provider that are stored and not settled, and how long the oldest has been.
+  void webhook_backlog(std::string_view provider, std::int64_t count, std::chrono::milliseconds oldest);
   void payout_retry_latency(double seconds);
   void payout_in_region(std::string_view region);
   void dry_run_mode(bool is_on);

@@ -17,7 +17,9 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
       " coalesce(pg_sequence_last_value(pg_get_serial_sequence('app.events', 'id')::regclass), 0),"
       " coalesce(bool_or(enabled) filter (where name = 'dry_run'), false),"
       " coalesce(bool_or(enabled) filter (where name = 'stop_submissions'), false),"
-      " coalesce(bool_or(enabled) filter (where name = 'stop_writes'), false) from app.switches");
+      " coalesce(bool_or(enabled) filter (where name = 'stop_writes'), false),"
+      " coalesce((select floor(extract(epoch from revoked_until) * 1000)::bigint from app.sessions), 0)"
+      " from app.switches");
   Beat beat;
   beat.timeline = text_of(row, 0);
   beat.system_identifier = text_of(row, 1);
@@ -25,6 +27,7 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
   beat.dry_run = text_of(row, 3) == "t";
   beat.stop_submissions = text_of(row, 4) == "t";
   beat.stop_writes = text_of(row, 5) == "t";
+  beat.sessions_revoked_until_ms = std::stoll(text_of(row, 6));
   const std::string sql = "select name, paused, dry_run, " + utc("quarantined_at") +
                           ", quarantine_reason, note, changed_by, " + utc("changed_at") +
                           " from app.providers order by name";
@@ -61,6 +64,16 @@ void set_switch(pqxx::transaction_base& work, const SwitchChange& change) {
       " on conflict (name) do update set enabled = excluded.enabled, note = excluded.note,"
       " changed_by = excluded.changed_by, changed_at = now()",
       change.name, change.enabled, change.note, change.actor);
+}
+
+std::int64_t invalidate_sessions(pqxx::transaction_base& work, std::int64_t callers_now_ms,
+                                 const std::string& actor, const std::string& note) {
+  const pqxx::row row = work.exec_params1(
+      "update app.sessions set changed_by = $2, note = nullif($3, ''), changed_at = now(), revoked_until ="
+      " greatest(revoked_until, clock_timestamp(), to_timestamp($1::bigint / 1000.0))"
+      " returning floor(extract(epoch from revoked_until) * 1000)::bigint",
+      callers_now_ms, actor, note);
+  return std::stoll(text_of(row, 0));
 }
 
 void register_provider(pqxx::transaction_base& work, const std::string& name, const std::string& plugin,

@@ -30,6 +30,8 @@ struct Beat {
   bool dry_run = false;
   bool stop_submissions = false;
   bool stop_writes = false;
+  /// Milliseconds since 1970: tokens that were issued then or before are refused; 0: nothing was revoked.
+  std::int64_t sessions_revoked_until_ms = 0;
   std::vector<ProviderSwitches> providers;
 };
 
@@ -58,6 +60,11 @@ struct SwitchChange {
   std::string note;
 };
 void set_switch(pqxx::transaction_base& work, const SwitchChange& change);
+
+/// Refuses every token that was issued up to now, by the database's clock or the caller's, whichever is
+/// later; returns that time, in milliseconds since 1970. Never moves back.
+std::int64_t invalidate_sessions(pqxx::transaction_base& work, std::int64_t callers_now_ms,
+                                 const std::string& actor, const std::string& note);
 
 /// Makes sure that the provider has a row, and notes which plugin it runs.
 void register_provider(pqxx::transaction_base& work, const std::string& name, const std::string& plugin,

@@ -155,6 +155,14 @@ std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter
   return tallies;
 }
 
+std::vector<FinishRate> finish_rates(pqxx::transaction_base& work) {
+  std::vector<FinishRate> rates;
+  for (const auto& row : work.exec("select provider, count(*) from app.payouts"
+                                   " where finished_at > now() - interval '5 minutes' group by provider order by 1"))
+    rates.push_back({text_of(row, 0), std::stoll(text_of(row, 1))});
+  return rates;
+}
+
 std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider) {
   std::vector<int> formats;
   for (const auto& row : work.exec_params(

@@ -56,6 +56,13 @@ struct Tally {
 };
 std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter);
 
+/// How many payouts of a provider came to their end in the last five minutes.
+struct FinishRate {
+  std::string provider;
+  std::int64_t finished = 0;
+};
+std::vector<FinishRate> finish_rates(pqxx::transaction_base& work);
+
 /// The formats of the artefacts of one provider that are under way.
 std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider);
 

@@ -27,6 +27,10 @@ class RecordingObserver final : public engine::Observer {
   void retried(const std::string&, std::chrono::milliseconds) override {}
   void batch(std::string_view, std::size_t) override {}
   void recovered(const std::string&, std::string_view) override {}
+  void webhook(const std::string& provider, bool signature_valid, bool applied) override {
+    ++webhooks[provider + (signature_valid ? " valid" : " invalid") + (applied ? " applied" : "")];
+  }
+  std::map<std::string, int> webhooks;
   void screened(std::string_view, int) override {}
   void users_flagged(std::int64_t count) override { flagged += count; }
   std::int64_t flagged = 0;

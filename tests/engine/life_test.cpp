@@ -247,50 +247,6 @@ TEST_CASE("switches: dry run simulates, stopped submissions wait, both without a
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
 }
 
-TEST_CASE("webhooks: a hint makes the provider be asked now; a forged signature is refused", "[life]") {
-  EngineFixture f;
-  f.provider.on_query = [](Order order) {
-    return say(ScriptedProvider::found(Status::Kind::pending, order));
-  };
-  const std::string id = f.post("k");
-  REQUIRE(f.run_until_state(id, "SENT"));
-  f.value("update app.payouts set next_action_at = now() + interval '1 hour'");
-  f.provider.on_query = [](Order order) {
-    return say(ScriptedProvider::found(Status::Kind::confirmed, order));
-  };
-  const std::string reference = f.provider.submitted.at(0);
-  Webhook webhook;
-  webhook.reference = reference;
-  using Reply = engine::Engine::WebhookReply;
-  CHECK(f.await(f.host->engine().webhook("acme", std::string(32, '0'), webhook)) == Reply::bad_signature);
-  CHECK(f.state(id) == "SENT");
-  const std::string signature =
-      core::sign_callback(Secret("the instance key of the engine's tests"), "acme", reference);
-  CHECK(f.await(f.host->engine().webhook("acme", signature, webhook)) == Reply::taken);
-  REQUIRE(f.run_until_state(id, "CONFIRMED"));
-  webhook.reference = "11111111-1111-4111-8111-111111111111";
-  const std::string other =
-      core::sign_callback(Secret("the instance key of the engine's tests"), "acme", webhook.reference);
-  CHECK(f.await(f.host->engine().webhook("acme", other, webhook)) == Reply::unknown_payout);
-}
-
-TEST_CASE("webhooks: a hint for a confirmed payout that nobody watches changes nothing", "[life]") {
-  EngineFixture f;
-  const std::string id = f.post("k");
-  REQUIRE(f.run_until_state(id, "CONFIRMED"));
-  const std::string version = f.value("select version from app.payouts");
-  const std::size_t asked = f.provider.queried.size();
-  Webhook webhook;
-  webhook.reference = f.provider.submitted.at(0);
-  const std::string signature =
-      core::sign_callback(Secret("the instance key of the engine's tests"), "acme", webhook.reference);
-  f.await(f.host->engine().webhook("acme", signature, webhook));
-  f.run_for(milliseconds{300});
-  CHECK(f.value("select next_action_at is null and lease is null and not hinted from app.payouts") == "t");
-  CHECK(f.value("select version from app.payouts") == version);
-  CHECK(f.provider.queried.size() == asked);
-}
-
 TEST_CASE("drain burns no attempt", "[life]") {
   EngineFixture f;
   f.provider.the_state = providers::ProviderState::restarting;

@@ -10,6 +10,7 @@
 #include "core/ids.hpp"
 #include "fake_scripts.hpp"
 #include "http/host_view.hpp"
+#include "identity/token.hpp"
 #include "store/errors.hpp"
 
 namespace payoutd::test {
@@ -124,6 +125,7 @@ class FakeHost final : public http::HostView {
   }
   Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) override {
     last_decision = request;
+    if (decision) co_return *decision;
     engine::OperatorReply reply;
     const auto found = entries.find(request.payout_id);
     if (found == entries.end()) {
@@ -138,17 +140,65 @@ class FakeHost final : public http::HostView {
     }
     co_return reply;
   }
-  Awaitable<engine::Engine::WebhookReply> webhook(std::string provider, std::string signature,
-                                                  Webhook hook) override {
-    using Reply = engine::Engine::WebhookReply;
-    last_webhook = hook;
-    if (signature == "slow") co_await sleep(std::chrono::seconds(4));
+  Awaitable<engine::CallbackReply> webhook(engine::Callback callback) override {
+    using Kind = engine::CallbackReply::Kind;
+    last_callback = callback;
+    engine::CallbackReply reply;
+    reply.event_id = "0e1c4f5e-0000-4000-8000-000000000001";
+    const std::string& signature = callback.signature;
     if (signature == "away") throw store::Unavailable("the database is away");
-    if (signature == "wrong") co_return Reply::bad_signature;
-    if (provider != "momo-ci") co_return Reply::unknown_provider;
-    if (hook.reference == "nobody") co_return Reply::unknown_payout;
-    if (hook.body == "garbage") co_return Reply::rejected;
-    co_return Reply::taken;
+    if (signature == "stopped") reply.kind = Kind::writes_stopped;
+    if (signature == "many") reply.kind = Kind::too_many;
+    if (signature == "wrong") reply.kind = Kind::signature_wrong;
+    if (signature.empty()) reply.kind = Kind::signature_missing;
+    if (callback.provider != "momo-ci") reply.kind = Kind::unknown_provider;
+    if (callback.webhook.body == "garbage") reply.kind = Kind::bad_json;
+    reply.applied = reply.kind == Kind::taken;
+    for (const std::string reason : {"unknown_payout", "already_final", "duplicate"}) {
+      if (callback.webhook.reference != reason) continue;
+      reply.applied = false;
+      reply.reason = reason;
+    }
+    co_return reply;
+  }
+  Awaitable<store::InboxPage> webhook_events(store::InboxFilter filter) override {
+    last_inbox_filter = filter;
+    co_return store::InboxPage{inbox, inbox.empty() ? "" : "2026-01-31T08:00:00.000000Z," + inbox.back().id};
+  }
+  Awaitable<std::optional<store::InboxEvent>> webhook_event(std::string id) override {
+    for (const store::InboxEvent& event : inbox)
+      if (event.id == id) co_return event;
+    co_return std::nullopt;
+  }
+  Awaitable<std::optional<boost::json::object>> verify_webhook(std::string id) override {
+    if (!co_await webhook_event(id)) co_return std::nullopt;
+    co_return boost::json::object{{"event", id}, {"valid", true}};
+  }
+  Awaitable<engine::Inbox::ReplayReply> replay_webhook(std::string id, std::string actor,
+                                                       std::string note) override {
+    engine::Inbox::ReplayReply reply;
+    const auto event = co_await webhook_event(id);
+    if (!event) co_return reply;
+    reply.found = true;
+    last_replay = actor + ": " + note;
+    if (event->state == "rejected") co_return reply;
+    reply.event_id = core::random_uuid();
+    reply.done = true;
+    reply.settled = {"applied", "asked", event->payout_id, true};
+    co_return reply;
+  }
+  Awaitable<engine::Inbox::BulkReply> replay_webhooks(store::InboxFilter filter, bool dry_run,
+                                                      std::string actor, std::string note) override {
+    last_inbox_filter = filter;
+    engine::Inbox::BulkReply reply;
+    reply.matching = std::ssize(inbox);
+    reply.events = inbox;
+    if (dry_run) co_return reply;
+    for (const store::InboxEvent& event : inbox) {
+      reply.replays.push_back(co_await replay_webhook(event.id, actor, note));
+      reply.replays.back().of = event.id;
+    }
+    co_return reply;
   }
   Switches switches() const override { return switches_now; }
   Awaitable<void> set_switch(store::SwitchChange change) override {
@@ -179,6 +229,35 @@ class FakeHost final : public http::HostView {
       co_return row;
     }
     co_return std::nullopt;
+  }
+  std::vector<store::FinishRate> rates{{"momo", 600}};
+  Awaitable<std::vector<store::FinishRate>> finish_rates() override { co_return rates; }
+  std::vector<store::AuditEntry> audited;
+  Awaitable<void> append_audit(store::AuditEntry entry) override {
+    audited.push_back(std::move(entry));
+    co_return;
+  }
+  Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter) override {
+    std::vector<store::AuditRow> rows;
+    for (const store::AuditEntry& entry : audited) {
+      store::AuditRow row;
+      static_cast<store::AuditEntry&>(row) = entry;
+      row.id = static_cast<std::int64_t>(rows.size()) + 1;
+      rows.insert(rows.begin(), std::move(row));
+    }
+    co_return rows;
+  }
+  store::AuditCheck audit_check{3, 0, {}, "abcd"};
+  Awaitable<store::AuditCheck> verify_audit() override { co_return audit_check; }
+  std::optional<store::RetryFilter> retried;
+  int retried_per_second = 0;
+  Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter) override {
+    co_return std::vector<store::RetryGroup>{{"momo", "SENT", "XOF", 2, "300"}};
+  }
+  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string, std::string) override {
+    retried = std::move(filter);
+    retried_per_second = per_second;
+    co_return 2;
   }
   Awaitable<std::vector<store::HaltRow>> halts() override { co_return halt_rows; }
   Awaitable<bool> lift_halt(std::string provider, std::string currency, std::string actor,
@@ -234,15 +313,28 @@ class FakeHost final : public http::HostView {
     const std::lock_guard guard(mutex);
     counted[std::string(method) + " " + std::string(route) + " " + std::to_string(status)]++;
   }
+  std::optional<identity::Time> sessions_revoked_until() const override {
+    const std::int64_t ms = revoked_until_ms;
+    if (ms == 0) return std::nullopt;
+    return identity::Time{std::chrono::milliseconds{ms}};
+  }
+  Awaitable<identity::Time> invalidate_sessions(std::string actor, std::string) override {
+    invalidated_by = std::move(actor);
+    revoked_until_ms = identity::now().time_since_epoch().count();
+    co_return *sessions_revoked_until();
+  }
+  void count_auth_refusal(std::string_view reason) override {
+    const std::lock_guard guard(mutex);
+    auth_refusals[std::string(reason)]++;
+  }
+  void count_rate_limit_block(std::string_view by) override {
+    const std::lock_guard guard(mutex);
+    blocks[std::string(by)]++;
+  }
   void count_replay(std::string_view route) override {
     const std::lock_guard guard(mutex);
     replays[std::string(route)]++;
   }
-  void count_webhook(std::string_view provider, bool valid, bool applied) override {
-    const std::lock_guard guard(mutex);
-    webhooks[std::string(provider) + (valid ? " valid" : " invalid") + (applied ? " applied" : "")]++;
-  }
-
   int counted_requests(const std::string& what) {
     const std::lock_guard guard(mutex);
     return counted[what];
@@ -255,7 +347,8 @@ class FakeHost final : public http::HostView {
   std::chrono::milliseconds admit_delay{0};
   store::ListFilter last_filter;
   engine::OperatorRequest last_decision;
-  Webhook last_webhook;
+  std::optional<engine::OperatorReply> decision;  ///< whatever is asked
+  engine::Callback last_callback;
   store::SwitchChange last_switch;
   std::string last_pause;
   std::string drained_by;
@@ -266,7 +359,13 @@ class FakeHost final : public http::HostView {
   std::mutex mutex;
   std::map<std::string, int> counted;
   std::map<std::string, int> replays;
-  std::map<std::string, int> webhooks;
+  std::map<std::string, int> auth_refusals;
+  std::map<std::string, int> blocks;
+  std::atomic<std::int64_t> revoked_until_ms = 0;
+  std::string invalidated_by;
+  std::vector<store::InboxEvent> inbox;
+  store::InboxFilter last_inbox_filter;
+  std::string last_replay;
   bool has_scripts = true;
   FakeScripts script_keeper;
   std::vector<store::FlagRow> flag_rows;

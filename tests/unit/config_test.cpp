@@ -20,6 +20,8 @@ ReadEnvironment reads(Variables variables) {
   };
 }
 
+constexpr auto* kJwtSecret = "a signing secret of 32 characters";
+
 std::string without(std::string text, const std::string& part) {
   for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at))
     text.erase(at, part.size());
@@ -27,7 +29,8 @@ std::string without(std::string text, const std::string& part) {
 }
 
 /// All problems as the operator sees them, the folder taken off.
-std::string errors(const TemporaryFolder& folder, const Variables& variables = {}) {
+std::string errors(const TemporaryFolder& folder, Variables variables = {}) {
+  variables.try_emplace("JWT_SECRET", kJwtSecret);  // what it takes outside of dev
   try {
     load_config(folder.path() / "payoutd.yaml", reads(variables));
     return "accepted";
@@ -79,7 +82,7 @@ TEST_CASE("a whole configuration is read", "[config]") {
   const auto file = folder.write("payoutd.yaml", kWhole);
   folder.write("providers/momo.yaml", kMomo);
   folder.write("providers/current.key", "the-current-key\n");
-  const auto config = load_config(file, reads({{"OLD_KEY", "the-old-key"}}));
+  const auto config = load_config(file, reads({{"OLD_KEY", "the-old-key"}, {"JWT_SECRET", kJwtSecret}}));
   const auto& fixed = config.static_config;
   CHECK(fixed.environment == Environment::staging);
   CHECK(fixed.name == "host-1");
@@ -133,8 +136,9 @@ TEST_CASE("an empty file means the defaults", "[config]") {
 TEST_CASE("the environment goes before the file", "[config]") {
   const TemporaryFolder folder;
   const auto file = folder.write("payoutd.yaml", "environment: dev\ndatabase: embedded\n");
-  const auto config =
-      load_config(file, reads({{"ENV", "prod"}, {"DATABASE_URL", "postgresql://u:pw-of-url@h/d"}}));
+  const auto config = load_config(
+      file,
+      reads({{"ENV", "prod"}, {"DATABASE_URL", "postgresql://u:pw-of-url@h/d"}, {"JWT_SECRET", kJwtSecret}}));
   CHECK(config.static_config.environment == Environment::prod);
   CHECK(config.static_config.database.dsn.reveal() == "postgresql://u:pw-of-url@h/d");
   CHECK(errors_of("{}", {{"ENV", "production"}}) ==
@@ -161,9 +165,8 @@ TEST_CASE("bad configurations are refused with place and reason", "[config]") {
       {"name: [a]\n", "payoutd.yaml:1:7: name: must be a single value"},
       {"name:\n", "payoutd.yaml:1:1: name: has no value"},
       {"http: {listen: 0.0.0.0:8480}\n",
-       "payoutd.yaml:1:16: http.listen: must be a loopback address such as 127.0.0.1: the API does not "
-       "authenticate its clients "
-       "yet, so no other machine may reach it"},
+       "payoutd.yaml:1:16: http.listen: must be a loopback address such as 127.0.0.1 while auth.required is "
+       "false: no other machine may reach an API that asks nobody who they are"},
       {"http: {listen: 127.0.0.1}\n",
        "payoutd.yaml:1:16: http.listen: must be an address and a port, such as 127.0.0.1:8480"},
       {"http: {listen: \"127.0.0.1:99999\"}\n",
@@ -237,9 +240,8 @@ TEST_CASE("all problems of all files come at once, in their order", "[config]") 
   folder.write("providers/ignored.txt", "x: [");
   CHECK(errors(folder) ==
         "payoutd.yaml:1:1: nam: is not a setting, did you mean 'name'?\n"
-        "payoutd.yaml:2:16: http.listen: must be a loopback address such as 127.0.0.1: the API does not "
-        "authenticate its clients "
-        "yet, so no other machine may reach it\n"
+        "payoutd.yaml:2:16: http.listen: must be a loopback address such as 127.0.0.1 while auth.required "
+        "is false: no other machine may reach an API that asks nobody who they are\n"
         "payoutd.yaml:2:27: http.lisen: is not a setting, did you mean 'listen'?\n"
         "providers/1.yaml:2:3: providers.a: is configured twice, first in payoutd.yaml:5\n"
         "providers/1.yaml:3:21: providers.b.plugin: is written twice, first in line 3\n"

@@ -64,7 +64,7 @@ std::string HostProcess::momo_yaml() const {
   for (const auto& [name, value] : momo) out += "      " + name + ": \"" + value + "\"\n";
   out += "    secrets:\n";
   for (const auto& [name, value] : settings_.secrets) out += "      " + name + ": \"" + value + "\"\n";
-  return out;
+  return out + settings_.more_of_momo;
 }
 
 void HostProcess::write_configuration() const {
@@ -85,7 +85,7 @@ void HostProcess::write_configuration() const {
       << "providers:\n";
   if (!settings_.momo_url.empty()) out << momo_yaml();
   for (const PayingProvider& provider : settings_.providers) out << provider.yaml();
-  out << settings_.more_providers;
+  out << settings_.more_providers << settings_.more_sections;
 }
 
 void HostProcess::write_faults() const {

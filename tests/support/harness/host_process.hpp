@@ -23,10 +23,12 @@ struct HostSettings {
   std::map<std::string, std::string> engine{};  ///< settings of the engine over the defaults here
   std::map<std::string, std::string> secrets{{"api_key", "key-of-the-tests"},
                                              {"subscription_key", "subscription-of-the-tests"}};
+  std::string more_of_momo{};                        ///< YAML of further parts of momo, indented by four
   std::vector<PayingProvider> providers{};           ///< beside momo, or instead of it
   std::filesystem::path plugins_directory{};         ///< empty: this build's
   std::filesystem::path scripts_directory{};         ///< empty: no scripts of its own
   std::string more_providers;                        ///< YAML of further providers, indented by two
+  std::string more_sections{};                       ///< YAML of further sections, such as `auth`
   std::map<std::string, std::string> environment{};  ///< variables of the process
   std::string instance_key = "instance key of the tests, 32+ chars";
 };
