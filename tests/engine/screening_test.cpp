@@ -291,6 +291,22 @@ TEST_CASE("the breaker: more outflow than allowed halts the provider and currenc
   CHECK(f.run_until([&] { return count(f, "state = 'CONFIRMED'") == 15; }));
 }
 
+TEST_CASE("approvals count for the breaker too", "[screening]") {
+  core::Limits limits;
+  limits.outflow[{"acme", "XOF"}] = {units("1000"), std::nullopt};
+  const auto asks = rule("{}", "if payout.user == 'ama' then return 'hold', 'asked' end return 'allow'");
+  EngineFixture f(with({{"abuse/asks.lua", asks}}, limits));
+  std::vector<std::string> held;
+  for (int i = 0; i < 4; ++i) held.push_back(f.post(of_user("k" + std::to_string(i), "ama", "400")));
+  REQUIRE(f.run_until([&] { return count(f, "state = 'HELD'") == 4; }));
+  for (const std::string& id : held) {
+    CHECK(decide(f, id, OperatorDecision::approve, "operator:eve").done);
+    f.run_for(milliseconds{200});
+  }
+  CHECK(count(f, "state = 'CONFIRMED'") == 2);
+  CHECK(f.await(f.host->engine().halts()).size() == 1);
+}
+
 TEST_CASE("flags are recorded and stop nothing; one open flag for a user and a rule", "[screening]") {
   const auto flagging = rule("{}",
                              "if payout.user == 'mallory' then return 'flag', 'watched', 'on the list' end\n"
