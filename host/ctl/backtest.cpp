@@ -199,7 +199,8 @@ void print_doubts(const Replay& replay, std::ostream& out, const Style& style) {
   if (replay.failures > 0)
     out << '\n'
         << style.paint(Colour::red,
-                       "The candidate's scripts went wrong " + std::to_string(replay.failures) + " times")
+                       "The candidate's scripts went wrong " +
+                           (replay.failures == 1 ? "once" : std::to_string(replay.failures) + " times"))
         << ". The first: " << printable(replay.first_failure) << '\n';
   if (replay.unreadable > 0)
     out << '\n'

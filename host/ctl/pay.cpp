@@ -414,7 +414,7 @@ void explain_end(Context& context, const PayOptions& options, const std::vector<
                 << "To look again:  " << resume_command(options) << '\n';
   } else if (humans > 0) {
     context.err << '\n'
-                << humans << " wait for a human:  payoutctl review list, payoutctl list --state HELD\n";
+                << humans << " wait for a human:  payoutctl review list; payoutctl list --state HELD (then approve, reject)\n";
   }
 }
 

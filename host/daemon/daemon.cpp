@@ -44,7 +44,9 @@ policy::BuiltInOptions policy_options(const ops::EngineConfig& c) {
   options.retry = schedule_of(c.backoff);
   options.query = schedule_of(c.query_backoff);
   options.resend = options.query;
-  options.poll = {c.poll_interval, std::max(c.poll_interval, milliseconds{60'000}), 20};
+  // A minute at the longest, unless less often was asked for.
+  const auto longest = std::min(10 * c.poll_interval, std::max(c.poll_interval, milliseconds{60'000}));
+  options.poll = {c.poll_interval, longest, 20};
   options.max_attempts = c.backoff.max_attempts;
   options.review_after = c.unknown_review_after;
   return options;

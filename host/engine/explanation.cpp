@@ -67,12 +67,16 @@ const std::map<std::string, std::string, std::less<>>& sentences() {
       {"recovered", "The host that worked on it was gone; another one took the payout over."},
       {"contradiction", "The provider's news contradicts what was recorded; nothing more is submitted."},
       {"simulated", "Dry run: prepared, and not sent."},
-      {"held", "A rule holds it."},
+      {"held", "It is held before anything was sent."},
       {"denied", "A rule denied it; nothing was sent."},
+      {"flagged", "A rule flagged it, which stops nothing."},
       {"operator_cancel", "An operator cancelled it; nothing was sent."},
       {"operator_hold", "An operator holds it."},
       {"operator_release", "An operator released it."},
       {"operator_retry", "An operator wanted it done now instead of at its time."},
+      {"approval", "Somebody approved it."},
+      {"operator_approve", "With that it has all the approval that it needs."},
+      {"operator_reject", "Somebody rejected it; nothing was sent."},
       {"operator_paid", "An operator found that it was paid."},
       {"operator_not_paid", "An operator found that it was not paid, and released it to be paid again."},
       {"operator_ask_again", "An operator had the provider asked again."},
@@ -98,6 +102,10 @@ json::object timeline_entry(const store::Event& event) {
   if (!event.to_state.empty()) entry["to"] = event.to_state;
   std::string what = with_code(known != sentences().end() ? known->second : event.kind, data);
   if (known == sentences().end() || depends_on_standing(event.kind)) {
+    if (const std::string text = text_at(data, "text"); !text.empty()) what += " " + text;
+  }
+  if (event.kind == "held" || event.kind == "denied" || event.kind == "flagged") {
+    if (const std::string rule = text_at(data, "rule"); !rule.empty()) what += " Rule " + rule + ":";
     if (const std::string text = text_at(data, "text"); !text.empty()) what += " " + text;
   }
   if (const std::string note = text_at(data, "note"); !note.empty()) what += " Note: " + note;
@@ -148,10 +156,19 @@ Outlook outlook(const Dossier& dossier) {
               "Nobody has to act. An operator may cancel or hold it.",
               {"payoutctl cancel " + p.id, "payoutctl hold " + p.id}};
     case State::held:
+      if (p.reason == "operator") {
+        return {what + " is held: " + why,
+                "Nothing happens until it is released; then the rules judge it.",
+                "An operator must release or cancel it.",
+                {"payoutctl release " + p.id, "payoutctl cancel " + p.id}};
+      }
       return {what + " is held: " + why,
-              "Nothing happens until it is released.",
-              "An operator must release or cancel it.",
-              {"payoutctl release " + p.id, "payoutctl cancel " + p.id}};
+              "Nothing happens until somebody decides. Approved, it is paid whatever the rules say; "
+              "released, they judge it "
+              "again.",
+              p.reason == "needs_approval" ? "Two different people must approve it, or one rejects it."
+                                           : "An operator must approve or reject it.",
+              {"payoutctl approve " + p.id, "payoutctl reject " + p.id, "payoutctl decisions " + p.id}};
     case State::submitting:
       return {what + " is being submitted; the provider may be hearing of it now.",
               "Its answer is recorded. If none comes, the payout becomes UNKNOWN and the provider is asked.",

@@ -234,10 +234,10 @@ std::optional<Ruling> Screening::flow_out(const store::Payout& payout, bool allo
   const Ruling halted{
       Ruling::Kind::defer, "outflow_halted", "The outflow of its provider is halted.", {}, {}};
   if (flow.halted) return halted;
-  if (allowed) return std::nullopt;  // it was counted when it was allowed
+  // What was allowed before is counted already; a person's approval may have been one too many.
   const auto plus = [&](Amount before) {
-    return Amount::from_units(
-        std::min(before.units() + payout.money.amount.units(), Amount::kLimitUnits - 1));
+    const std::int64_t own = allowed ? 0 : payout.money.amount.units();
+    return Amount::from_units(std::min(before.units() + own, Amount::kLimitUnits - 1));
   };
   const Amount hour = plus(flow.hour);
   const Amount day = plus(flow.day);

@@ -273,7 +273,7 @@ const std::vector<Row>& rows() {
        true},
       {{.name = "engine.poll_interval",
         .type = duration,
-        .description = "How often a SENT payout is queried.",
+        .description = "First pause between queries of a SENT payout; it grows to ten times as long, or a minute.",
         .default_value = "1m",
         .min = 100},
        true},

@@ -48,6 +48,12 @@ std::vector<Field> read_by(ScriptCheck& check, const ScriptPath& path, const Scr
   std::ranges::sort(fields);
   const auto repeated = std::ranges::adjacent_find(fields);
   if (repeated != fields.end()) check.add(here, "names " + std::string(to_string(*repeated)) + " twice");
+  const bool is_indexed =
+      std::ranges::count(fields, Field::user) + std::ranges::count(fields, Field::destination) > 0;
+  if (!fields.empty() && !is_indexed)
+    check.add(here,
+              "must name \"user\" or \"destination\": history is kept by them, and anything else would be "
+              "looked for in all of it");
   return fields;
 }
 

@@ -21,17 +21,17 @@ struct PayoutFacts {
   std::string user;
   std::string region;
   std::string batch;
-  std::string metadata;      ///< JSON text of an object, or empty
-  std::int64_t at_s = 0;     ///< when it is judged: seconds since 1970, by the database's clock
-  std::int64_t age_s = 0;    ///< since it was admitted
+  std::string metadata;    ///< JSON text of an object, or empty
+  std::int64_t at_s = 0;   ///< when it is judged: seconds since 1970, by the database's clock
+  std::int64_t age_s = 0;  ///< since it was admitted
 };
 
 /// What one rule said, where it did not simply allow.
 struct RuleResult {
   std::string rule;  ///< its file without folder and extension: `velocity`
   Verdict verdict = Verdict::hold;
-  std::string reason;  ///< a stable code
-  std::string text;    ///< for people
+  std::string reason;   ///< a stable code
+  std::string text;     ///< for people
   bool failed = false;  ///< the rule itself went wrong: the payout is held with the reason `rule_failed`
 };
 
@@ -50,7 +50,7 @@ struct Judgement {
 struct Candidate {
   std::string name;
   std::string plugin;
-  bool ready = false;   ///< its process runs and it is not quarantined
+  bool ready = false;  ///< its process runs and it is not quarantined
   bool paused = false;
   int failures_percent = 0;  ///< of the last submits and queries
   std::int64_t waiting = 0;  ///< payouts that wait for it
@@ -62,12 +62,12 @@ struct RouteChoice {
   bool failed = false;  ///< the script went wrong, or chose what is no candidate
   std::string bundle;   ///< hash of the scripts that were asked; empty: none were
   std::chrono::nanoseconds cost{0};
-  std::string error;    ///< of a failed one: file, line, reason
+  std::string error;  ///< of a failed one: file, line, reason
 };
 
 struct BackoffChoice {
   BackoffAnswer answer;
-  std::string script;   ///< `backoff/momo.lua`; empty: no script, the built-in schedule is wanted
+  std::string script;  ///< `backoff/momo.lua`; empty: no script, the built-in schedule is wanted
   std::chrono::nanoseconds cost{0};
   bool failed = false;  ///< the script went wrong: the built-in schedule is wanted
   std::string error;

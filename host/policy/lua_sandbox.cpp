@@ -230,7 +230,7 @@ bool Sandbox::is_over_time() {
   }
   if (now < deadline_) return false;
   const auto used = thread_processor_time() - processor_begin_;
-  if (true) {
+  if (used < limits_.time) {
     deadline_ = now + std::chrono::duration_cast<std::chrono::steady_clock::duration>(limits_.time - used);
     return false;
   }

@@ -12,6 +12,10 @@ int approve(pqxx::transaction_base& work, const std::string& payout_id, const st
       "insert into app.approvals (payout_id, actor, note) values ($1::uuid, $2, nullif($3, ''))"
       " on conflict (payout_id, actor) do update set note = excluded.note, at = now()",
       payout_id, actor, note);
+  work.exec_params(
+      "insert into app.events (payout_id, kind, actor, data) values ($1::uuid, 'approval', $2,"
+      " jsonb_strip_nulls(jsonb_build_object('note', nullif($3, ''))))",
+      payout_id, actor, note);
   return std::stoi(text_of(
       work.exec_params1("select count(*) from app.approvals where payout_id = $1::uuid", payout_id), 0));
 }

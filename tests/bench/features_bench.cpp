@@ -5,10 +5,10 @@
 #include <iostream>
 #include <random>
 
-#include "support/database/database.hpp"
 #include "policy/bundle.hpp"
 #include "store/column.hpp"
 #include "store/screening.hpp"
+#include "support/database/database.hpp"
 
 namespace payoutd::bench {
 namespace {

@@ -26,6 +26,10 @@ void define(CLI::App& app, Options& o) {
   app.add_option("--claim-batch", o.claim_batch, "The host's engine.claim_batch");
   app.add_flag("--callbacks,!--no-callbacks", o.callbacks,
                "Whether the simulator calls back, or the host only polls");
+  app.add_option("--scripts", o.scripts, "Rules that judge every payout; the host's schedules stay built in")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--reload-every-ms", o.reload_every_ms,
+                 "Save one of the rules anew this often while payouts run; 0: never");
   app.add_option("--pgbench-clients", o.pgbench_clients, "pgbench's clients")->check(CLI::Range(1, 32));
   app.add_option("--pgbench-batch", o.pgbench_batch, "Payouts in each of pgbench's statements")
       ->check(CLI::Range(1, 10'000));

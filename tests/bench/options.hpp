@@ -14,7 +14,9 @@ struct Options {
   int poll_interval_ms = 200;  ///< after which a SENT payout is asked about when no callback comes
   int group_commit_window_us = 2'000;
   int claim_batch = 2'000;
-  bool callbacks = false;  ///< the simulator calls back as well; the host polls either way
+  bool callbacks = false;         ///< the simulator calls back as well; the host polls either way
+  std::filesystem::path scripts;  ///< rules of the host (its schedules are left out); empty: none
+  int reload_every_ms = 0;        ///< a rule is saved anew this often while a round runs; 0: never
   int pgbench_clients = 8;
   int pgbench_batch = 100;  ///< payouts in each of pgbench's statements
   std::string pgbench_protocol = "prepared";

@@ -44,14 +44,23 @@ ProductSide::ProductSide(BenchServer& server, const Options& options, std::files
       dsn_(server.add_database(kDatabase)),
       simulator_(std::make_unique<simulator::SimulatorProcess>(simulator_options(options.callbacks))),
       port_(test::free_port()) {
+  copy_scripts();
   write_configuration();
   start_host();
 }
 
 ProductSide::~ProductSide() = default;
 
+// Without the schedules, which are made for providers that take minutes.
+void ProductSide::copy_scripts() const {
+  if (options_.scripts.empty()) return;
+  std::filesystem::copy(options_.scripts, directory_ / "scripts", std::filesystem::copy_options::recursive);
+  std::filesystem::remove_all(directory_ / "scripts/backoff");
+}
+
 void ProductSide::write_configuration() const {
   std::ofstream out(directory_ / "payoutd.yaml");
+  if (!options_.scripts.empty()) out << "scripts_dir: " << (directory_ / "scripts").string() << "\n";
   out << "environment: dev\nname: bench\nstate_dir: " << (directory_ / "state").string()
       << "\ncontrol_socket: " << (directory_ / "control.sock").string()
       << "\nplugins_dir: " << test::build_plugins().string() << "\npublic_url: http://127.0.0.1:" << port_
@@ -136,7 +145,35 @@ void ProductSide::wait_until_finished() {
   }
 }
 
+namespace {
+
+/// Saves a rule anew, with another comment, again and again.
+class Editor {
+ public:
+  Editor(std::filesystem::path file, int every_ms) {
+    if (every_ms <= 0) return;
+    thread_ = std::jthread([file = std::move(file), every_ms](const std::stop_token& stop) {
+      std::ifstream in(file);
+      const std::string text{std::istreambuf_iterator<char>(in), {}};
+      for (int i = 0; !stop.stop_requested(); ++i) {
+        const auto aside = file.string() + ".saving";
+        std::ofstream(aside, std::ios::trunc)
+            << text << "-- " << ::getpid() << " " << ::time(nullptr) << " " << i << "\n";
+        std::filesystem::rename(aside, file);
+        std::this_thread::sleep_for(milliseconds{every_ms});
+      }
+    });
+  }
+
+ private:
+  std::jthread thread_;
+};
+
+}  // namespace
+
 Round ProductSide::run_round() {
+  const Editor editor(directory_ / "scripts/abuse/velocity_count.lua",
+                      options_.scripts.empty() ? 0 : options_.reload_every_ms);
   const std::vector<std::string> bodies = bulk_bodies(rounds_++);
   const auto providers = test::children_of(host_->pid(), "payoutd-provider");
   const pid_t provider = providers.empty() ? 0 : providers.front();

@@ -24,6 +24,7 @@ class ProductSide {
   RowChanges changes();
 
  private:
+  void copy_scripts() const;
   void write_configuration() const;
   void start_host();
   std::vector<std::string> bulk_bodies(int round) const;

@@ -307,8 +307,9 @@ TEST_CASE("a plugin that crashes again and again is quarantined, over restarts, 
   host.settings().more_providers = further_provider("crashy", "crashes_at_start");
   host.start();
   REQUIRE(eventually(seconds{30}, [&] { return state_of(host, "crashy") == "quarantined"; }));
-  CHECK_FALSE(
-      scene.database().value("select quarantined_at from app.providers where name = 'crashy'").empty());
+  CHECK(eventually(seconds{5}, [&] {
+    return !scene.database().value("select quarantined_at from app.providers where name = 'crashy'").empty();
+  }));
   const json::object row = provider_row(host, "crashy");
   INFO(json::serialize(row));
   CHECK(std::string(row.at("last_error").as_string()).find("ended 5 times") != std::string::npos);

@@ -147,11 +147,11 @@ TEST_CASE("TMoney: what its payees lead to", "[tmoney_faults]") {
 TEST_CASE("TMoney: what was paid late is found when a human asks again", "[tmoney_faults]") {
   Scene scene(tmoney(), "tmoney-late");
   HostProcess& host = ready_host(scene, {{"unknown_review_after", "1s"}});
-  add_provider_fault(scene, "lost_then_late", {{"operation", "credit"}, {"delay_ms", 3500}, {"count", 3}});
+  add_provider_fault(scene, "lost_then_late", {{"operation", "credit"}, {"delay_ms", 10000}, {"count", 3}});
   scene.post(host, 3, "late");
   require_settled(scene);
   CHECK(outcome_of(scene, "late") == "REVIEW unresolved");
-  REQUIRE(eventually(seconds{10}, [&] {
+  REQUIRE(eventually(seconds{30}, [&] {
     const json::value ledger = scene.simulator().get("/ledger?protocol=tmoney&status=SUCCESSFUL");
     return ledger.as_array().size() == 3;
   }));

@@ -191,6 +191,10 @@ TEST_CASE("held: released it is judged again, approved it is paid, rejected it i
   const std::string other = f.post(of_user("c", "ama"));
   REQUIRE(f.run_until_state(held, "HELD"));
   REQUIRE(f.run_until_state(other, "HELD"));
+  const std::string why = boost::json::serialize(*f.await(f.host->engine().explain(held)));
+  INFO(why);
+  CHECK(why.find("Rule velocity: more than 1 in 24 hours") != std::string::npos);
+  CHECK(why.find("payoutctl approve " + held) != std::string::npos);
   CHECK(decide(f, held, OperatorDecision::release, "operator:eve").done);
   REQUIRE(f.run_until([&] {
     return f.value("select count(*) from app.decisions where kind = 'screen' and payout_id = '" + held +
@@ -226,6 +230,8 @@ TEST_CASE("above an amount two different people must approve, whatever the rules
   CHECK(f.state(large) == "HELD");
   CHECK(decide(f, large, OperatorDecision::approve, "operator:bob").done);
   CHECK(f.run_until_state(large, "CONFIRMED"));
+  CHECK(f.value("select string_agg(actor, ' ' order by id) from app.events where kind = 'approval'") ==
+        "operator:eve operator:eve operator:bob");
 }
 
 TEST_CASE("the maximum of one payout is refused at the door, and no approval lifts it later", "[screening]") {
@@ -283,6 +289,22 @@ TEST_CASE("the breaker: more outflow than allowed halts the provider and currenc
   f.value("update app.outflow_halts set lifted_at = lifted_at - interval '1 minute'");
   f.value("update app.outflow set minute = minute - interval '2 minutes'");
   CHECK(f.run_until([&] { return count(f, "state = 'CONFIRMED'") == 15; }));
+}
+
+TEST_CASE("approvals count for the breaker too", "[screening]") {
+  core::Limits limits;
+  limits.outflow[{"acme", "XOF"}] = {units("1000"), std::nullopt};
+  const auto asks = rule("{}", "if payout.user == 'ama' then return 'hold', 'asked' end return 'allow'");
+  EngineFixture f(with({{"abuse/asks.lua", asks}}, limits));
+  std::vector<std::string> held;
+  for (int i = 0; i < 4; ++i) held.push_back(f.post(of_user("k" + std::to_string(i), "ama", "400")));
+  REQUIRE(f.run_until([&] { return count(f, "state = 'HELD'") == 4; }));
+  for (const std::string& id : held) {
+    CHECK(decide(f, id, OperatorDecision::approve, "operator:eve").done);
+    f.run_for(milliseconds{200});
+  }
+  CHECK(count(f, "state = 'CONFIRMED'") == 2);
+  CHECK(f.await(f.host->engine().halts()).size() == 1);
 }
 
 TEST_CASE("flags are recorded and stop nothing; one open flag for a user and a rule", "[screening]") {
@@ -369,4 +391,32 @@ TEST_CASE("the same bundle with the same inputs decides the same, byte for byte"
     CHECK(again->hash() == row.bundle);
     CHECK(policy::screen_inputs(facts, again->features(), values) == inputs);
   }
+}
+
+TEST_CASE("routing: the script chooses among those that pay the currency, or says why none does",
+          "[screening]") {
+  const char* routing =
+      "local r = {}\nfunction r.choose(payout, providers)\n"
+      "  if starts_with(payout.destination, '999') then return nil, 'nobody pays this country' end\n"
+      "  if payout.user == 'crash' then return payout.nothing.there end\n"
+      "  for _, provider in ipairs(providers) do\n    if provider.ready and not provider.paused then return "
+      "provider.name end\n"
+      "  end\n  return nil, 'all are away'\nend\n"
+      "r.tests = { { name = 'one', providers = { { name = 'acme', ready = true } }, expect = 'acme' } "
+      "}\nreturn r\n";
+  EngineFixture f(with({{"routing.lua", routing}}));
+  CHECK(f.run_until_state(f.post(of_user("a", "ama")), "CONFIRMED"));
+  CHECK(f.value(
+            "select verdict || ' ' || (inputs->'payout'->>'user') from app.decisions where kind = 'route'") ==
+        "acme ama");
+  const auto abroad = f.await(f.host->engine().admit(of_user("b", "ama", "100", "99912345678")));
+  CHECK(abroad.kind == engine::AdmissionReply::Kind::refused);
+  CHECK(abroad.problem.field == "provider");
+  CHECK(abroad.problem.reason == "nobody pays this country");
+  // A script that goes wrong is no reason to refuse: only one provider pays this currency.
+  CHECK(f.run_until_state(f.post(of_user("c", "crash")), "CONFIRMED"));
+  REQUIRE(f.host->script_failures.size() == 1);
+  CHECK(f.host->script_failures[0].find("routing: routing.lua:4") == 0);
+  f.provider.the_state = providers::ProviderState::restarting;
+  CHECK(f.await(f.host->engine().admit(of_user("d", "ama"))).problem.reason == "all are away");
 }

@@ -399,7 +399,7 @@ TEST_CASE("a rule of the candidate that goes wrong is said with file and line") 
   Backtest test(running, wrong);
   CHECK(test.run() == ExitCode::ok);
   CHECK_THAT(test.terminal.out.str(),
-             Catch::Contains("went wrong 1 times") && Catch::Contains("abuse/limit.lua:7") &&
+             Catch::Contains("went wrong once") && Catch::Contains("abuse/limit.lua:7") &&
                  Catch::Contains("not her") && Catch::Contains("hold by limit: rule_failed"));
 }
 

@@ -107,6 +107,10 @@ const std::vector<Attack>& attacks() {
        "local t = {} for i = 1, 4095 do t['k' .. i] = i end local i = 0 while true do i = i + 1 t['x' .. i] "
        "= 1 t['x' .. i] = nil end",
        ""},
+      {"a table that is rebuilt at its fullest",
+       "local t = {} for i = 1, 8191 do t[-i] = i end local i = -9000 "
+       "while true do i = i - 1 t[i] = 1 t[i] = nil end",
+       ""},
       {"string.format over and over",
        "local s = ('x'):rep(60000) while true do string.format('%s%s%s', s, s, s) end", ""},
       {"upper over and over", "local s = ('x'):rep(60000) while true do s:upper() end", ""},
@@ -313,7 +317,7 @@ TEST_CASE("source that takes long to read is not read to its end", "[attack]") {
   std::string gotos;
   for (int i = 0; i < 15'000; ++i) gotos += "goto l" + std::to_string(i) + " ";
   std::string labels;
-  for (int i = 0; i < 15'000; ++i) labels += "::l" + std::to_string(i) + "::";
+  for (int i = 0; i < 14'000; ++i) labels += "::l" + std::to_string(i) + "::x=1 ";
   const std::vector<std::pair<std::string, std::string>> sources{
       {"parentheses", "return " + repeated("(", 100'000)},
       {"tables", "return " + repeated("{", 100'000)},

@@ -107,6 +107,8 @@ TEST_CASE("needs", "[form]") {
   CHECK_THAT(need("what = 'count', by = { 'user', 5 }, window = '24h'"),
              Contains("needs.n.by[2]: must be a field such as \"user\", not a whole number"));
   CHECK_THAT(need("what = 'count', by = { 'user', 'user' }, window = '24h'"), Contains("names user twice"));
+  CHECK_THAT(need("what = 'count', by = { 'region', 'client' }, window = '24h'"),
+             Contains("must name \"user\" or \"destination\""));
   CHECK_THAT(need("what = 'count', by = 'user'"), Contains("needs.n.window: is missing"));
   CHECK_THAT(need("what = 'count', by = 'user', window = '24 h'"),
              Contains("needs.n.window: must be a span"));

@@ -106,7 +106,8 @@ create table app.decisions (
   shadow    boolean not null default false
 ) partition by range (at);
 create index decisions_by_payout on app.decisions (payout_id, id);
-create index decisions_by_time on app.decisions (at, id);
+create index decisions_in_order on app.decisions (id);
+create index decisions_by_time on app.decisions using brin (at);
 create table app.decisions_default partition of app.decisions default;
 
 -- Users that a rule flagged: one open row for each user and rule.

@@ -5,9 +5,17 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 namespace payoutd::test {
 namespace {
+
+std::vector<pid_t> children_of(pid_t parent) {
+  const std::string pid = std::to_string(parent);
+  std::ifstream in("/proc/" + pid + "/task/" + pid + "/children");
+  return {std::istream_iterator<pid_t>(in), {}};
+}
 
 std::string unique_prefix() {
   static const std::string prefix = "test_" + std::to_string(::getpid()) + "_";
@@ -122,8 +130,14 @@ std::string DatabaseServer::dsn(const std::string& database) const {
 
 void DatabaseServer::kill() {
   // The immediate death of the postmaster, as by the kernel's out-of-memory killer.
-  ::kill(server_->pid(), SIGKILL);
+  const pid_t postmaster = server_->pid();
+  const std::vector<pid_t> backends = children_of(postmaster);
+  ::kill(postmaster, SIGKILL);
   while (server_->running()) ::usleep(1'000);
+  // Its backends notice by themselves; until then they go on serving.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  for (const pid_t backend : backends)
+    while (::kill(backend, 0) == 0 && std::chrono::steady_clock::now() < until) ::usleep(1'000);
 }
 
 void DatabaseServer::stop() {
