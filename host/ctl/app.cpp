@@ -13,8 +13,8 @@
 #include "ctl/plugin_inspect.hpp"
 #include "ctl/plugin_new.hpp"
 #include "ctl/plugin_verify.hpp"
-#include "ctl/retry.hpp"
 #include "ctl/policy_command_line.hpp"
+#include "ctl/retry.hpp"
 #include "ctl/token.hpp"
 #include "ctl/webhook.hpp"
 #include "identity/role.hpp"
@@ -253,27 +253,37 @@ class CommandLine {
     sub->add_option("--reason", o.reason, "Only with this reason");
     sub->add_option("--batch", o.batch, "Only of this batch");
     sub->add_option("--older-than", o.older_than, "Only those in their state for so long: 30m, 24h");
-    sub->add_option("--limit", o.limit, "At most so many")->check(CLI::Range(1, 10'000))->capture_default_str();
-    sub->add_option("--rate", o.per_second, "So many a second")->check(CLI::Range(1, 1'000))->capture_default_str();
+    sub->add_option("--limit", o.limit, "At most so many")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    sub->add_option("--rate", o.per_second, "So many a second")
+        ->check(CLI::Range(1, 1'000))
+        ->capture_default_str();
     sub->add_flag("--preview", o.preview, "Only say which and how many");
     sub->add_option("--note", o.note, "Why; it stays with the payouts");
     sub->footer(
-        "\nA PENDING payout is submitted. One that is SENT or UNKNOWN may have been paid, so the provider is asked,\n"
-        "and it is sent again only where the provider's contract proves that nothing was accepted.\n\nExamples:\n"
+        "\nA PENDING payout is submitted. One that is SENT or UNKNOWN may have been paid, so the provider is "
+        "asked,\n"
+        "and it is sent again only where the provider's contract proves that nothing was "
+        "accepted.\n\nExamples:\n"
         "  payoutctl retry 4a9bd396-474b-4975-bd20-e274cad979bc\n"
         "  payoutctl retry --provider momo --state SENT --older-than 30m --preview\n"
-        "  payoutctl retry --provider momo --state SENT --older-than 30m --rate 5 --note 'after the outage'\n");
+        "  payoutctl retry --provider momo --state SENT --older-than 30m --rate 5 --note 'after the "
+        "outage'\n");
   }
 
   void add_audit() {
-    CLI::App* group = app_.add_subcommand("audit", "See what people did, and that nobody changed the record of it");
+    CLI::App* group =
+        app_.add_subcommand("audit", "See what people did, and that nobody changed the record of it");
     group->require_subcommand(1);
     group->fallthrough();
     CLI::App* list = add(group, "list", "What people did, the latest first",
                          [this](Context& c) { return audit_list(c, a_.audit); });
     list->add_option("--actor", a_.audit.actor, "Only by this one, such as operator:awa");
     list->add_option("--subject", a_.audit.subject, "Only to this payout, provider or switch");
-    list->add_option("--limit", a_.audit.limit, "Rows to show")->check(CLI::Range(1, 1'000))->capture_default_str();
+    list->add_option("--limit", a_.audit.limit, "Rows to show")
+        ->check(CLI::Range(1, 1'000))
+        ->capture_default_str();
     add(group, "verify", "Check that no entry was changed, taken out or put in", audit_verify)
         ->footer("\nEnds with 1 if something was.\n");
   }

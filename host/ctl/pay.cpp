@@ -413,8 +413,10 @@ void explain_end(Context& context, const PayOptions& options, const std::vector<
     context.err << "\nStopped waiting; " << open << " are not final. The host goes on with them.\n"
                 << "To look again:  " << resume_command(options) << '\n';
   } else if (humans > 0) {
-    context.err << '\n'
-                << humans << " wait for a human:  payoutctl review list; payoutctl list --state HELD (then approve, reject)\n";
+    context.err
+        << '\n'
+        << humans
+        << " wait for a human:  payoutctl review list; payoutctl list --state HELD (then approve, reject)\n";
   }
 }
 

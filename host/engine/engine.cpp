@@ -303,8 +303,8 @@ Awaitable<std::vector<store::RetryGroup>> Engine::preview_retry(store::RetryFilt
 
 Awaitable<std::int64_t> Engine::retry(store::RetryFilter filter, int per_second, std::string actor,
                                       std::string note) {
-  const std::int64_t count = co_await parts_.front_pool.transact(
-      [filter, per_second, actor, note](pqxx::transaction_base& work) {
+  const std::int64_t count =
+      co_await parts_.front_pool.transact([filter, per_second, actor, note](pqxx::transaction_base& work) {
         return store::retry_payouts(work, filter, per_second, actor, note);
       });
   if (count > 0) {

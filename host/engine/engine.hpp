@@ -12,9 +12,9 @@
 #include "engine/inbox.hpp"
 #include "engine/operator_actions.hpp"
 #include "policy/policy.hpp"
-#include "store/decisions.hpp"
 #include "store/audit.hpp"
 #include "store/bulk_retry.hpp"
+#include "store/decisions.hpp"
 #include "store/flags.hpp"
 #include "store/lookup.hpp"
 
@@ -91,7 +91,8 @@ class Engine {
   Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter);
   Awaitable<store::AuditCheck> verify_audit();
   Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter);
-  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor, std::string note);
+  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
+                                std::string note);
   const core::Limits& limits() const { return screener_.limits(); }
   /// A provider's process changed its state: its plugin's name and version are noted.
   void provider_changed(const std::string& provider);

@@ -36,7 +36,8 @@ std::string why_no_retry(const store::Payout& payout) {
              "--not-paid).";
     default:
       return "It is " + state +
-             ", which is final; nothing was paid. To pay it after all, post it again under a new idempotency key.";
+             ", which is final; nothing was paid. To pay it after all, post it again under a new idempotency "
+             "key.";
   }
 }
 
@@ -155,10 +156,10 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
 std::string done_text(OperatorDecision decision, State to) {
   switch (decision) {
     case OperatorDecision::retry:
-      return to == State::pending
-                 ? "It is submitted now; nothing of it was sent, or nothing was accepted."
-                 : "The provider may have it, so it is asked now. It is sent again only where its contract proves "
-                   "that nothing was accepted.";
+      return to == State::pending ? "It is submitted now; nothing of it was sent, or nothing was accepted."
+                                  : "The provider may have it, so it is asked now. It is sent again only "
+                                    "where its contract proves "
+                                    "that nothing was accepted.";
     case OperatorDecision::cancel:
       return "Cancelled; nothing was sent, nothing will be.";
     case OperatorDecision::release:

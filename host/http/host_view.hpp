@@ -157,7 +157,9 @@ class EngineHostView : public HostView {
   Awaitable<std::int64_t> count_decisions(store::DecisionFilter filter) override;
   const core::Limits& limits() const override { return engine_.limits(); }
   Awaitable<std::vector<store::FinishRate>> finish_rates() override { return engine_.finish_rates(); }
-  Awaitable<void> append_audit(store::AuditEntry entry) override { return engine_.append_audit(std::move(entry)); }
+  Awaitable<void> append_audit(store::AuditEntry entry) override {
+    return engine_.append_audit(std::move(entry));
+  }
   Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter) override {
     return engine_.audit(std::move(filter));
   }

@@ -276,7 +276,8 @@ store::AuditEntry audit_entry(const Request& request) {
   store::AuditEntry entry;
   entry.actor = request.peer.actor;
   entry.action = request.method + " " + request.route->pattern;
-  for (const auto& [name, value] : request.parameters) entry.subject += (entry.subject.empty() ? "" : " ") + value;
+  for (const auto& [name, value] : request.parameters)
+    entry.subject += (entry.subject.empty() ? "" : " ") + value;
   entry.flow_id = request.flow_id;
   entry.detail = audited_detail(request.body);
   return entry;
@@ -297,8 +298,12 @@ Awaitable<Response> Router::handle(Request request) {
   }
   if (!failure.empty()) {
     log::error("http.audit_lost", "What somebody did could not be written into the audit log.",
-               {{"actor", entry.actor}, {"action", entry.action}, {"subject", entry.subject},
-                {"status", entry.status}, {"flow_id", entry.flow_id}, {"error", failure}});
+               {{"actor", entry.actor},
+                {"action", entry.action},
+                {"subject", entry.subject},
+                {"status", entry.status},
+                {"flow_id", entry.flow_id},
+                {"error", failure}});
   }
   co_return response;
 }

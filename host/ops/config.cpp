@@ -273,7 +273,8 @@ const std::vector<Row>& rows() {
        true},
       {{.name = "engine.poll_interval",
         .type = duration,
-        .description = "First pause between queries of a SENT payout; it grows to ten times as long, or a minute.",
+        .description =
+            "First pause between queries of a SENT payout; it grows to ten times as long, or a minute.",
         .default_value = "1m",
         .min = 100},
        true},
@@ -345,8 +346,8 @@ std::string webhook_variable(std::string_view plugin) {
   return variable + "_WEBHOOK_SECRET";
 }
 
-/// Of the plugins that come with the host: whose callbacks say something about payments of mobile money. Flooz
-/// sends none, and a Banano node's are asked about whoever sends them.
+/// Of the plugins that come with the host: whose callbacks say something about payments of mobile money.
+/// Flooz sends none, and a Banano node's are asked about whoever sends them.
 bool sends_callbacks(std::string_view plugin) {
   return plugin == "momo" || plugin == "thunes" || plugin == "tmoney";
 }

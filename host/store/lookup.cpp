@@ -157,8 +157,9 @@ std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter
 
 std::vector<FinishRate> finish_rates(pqxx::transaction_base& work) {
   std::vector<FinishRate> rates;
-  for (const auto& row : work.exec("select provider, count(*) from app.payouts"
-                                   " where finished_at > now() - interval '5 minutes' group by provider order by 1"))
+  for (const auto& row :
+       work.exec("select provider, count(*) from app.payouts"
+                 " where finished_at > now() - interval '5 minutes' group by provider order by 1"))
     rates.push_back({text_of(row, 0), std::stoll(text_of(row, 1))});
   return rates;
 }

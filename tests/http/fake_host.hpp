@@ -254,7 +254,8 @@ class FakeHost final : public http::HostView {
   Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter) override {
     co_return std::vector<store::RetryGroup>{{"momo", "SENT", "XOF", 2, "300"}};
   }
-  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string, std::string) override {
+  Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string,
+                                std::string) override {
     retried = std::move(filter);
     retried_per_second = per_second;
     co_return 2;

@@ -72,7 +72,8 @@ void HostProcess::write_configuration() const {
   for (const auto& [name, value] : settings_.engine) engine[name] = value;
 
   std::ofstream out(settings_.directory / "payoutd.yaml", std::ios::trunc);
-  if (!settings_.scripts_directory.empty()) out << "scripts_dir: " << settings_.scripts_directory.string() << "\n";
+  if (!settings_.scripts_directory.empty())
+    out << "scripts_dir: " << settings_.scripts_directory.string() << "\n";
   out << "environment: dev\nname: " << settings_.name
       << "\nstate_dir: " << (settings_.directory / "state").string()
       << "\ncontrol_socket: " << control_socket().string() << "\nplugins_dir: "
