@@ -116,7 +116,7 @@ std::vector<Route> support_routes(HostView& host) {
         {.method = "GET",
          .pattern = pattern,
          .handle = [&host, handler](Request request) { return handler(&host, std::move(request)); },
-         .role = identity::Role::payouts_read});
+         .role = identity::Role::admin});
   };
   add("/v1/admin/status", get_status);
   add("/admin/health/extended", get_extended_health);
