@@ -172,8 +172,8 @@ class Server final : public ScriptedServer, public std::enable_shared_from_this<
   void close_door() {
     error_code ignored;
     if (acceptor_) {
-      // A process that is being forked holds a copy until it executes: close alone would leave it listening, and
-      // the port could not be bound again.
+      // A process that is being forked holds a copy until it executes: close alone would leave it listening,
+      // and the port could not be bound again.
       ::shutdown(acceptor_->native_handle(), SHUT_RDWR);
       acceptor_->close(ignored);
     }

@@ -160,10 +160,16 @@ ScriptChange ScriptKeeper::done(std::string message) const {
   return {true, std::move(message), standing_.generation, standing_.hash, {}};
 }
 
+/// Only within a turn: of two at once the older could be written last.
 Awaitable<void> ScriptKeeper::acknowledge() {
-  co_await parts_.pool.transact(
-      [standing = standing_](pqxx::transaction_base& work) { store::acknowledge_scripts(work, standing); });
-  unsaid_ = false;
+  unsaid_ = false;  // what changes from here on is said the next time
+  try {
+    co_await parts_.pool.transact(
+        [standing = standing_](pqxx::transaction_base& work) { store::acknowledge_scripts(work, standing); });
+  } catch (...) {
+    unsaid_ = true;
+    throw;
+  }
 }
 
 Awaitable<ScriptChange> ScriptKeeper::publish(Built built, std::string actor, std::string note) {
@@ -413,7 +419,10 @@ Awaitable<std::optional<json::object>> ScriptKeeper::show(std::string hash) {
 }
 
 Awaitable<json::object> ScriptKeeper::status() {
-  if (unsaid_) co_await acknowledge();
+  if (unsaid_) {
+    const Turn mine = co_await turn();
+    co_await acknowledge();
+  }
   struct Stand {
     store::ScriptOrders orders;
     std::vector<store::ScriptHost> hosts;

@@ -78,8 +78,8 @@ struct ProviderStatus {
   std::string plugin_name;
   std::string plugin_version;
   std::filesystem::path plugin_path;  ///< of the library that serves
-  pid_t pid = 0;     ///< 0: no process
-  int restarts = 0;  ///< since the host started
+  pid_t pid = 0;                      ///< 0: no process
+  int restarts = 0;                   ///< since the host started
   int submits_in_flight = 0;
   std::string last_error;         ///< the sentence; empty if nothing is wrong
   std::vector<Problem> problems;  ///< of its settings, if those are why it stands still
@@ -92,8 +92,8 @@ class StateDirectoryError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Keeps one process per configured provider running (two while it is upgraded). Providers know nothing of each other: none delays
-/// another. All functions run on the executor's thread.
+/// Keeps one process per configured provider running (two while it is upgraded). Providers know nothing of
+/// each other: none delays another. All functions run on the executor's thread.
 class Supervisor {
  public:
   static std::unique_ptr<Supervisor> make(boost::asio::any_io_executor executor, SupervisorOptions options);

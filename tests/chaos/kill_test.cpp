@@ -166,8 +166,9 @@ TEST_CASE("a host that was stopped for 20 s and continued", "[kill]") {
   CHECK(first.running());
 }
 
-TEST_CASE("random kills of hosts and provider processes under load, while scripts are reloaded without a pause",
-          "[kill][random]") {
+TEST_CASE(
+    "random kills of hosts and provider processes under load, while scripts are reloaded without a pause",
+    "[kill][random]") {
   const int wanted = kills_wanted(20);
   const unsigned seed = seed_wanted();
   std::cout << "seed " << seed << ", " << wanted << " kills\n";

@@ -7,8 +7,8 @@
 
 namespace payoutd::test {
 
-/// An operator who cannot leave the scripts alone: good, better and broken ones, saved in every way, without a
-/// pause.
+/// An operator who cannot leave the scripts alone: good, better and broken ones, saved in every way, without
+/// a pause.
 class ScriptChurn {
  public:
   explicit ScriptChurn(std::filesystem::path directory) : directory_(std::move(directory)) {
@@ -65,9 +65,11 @@ class ScriptChurn {
   // Wants everything at once, whatever is known of it.
   static std::string schedule(int version) {
     return "-- version " + std::to_string(version) +
-           "\nlocal s = {}\nfunction s.next(attempt)\n  if attempt.purpose == 'retry' and attempt.count > 3 then\n"
+           "\nlocal s = {}\nfunction s.next(attempt)\n  if attempt.purpose == 'retry' and attempt.count > 3 "
+           "then\n"
            "    return 'give_up'\n  end\n  return 0.1\nend\n"
-           "s.tests = { { name = 'soon', attempt = { purpose = 'query', count = 1 }, expect = 0.1 } }\nreturn s\n";
+           "s.tests = { { name = 'soon', attempt = { purpose = 'query', count = 1 }, expect = 0.1 } "
+           "}\nreturn s\n";
   }
 
   std::filesystem::path directory_;

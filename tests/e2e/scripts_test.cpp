@@ -1,4 +1,5 @@
-// Rules that change while payouts run: on disk, by command, on hosts without a directory; and rules that are broken.
+// Rules that change while payouts run: on disk, by command, on hosts without a directory; and rules that are
+// broken.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <thread>
@@ -17,10 +18,14 @@ namespace {
 std::string denies(const std::string& user) {
   return "local rule = {}\n"
          "function rule.check(payout, history)\n"
-         "  if payout.user == '" + user + "' then return 'deny', 'blocked', 'on the list' end\n"
+         "  if payout.user == '" +
+         user +
+         "' then return 'deny', 'blocked', 'on the list' end\n"
          "  return 'allow'\n"
          "end\n"
-         "rule.tests = { { name = 'blocked', payout = { user = '" + user + "' }, expect = 'deny', code = 'blocked' } }\n"
+         "rule.tests = { { name = 'blocked', payout = { user = '" +
+         user +
+         "' }, expect = 'deny', code = 'blocked' } }\n"
          "return rule\n";
 }
 
@@ -47,9 +52,11 @@ std::int64_t generation(HostProcess& host) {
 /// All live hosts run this generation.
 bool acknowledged(Scene& scene, std::int64_t generation, int hosts) {
   return eventually(seconds{10}, [&] {
-    return scene.database().value("select count(*) from app.script_hosts s join app.hosts h using (incarnation)"
-                                  " where h.stopped_at is null and h.beat_at > now() - interval '3 seconds'"
-                                  " and s.generation = " + std::to_string(generation)) == std::to_string(hosts);
+    return scene.database().value(
+               "select count(*) from app.script_hosts s join app.hosts h using (incarnation)"
+               " where h.stopped_at is null and h.beat_at > now() - interval '3 seconds'"
+               " and s.generation = " +
+               std::to_string(generation)) == std::to_string(hosts);
   });
 }
 
@@ -57,12 +64,11 @@ bool acknowledged(Scene& scene, std::int64_t generation, int hosts) {
 std::string pay(HostProcess& host, Scene& scene, const std::string& user) {
   static int number = 0;
   const std::string key = "script-" + std::to_string(++number);
-  const auto reply = host.request("POST", "/v1/payouts",
-                                  boost::json::serialize(boost::json::object{{"amount", "100"},
-                                                                             {"currency", "EUR"},
-                                                                             {"destination", "22507000000"},
-                                                                             {"user", user}}),
-                                  {{"Idempotency-Key", key}});
+  const auto reply = host.request(
+      "POST", "/v1/payouts",
+      boost::json::serialize(boost::json::object{
+          {"amount", "100"}, {"currency", "EUR"}, {"destination", "22507000000"}, {"user", user}}),
+      {{"Idempotency-Key", key}});
   INFO(reply.body);
   REQUIRE(reply.status == 201);
   const std::string where = " from app.all_payouts where idempotency_key = '" + key + "'";
@@ -75,12 +81,13 @@ std::string pay(HostProcess& host, Scene& scene, const std::string& user) {
 /// Payouts that go on beside the test.
 class Load {
  public:
-  Load(Scene& scene, HostProcess& host) : thread_([&scene, &host, this] {
-    for (int batch = 0; !stop_; ++batch) {
-      scene.post(host, 10, "load-" + std::to_string(batch));
-      std::this_thread::sleep_for(milliseconds{100});
-    }
-  }) {}
+  Load(Scene& scene, HostProcess& host)
+      : thread_([&scene, &host, this] {
+          for (int batch = 0; !stop_; ++batch) {
+            scene.post(host, 10, "load-" + std::to_string(batch));
+            std::this_thread::sleep_for(milliseconds{100});
+          }
+        }) {}
   ~Load() { end(); }
   void end() {
     stop_ = true;
@@ -120,7 +127,8 @@ TEST_CASE("an edit changes the next payout on all hosts, a broken one nothing, a
   CHECK(pay(b, scene, "mallory") == "FAILED blocked");
 
   // Broken in form, and broken in what its own test says.
-  write_file(scripts / "abuse/block.lua", "local rule = {}\nfunction rule.check(payout)\n  return 'allow' oops\nend\n");
+  write_file(scripts / "abuse/block.lua",
+             "local rule = {}\nfunction rule.check(payout)\n  return 'allow' oops\nend\n");
   REQUIRE(eventually(seconds{10}, [&] {
     const auto stand = status(a);
     const auto& hosts = stand.at("hosts").as_array();
@@ -130,7 +138,8 @@ TEST_CASE("an edit changes the next payout on all hosts, a broken one nothing, a
     });
   }));
   CHECK(a.log().find("scripts.refused") != std::string::npos);
-  CHECK(a.request("GET", "/metrics").body.find("script_reload_total{result=\"refused\"} 1") != std::string::npos);
+  CHECK(a.request("GET", "/metrics").body.find("script_reload_total{result=\"refused\"} 1") !=
+        std::string::npos);
   CHECK(generation(a) == 2);
   CHECK(pay(a, scene, "mallory") == "FAILED blocked");
   std::string failing = denies("eve");
@@ -190,7 +199,8 @@ TEST_CASE("a directory that is turned whole by a symbolic link, and SIGHUP", "[s
   CHECK(pay(host, scene, "mallory") == "CONFIRMED ");
 }
 
-TEST_CASE("a host starts with what is active; with broken scripts and none active it does not start", "[scripts]") {
+TEST_CASE("a host starts with what is active; with broken scripts and none active it does not start",
+          "[scripts]") {
   Scene scene("scripts-start");
   const fs::path scripts = scene.directory() / "scripts";
   write_file(scripts / "abuse/block.lua", "return 7\n");
@@ -235,16 +245,40 @@ TEST_CASE("a shadow judges beside the active rules without effect, and can be pr
   REQUIRE(host.wait_until_ready());
   const boost::json::object candidate{{"files", {{"abuse/block.lua", denies("mallory")}}}};
   CHECK(control(host, "POST", "/v1/admin/scripts/shadow", candidate).status == 200);
-  REQUIRE(eventually(seconds{10}, [&] { return status(host).at("hosts").at(0).at("shadow_hash").is_string(); }));
+  REQUIRE(
+      eventually(seconds{10}, [&] { return status(host).at("hosts").at(0).at("shadow_hash").is_string(); }));
   CHECK(pay(host, scene, "mallory") == "CONFIRMED ");
   CHECK(pay(host, scene, "ama") == "CONFIRMED ");
-  REQUIRE(eventually(seconds{5}, [&] { return status(host).at("hosts").at(0).at("shadow_compared").as_int64() == 2; }));
+  REQUIRE(eventually(seconds{5},
+                     [&] { return status(host).at("hosts").at(0).at("shadow_compared").as_int64() == 2; }));
   CHECK(status(host).at("hosts").at(0).at("shadow_differed").as_int64() == 1);
-  CHECK(scene.database().value("select verdict || ' ' || reason from app.decisions where shadow") == "deny blocked");
+  CHECK(scene.database().value("select verdict || ' ' || reason from app.decisions where shadow") ==
+        "deny blocked");
   const auto promoted = control(host, "POST", "/v1/admin/scripts/promote");
   INFO(promoted.body);
   CHECK(promoted.status == 200);
   CHECK(generation(host) == 2);
   CHECK(pay(host, scene, "mallory") == "FAILED blocked");
   REQUIRE(eventually(seconds{5}, [&] { return status(host).at("shadow").is_null(); }));
+}
+
+TEST_CASE("what a host says of its scripts is never overtaken by something older", "[scripts]") {
+  Scene scene("scripts-standing");
+  HostProcess& host = scene.add_host("host-a");
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  for (int round = 0; round < 10; ++round) {
+    const boost::json::object candidate{
+        {"files", {{"abuse/block.lua", denies("user-" + std::to_string(round))}}}};
+    const auto started = control(host, "POST", "/v1/admin/scripts/shadow", candidate);
+    INFO(started.body);
+    REQUIRE(started.status == 200);
+    const auto hash = boost::json::parse(started.body).at("hash");
+    // Asking makes the host say where it stands, while it is still building.
+    const auto deadline = std::chrono::steady_clock::now() + seconds{10};
+    while (status(host).at("hosts").at(0).at("shadow_hash") != hash) {
+      CAPTURE(round);
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+    }
+  }
 }

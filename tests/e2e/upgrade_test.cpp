@@ -39,7 +39,8 @@ TEST_CASE("upgrade and rollback under load: nothing fails, nothing is paid twice
   INFO(upgraded.body);
   REQUIRE(upgraded.status == 200);
   CHECK(upgraded.body.find(R"("version":"9.0.0")") != std::string::npos);
-  CHECK(std::stoi(scene.database().value("select count(*) from app.attempts")) < kPayouts);  // it was under load
+  CHECK(std::stoi(scene.database().value("select count(*) from app.attempts")) <
+        kPayouts);  // it was under load
 
   // What is not fit changes nothing.
   const auto text_file = scene.directory() / "libmomo-10.so";
@@ -53,7 +54,8 @@ TEST_CASE("upgrade and rollback under load: nothing fails, nothing is paid twice
   CHECK(again.status == 409);
 
   REQUIRE(journaled(scene, kPayouts / 2));
-  REQUIRE(eventually(seconds{30}, [&] { return host.log().find("former_version_ended") != std::string::npos; }));
+  REQUIRE(
+      eventually(seconds{30}, [&] { return host.log().find("former_version_ended") != std::string::npos; }));
   const auto back = control(host, "POST", "/v1/admin/plugins/momo/rollback");
   INFO(back.body);
   CHECK(back.status == 200);
@@ -84,7 +86,8 @@ TEST_CASE("an installed file that changed is taken over by a reload, and by the 
   const std::string first = version_in_service(scene);
   CHECK(first != "9.0.0");
 
-  std::filesystem::copy_file(MOMO_NEXT, plugins / "libmomo.so", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(MOMO_NEXT, plugins / "libmomo.so",
+                             std::filesystem::copy_options::overwrite_existing);
   ::kill(host.process().pid(), SIGHUP);
   REQUIRE(eventually(seconds{20}, [&] { return version_in_service(scene) == "9.0.0"; }));
 
