@@ -173,6 +173,8 @@ class Host {
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
+  void sample_switches();
+  Awaitable<void> sample_halts();
   Awaitable<void> sample_callbacks();
   Awaitable<void> reload_on_hangup();
   Awaitable<void> reload();
@@ -345,7 +347,7 @@ int Host::run() {
   router_ = std::make_unique<http::Router>(*view_, router_options);
   // The routes are one of the metrics' closed label sets, so the metrics come after them.
   metrics_ = std::make_unique<ops::Metrics>(labels(config_, router_->patterns()));
-  metrics_->build_info(version(), build_id());
+  metrics_->build_info(version(), build_id(), std::string(to_string(fixed.environment)));
   observer_->attach(*metrics_);
   view_->attach(*metrics_);
   http::ServerOptions server_options;
@@ -439,7 +441,7 @@ Awaitable<void> Host::sample() {
     metrics_->pool("http", snapshot(front_pool_->stats()));
     metrics_->pool("jobs", snapshot(job_pool_->stats()));
     metrics_->pool("heart", snapshot(heart_pool_->stats()));
-    metrics_->dry_run_mode(engine_->heart().last().dry_run || config_.live_config.engine.dry_run);
+    sample_switches();
     std::vector<store::Tally> tallies;
     bool read = false;
     try {
@@ -465,8 +467,32 @@ Awaitable<void> Host::sample() {
       engine_->note_waiting(std::move(waiting));
     }
     co_await sample_callbacks();
+    co_await sample_halts();
     co_await never.wait(kSampleInterval);
   }
+}
+
+void Host::sample_switches() {
+  const store::Beat& beat = engine_->heart().last();
+  metrics_->dry_run_mode(beat.dry_run || config_.live_config.engine.dry_run);
+  metrics_->switch_on("stop_submissions", beat.stop_submissions);
+  metrics_->switch_on("stop_writes", beat.stop_writes);
+  metrics_->ready(view_->readiness().is_ready());
+  for (const auto& [name, provider] : config_.live_config.providers) {
+    metrics_->provider_paused(name, engine_->heart().paused(name));
+    metrics_->provider_failures_in_a_row(name, engine_->health().failures_in_a_row(name));
+  }
+}
+
+Awaitable<void> Host::sample_halts() {
+  std::map<std::string, int> halted;
+  for (const auto& [name, provider] : config_.live_config.providers) halted[name] = 0;
+  try {
+    for (const store::HaltRow& halt : co_await engine_->halts()) ++halted[halt.provider];
+  } catch (const store::StoreError&) {
+    co_return;
+  }
+  for (const auto& [name, currencies] : halted) metrics_->outflow_halted(name, currencies);
 }
 
 Awaitable<void> Host::sample_callbacks() {

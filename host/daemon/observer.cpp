@@ -22,6 +22,8 @@ void HostObserver::state_changed(const store::Payout& payout, core::State from, 
   // What a submit answered is counted where it is seen; what a query made of it, here.
   const bool by_query = from == core::State::sent || from == core::State::unknown;
   if (by_query && core::is_final(to)) metrics_->payout_attempt(payout.provider, core::to_string(to));
+  if (to == core::State::confirmed && payout.money.currency == "BAN")
+    metrics_->amount_ban(payout.money.amount.units());
   if (to == core::State::confirmed && !payout.region.empty()) metrics_->payout_in_region(payout.region);
 }
 

@@ -104,6 +104,7 @@ class Engine {
   Recorder& recorder() { return recorder_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   const Admission& admission() const { return admission_; }
+  const Health& health() const { return health_; }
   providers::ProviderHandle* provider(const std::string& name) const;
   /// For routing: how many payouts wait for each provider.
   void note_waiting(std::map<std::string, std::int64_t> waiting) { waiting_ = std::move(waiting); }

@@ -7,7 +7,7 @@
 
 namespace payoutd::engine {
 
-/// How well the last calls of each provider went, for routing. Host thread only.
+/// How well the last calls of each provider went, for routing and for whoever watches. Host thread only.
 class Health {
  public:
   static constexpr int kRemembered = 64;
@@ -17,6 +17,7 @@ class Health {
     calls.failed[static_cast<std::size_t>(calls.next)] = is_failure(saw);
     calls.next = (calls.next + 1) % kRemembered;
     if (calls.known < kRemembered) ++calls.known;
+    calls.failed_in_a_row = is_failure(saw) ? calls.failed_in_a_row + 1 : 0;
   }
 
   /// Of the last 64 calls, rounded down; 0 as long as nothing is known.
@@ -26,11 +27,17 @@ class Health {
     return static_cast<int>(found->second.failed.count()) * 100 / found->second.known;
   }
 
+  int failures_in_a_row(const std::string& provider) const {
+    const auto found = calls_.find(provider);
+    return found == calls_.end() ? 0 : found->second.failed_in_a_row;
+  }
+
  private:
   struct Calls {
     std::bitset<kRemembered> failed;
     int next = 0;
     int known = 0;
+    int failed_in_a_row = 0;
   };
 
   /// A refusal is an answer: the provider is well.

@@ -108,6 +108,8 @@ class HostView {
     std::string migration_revision;  ///< the last one that is applied
     bool draining = false;
     std::vector<std::string> reasons;  ///< sentences: whatever else keeps this host from being ready
+
+    bool is_ready() const { return db_ok && migrations_ok && !draining && reasons.empty(); }
   };
   virtual Readiness readiness() const = 0;
   virtual std::string metrics_text() = 0;

@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "ops/process_metrics.hpp"
+
 namespace payoutd::ops {
 namespace {
 
@@ -17,6 +19,7 @@ using Buckets = Histogram::BucketBoundaries;
 const Buckets kRequestSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                  0.25,  0.5,    0.75,  1,    2.5,   5,    10};
 const Buckets kRetrySeconds = {0.5, 1, 5, 15, 30, 60, 120, 300, 900, 3600, 14400, 86400};
+const Buckets kBanAmounts = {.0001, .001, .01, .1, 1, 5, 10, 25, 50};  // the runbook's
 const Buckets kBatchSizes = {1, 2, 5, 10, 25, 50, 100, 200, 500, 1000, 2000, 5000};
 
 const std::vector<std::string> kMethods = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"};
@@ -36,10 +39,13 @@ const std::vector<std::string> kAuthRefusals = {
     "not_yet_valid",   "retired_key",    "revoked",          "role_missing", "too_large", "unknown_key",
     "wrong_algorithm", "wrong_audience", "wrong_issuer",     "wrong_scheme"};
 const std::vector<std::string> kScripts = {"abuse", "backoff", "routing"};
+const std::vector<std::string> kSwitches = {"stop_submissions", "stop_writes"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
 const std::vector<std::string> kQueryResults = {"confirmed", "pending", "refused",     "refused_for_now",
                                                 "reversed",  "absent",  "cannot_tell", "mismatch"};
+
+constexpr const char* kBuildHelp = "The version that runs; always 1.";
 
 struct SubmitResult {
   std::string_view saw;
@@ -69,20 +75,51 @@ typename MetricFamily<Metric>::Make maker(prometheus::Family<Metric>& family, Ar
 template <class Metric>
 using Label = typename MetricFamily<Metric>::Label;
 
-MetricFamily<Counter> counters(prometheus::Registry& registry, const char* name, const char* help,
+/// Registers metrics and keeps the list of them: a family without series does not show in a scrape.
+struct Catalog {
+  prometheus::Registry& registry;
+  std::vector<MetricDescription> described{};
+
+  template <class Metric>
+  void add(const char* name, const char* type, const char* help, const std::vector<Label<Metric>>& labels) {
+    MetricDescription one{name, type, {}, help};
+    for (const auto& label : labels) one.labels.push_back(label.name);
+    described.push_back(std::move(one));
+  }
+};
+
+MetricFamily<Counter> counters(Catalog& catalog, const char* name, const char* help,
                                std::vector<Label<Counter>> labels) {
-  return {std::move(labels), maker(prometheus::BuildCounter().Name(name).Help(help).Register(registry))};
-}
-
-MetricFamily<Gauge> gauges(prometheus::Registry& registry, const char* name, const char* help,
-                           std::vector<Label<Gauge>> labels) {
-  return {std::move(labels), maker(prometheus::BuildGauge().Name(name).Help(help).Register(registry))};
-}
-
-MetricFamily<Histogram> histograms(prometheus::Registry& registry, const char* name, const char* help,
-                                   std::vector<Label<Histogram>> labels, const Buckets& buckets) {
+  catalog.add<Counter>(name, "counter", help, labels);
   return {std::move(labels),
-          maker(prometheus::BuildHistogram().Name(name).Help(help).Register(registry), buckets)};
+          maker(prometheus::BuildCounter().Name(name).Help(help).Register(catalog.registry))};
+}
+
+MetricFamily<Gauge> gauges(Catalog& catalog, const char* name, const char* help,
+                           std::vector<Label<Gauge>> labels) {
+  catalog.add<Gauge>(name, "gauge", help, labels);
+  return {std::move(labels),
+          maker(prometheus::BuildGauge().Name(name).Help(help).Register(catalog.registry))};
+}
+
+MetricFamily<Histogram> histograms(Catalog& catalog, const char* name, const char* help,
+                                   std::vector<Label<Histogram>> labels, const Buckets& buckets) {
+  catalog.add<Histogram>(name, "histogram", help, labels);
+  return {std::move(labels),
+          maker(prometheus::BuildHistogram().Name(name).Help(help).Register(catalog.registry), buckets)};
+}
+
+constexpr const char* kPoolConnections = "payoutd_database_connections";
+
+const char* type_name(prometheus::MetricType type) {
+  switch (type) {
+    case prometheus::MetricType::Counter:
+      return "counter";
+    case prometheus::MetricType::Histogram:
+      return "histogram";
+    default:
+      return "gauge";
+  }
 }
 
 prometheus::MetricFamily pool_family(const char* name, const char* help, prometheus::MetricType type) {
@@ -115,8 +152,7 @@ prometheus::ClientMetric wait_histogram(const std::string& pool, const PoolSnaps
 /// The pools keep their own counts, on their own threads; a scrape copies them out.
 std::vector<prometheus::MetricFamily> pool_families(const std::map<std::string, PoolSnapshot>& pools) {
   using prometheus::MetricType;
-  auto connections =
-      pool_family("payoutd_database_connections", "Connections of a pool by state.", MetricType::Gauge);
+  auto connections = pool_family(kPoolConnections, "Connections of a pool by state.", MetricType::Gauge);
   auto queued =
       pool_family("payoutd_database_queued", "Work that waits for a connection.", MetricType::Gauge);
   auto acquired = pool_family("payoutd_database_acquired_total", "Work that was handed to a connection.",
@@ -204,8 +240,9 @@ template class MetricFamily<Gauge>;
 template class MetricFamily<Histogram>;
 
 struct Metrics::Families {
-  Families(prometheus::Registry& r, const MetricsLabels& labels)
-      : provider(labels.providers),
+  Families(prometheus::Registry& registry, const MetricsLabels& labels)
+      : r{registry},
+        provider(labels.providers),
         route(labels.routes),
         state(labels.states),
         http_requests(
@@ -234,6 +271,19 @@ struct Metrics::Families {
         regions(counters(r, "payouts_by_region_total", "Payouts confirmed, by region.",
                          {{"region", LabelSet(labels.regions)}})),
         dry_run(gauges(r, "app_dry_run_mode", "1 while payouts are only simulated.", {})),
+        ban_amounts(
+            histograms(r, "payout_amount_ban", "Confirmed payouts in BAN, by amount.", {}, kBanAmounts)),
+        ready(gauges(r, "payoutd_ready", "1 while /readyz answers 200.", {})),
+        switches(gauges(r, "payoutd_switch_on", "1 while an operator's switch is on.",
+                        {{"switch", LabelSet(kSwitches)}})),
+        paused(gauges(r, "payoutd_provider_paused", "1 while a provider gets no new submits.",
+                      {{"provider", provider}})),
+        failures_in_a_row(gauges(r, "payoutd_provider_failures_in_a_row",
+                                 "Calls of this host, up to the last one, that brought no answer.",
+                                 {{"provider", provider}})),
+        halted(gauges(r, "payoutd_outflow_halted",
+                      "Currencies of a provider that reached their outflow limit.",
+                      {{"provider", provider}})),
         payouts(
             gauges(r, "payoutd_payouts", "Payouts by state.", {{"provider", provider}, {"state", state}})),
         oldest(gauges(r, "payoutd_oldest_payout_age_seconds",
@@ -270,15 +320,21 @@ struct Metrics::Families {
     flagged.with({});
     generation.with({}).Set(0);
     dry_run.with({}).Set(0);
+    r.described.push_back(
+        {"payoutd_build_info", "gauge", {"version", "build_id", "environment"}, kBuildHelp});
   }
 
+  Catalog r;
   LabelSet provider, route, state;
   MetricFamily<Counter> http_requests;
   MetricFamily<Histogram> http_seconds;
   MetricFamily<Counter> attempts, queries, replays, webhooks, blocks, auth_refusals;
   MetricFamily<Histogram> retry_latency;
   MetricFamily<Counter> regions;
-  MetricFamily<Gauge> dry_run, payouts, oldest, backlog, backlog_age;
+  MetricFamily<Gauge> dry_run;
+  MetricFamily<Histogram> ban_amounts;
+  MetricFamily<Gauge> ready, switches, paused, failures_in_a_row, halted;
+  MetricFamily<Gauge> payouts, oldest, backlog, backlog_age;
   MetricFamily<Histogram> batches;
   MetricFamily<Gauge> process_state;
   MetricFamily<Counter> restarts, flagged, reloads;
@@ -340,6 +396,30 @@ void Metrics::dry_run_mode(bool is_on) {
   families_->dry_run.with({}).Set(is_on ? 1 : 0);
 }
 
+void Metrics::amount_ban(std::int64_t units) {
+  families_->ban_amounts.with({}).Observe(static_cast<double>(units) / 1e8);
+}
+
+void Metrics::ready(bool is_ready) {
+  families_->ready.with({}).Set(is_ready ? 1 : 0);
+}
+
+void Metrics::switch_on(std::string_view name, bool is_on) {
+  families_->switches.with({name}).Set(is_on ? 1 : 0);
+}
+
+void Metrics::provider_paused(std::string_view provider, bool is_paused) {
+  families_->paused.with({provider}).Set(is_paused ? 1 : 0);
+}
+
+void Metrics::provider_failures_in_a_row(std::string_view provider, int count) {
+  families_->failures_in_a_row.with({provider}).Set(count);
+}
+
+void Metrics::outflow_halted(std::string_view provider, int currencies) {
+  families_->halted.with({provider}).Set(currencies);
+}
+
 void Metrics::users_flagged(std::int64_t count) {
   families_->flagged.with({}).Increment(static_cast<double>(count));
 }
@@ -390,17 +470,32 @@ void Metrics::pool(const std::string& name, PoolSnapshot snapshot) {
   pools_[name] = std::move(snapshot);
 }
 
-void Metrics::build_info(const std::string& version, const std::string& build_id) {
+void Metrics::build_info(const std::string& version, const std::string& build_id,
+                         const std::string& environment) {
   prometheus::BuildGauge()
       .Name("payoutd_build_info")
-      .Help("The version that runs; always 1.")
+      .Help(kBuildHelp)
       .Register(*registry_)
-      .Add({{"version", version}, {"build_id", build_id}})
+      .Add({{"version", version}, {"build_id", build_id}, {"environment", environment}})
       .Set(1);
+}
+
+std::vector<MetricDescription> Metrics::described() const {
+  std::vector<MetricDescription> all = families_->r.described;
+  for (const auto& family : pool_families({})) {
+    MetricDescription one{family.name, type_name(family.type), {"pool"}, family.help};
+    if (one.name == kPoolConnections) one.labels.emplace_back("state");
+    all.push_back(std::move(one));
+  }
+  for (const auto& family : process_families())
+    all.push_back({family.name, type_name(family.type), {}, family.help});
+  std::ranges::sort(all, {}, &MetricDescription::name);
+  return all;
 }
 
 std::string Metrics::serialize() const {
   auto families = registry_->Collect();
+  for (auto& family : process_families()) families.push_back(std::move(family));
   {
     const std::lock_guard lock(pools_mutex_);
     if (!pools_.empty())

@@ -77,6 +77,14 @@ struct MetricsLabels {
   std::vector<std::string> states;   ///< payout states
 };
 
+/// A metric as the documentation lists it.
+struct MetricDescription {
+  std::string name;
+  std::string type;  ///< counter, gauge, histogram
+  std::vector<std::string> labels;
+  std::string help;
+};
+
 /// All metrics of the host, by the names that the runbooks use. One per process; thread-safe.
 class Metrics {
  public:
@@ -100,6 +108,9 @@ class Metrics {
   void payout_retry_latency(double seconds);
   void payout_in_region(std::string_view region);
   void dry_run_mode(bool is_on);
+  /// An amount in BAN that was paid, in units of 10^-8. The histogram is for people: nothing computes with
+  /// it.
+  void amount_ban(std::int64_t units);
 
   void users_flagged(std::int64_t count);
   /// `result`: accepted, refused, unchanged. An accepted one sets the time of the last success.
@@ -120,8 +131,20 @@ class Metrics {
   void provider_process(std::string_view provider, std::string_view state);
   void provider_restart(std::string_view provider);
   void pool(const std::string& name, PoolSnapshot snapshot);
-  void build_info(const std::string& version, const std::string& build_id);
+  /// Whether new payouts are paid by this host, and what forbids it.
+  void ready(bool is_ready);
+  /// `name`: stop_submissions, stop_writes.
+  void switch_on(std::string_view name, bool is_on);
+  void provider_paused(std::string_view provider, bool is_paused);
+  /// How many calls of the provider in a row, up to now, brought no answer.
+  void provider_failures_in_a_row(std::string_view provider, int count);
+  /// How many currencies of the provider the core's limits halted.
+  void outflow_halted(std::string_view provider, int currencies);
+  /// `environment`: dev, staging or prod.
+  void build_info(const std::string& version, const std::string& build_id, const std::string& environment);
 
+  /// Everything that serialize() can show, by name.
+  std::vector<MetricDescription> described() const;
   /// The text format of Prometheus.
   std::string serialize() const;
 

@@ -94,7 +94,7 @@ TEST_CASE("the state of payouts and processes is shown", "[metrics]") {
   metrics.provider_process("momo-ci", "starting");
   metrics.provider_process("momo-ci", "ready");
   metrics.provider_restart("momo-ci");
-  metrics.build_info("0.1.0", "abc");
+  metrics.build_info("0.1.0", "abc", "dev");
   const auto text = metrics.serialize();
   INFO(text);
   CHECK(has_line(text, R"(payoutd_payouts{provider="momo-ci",state="SENT"} 7)"));
@@ -104,7 +104,7 @@ TEST_CASE("the state of payouts and processes is shown", "[metrics]") {
   CHECK(has_line(text, R"(payoutd_provider_process_state{provider="momo-ci",state="ready"} 1)"));
   CHECK(has_line(text, R"(payoutd_provider_process_state{provider="momo-ci",state="starting"} 0)"));
   CHECK(has_line(text, R"(payoutd_provider_restarts_total{provider="momo-ci"} 1)"));
-  CHECK(has_line(text, R"(payoutd_build_info{build_id="abc",version="0.1.0"} 1)"));
+  CHECK(has_line(text, R"(payoutd_build_info{build_id="abc",environment="dev",version="0.1.0"} 1)"));
 }
 
 TEST_CASE("pools are shown from their own counts", "[metrics]") {
