@@ -9,6 +9,7 @@
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/migrate.hpp"
+#include "ctl/notification.hpp"
 #include "ctl/pay.hpp"
 #include "ctl/plugin_inspect.hpp"
 #include "ctl/plugin_new.hpp"
@@ -153,6 +154,10 @@ class CommandLine {
     webhook_.emplace(app_, [this](Command command) {
       chosen_ = std::move(command);
       needs_host_ = true;
+    });
+    notification_.emplace(app_, [this](Command command, bool needs_host) {
+      chosen_ = std::move(command);
+      needs_host_ = needs_host;
     });
     policy_.emplace(app_, [this](Command command, bool needs_host) {
       chosen_ = std::move(command);
@@ -557,6 +562,7 @@ class CommandLine {
   CLI::App app_{kAbout, "payoutctl"};
   std::optional<PolicyCommandLine> policy_;
   std::optional<WebhookCommandLine> webhook_;
+  std::optional<NotificationCommandLine> notification_;
   Command chosen_;
   bool needs_host_ = true;
 };

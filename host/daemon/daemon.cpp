@@ -19,6 +19,7 @@
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "jobs/housekeeper.hpp"
+#include "notify/notifier.hpp"
 #include "ops/log.hpp"
 #include "policy/scripted_policy.hpp"
 #include "store/lookup.hpp"
@@ -34,6 +35,7 @@ constexpr std::chrono::seconds kDatabaseWait{10};
 constexpr milliseconds kProvidersSettle{6'000};
 constexpr milliseconds kSampleInterval{2'000};
 constexpr milliseconds kHttpStop{5'000};
+constexpr milliseconds kNotificationsStop{15'000};
 
 policy::Schedule schedule_of(const ops::BackoffConfig& c) {
   return {c.base, c.max, static_cast<int>(c.jitter * 100), static_cast<int>(c.factor * 100)};
@@ -76,6 +78,30 @@ http::GateOptions gate_options(const ops::HttpConfig& http, const ops::AccessCon
   options.requests_per_subject = access.requests_per_subject;
   options.requests_per_address = access.requests_per_address;
   options.auth_failures_per_minute = access.auth_failures_per_minute;
+  return options;
+}
+
+// Endpoints' secrets are derived from the configured keys, or from the instance key where there are none; with a key
+// of their own derived from that, so that neither says anything of what else the instance key signs.
+notify::Notifier::Options notifier_options(const ops::Config& config, const ops::NotificationConfig& c,
+                                           const Secret& instance_key) {
+  const auto seconds = [](milliseconds time) { return std::chrono::duration_cast<std::chrono::seconds>(time); };
+  std::vector<notify::EndpointKeys::Key> keys;
+  for (const auto& key : c.keys) keys.push_back({key.id, key.secret});
+  keys.push_back({"instance", Secret(core::hmac_sha256_hex(instance_key, "payoutd notifications 1"))});
+  notify::Notifier::Options options;
+  options.rotation_overlap = seconds(c.rotation_overlap);
+  notify::SenderOptions& sender = options.sender;
+  sender.keys = notify::EndpointKeys(std::move(keys));
+  sender.allowed_networks = c.allow_networks;
+  sender.plain_http = config.static_config.environment == Environment::dev;
+  sender.ca_file = c.ca_file.string();
+  sender.timeout = c.timeout;
+  sender.per_endpoint = c.per_endpoint;
+  sender.max_in_flight = c.max_in_flight;
+  sender.give_up_after = seconds(c.give_up_after);
+  sender.disable_after = seconds(c.disable_after);
+  sender.keep = seconds(c.keep);
   return options;
 }
 
@@ -170,12 +196,14 @@ class Host {
   providers::SupervisorOptions supervisor_options();
   engine::EngineOptions engine_options() const;
   void make_policy();
+  void make_notifier();
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
   void sample_switches();
   Awaitable<void> sample_halts();
   Awaitable<void> sample_callbacks();
+  Awaitable<void> sample_notifications();
   Awaitable<void> reload_on_hangup();
   Awaitable<void> reload();
   void apply(const ops::LiveConfig& live);
@@ -184,6 +212,7 @@ class Host {
   DaemonOptions options_;
   ops::Config config_;
   std::string incarnation_ = core::random_uuid();
+  Secret instance_key_;
   std::string revision_;
   // Declared in the order in which they are needed: destruction goes the other way round.
   std::unique_ptr<DatabaseKeeper> database_;
@@ -200,6 +229,7 @@ class Host {
   std::unique_ptr<policy::ScriptedPolicy> policy_;
   std::unique_ptr<ScriptKeeper> scripts_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<notify::Notifier> notifier_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
   std::unique_ptr<DaemonView> view_;
   std::unique_ptr<http::Router> router_;
@@ -258,8 +288,7 @@ engine::EngineOptions Host::engine_options() const {
   const ops::StaticConfig& fixed = config_.static_config;
   engine::EngineOptions o;
   o.host = {incarnation_, fixed.name, version()};
-  o.life.instance_key =
-      fixed.instance_key ? *fixed.instance_key : ops::load_or_create_instance_key(fixed.state_dir);
+  o.life.instance_key = instance_key_;
   o.life.public_url = fixed.public_url;
   o.life.dry_run = config_.live_config.engine.dry_run;
   o.dispatcher = dispatcher_options(config_.live_config.engine);
@@ -290,6 +319,17 @@ void Host::make_policy() {
                           }});
 }
 
+void Host::make_notifier() {
+  try {
+    notifier_ = std::make_unique<notify::Notifier>(
+        notify::Sender::Parts{io_.get_executor(), *front_pool_, *policy_, *observer_, incarnation_,
+                              [this](std::string_view result) { metrics_->notification(result); }},
+        notifier_options(config_, config_.live_config.notifications, instance_key_));
+  } catch (const std::runtime_error& error) {
+    throw StartError("notifications: " + std::string(error.what()));
+  }
+}
+
 DaemonView::Parts Host::view_parts() {
   return {.engine = *engine_,
           .pool = *front_pool_,
@@ -305,12 +345,15 @@ DaemonView::Parts Host::view_parts() {
               [this](std::string plugin, std::string file) {
                 return plugins_->change(config_, std::move(plugin), std::move(file));
               },
-          .scripts = scripts_.get()};
+          .scripts = scripts_.get(),
+          .notifications = notifier_.get()};
 }
 
 int Host::run() {
   const ops::StaticConfig& fixed = config_.static_config;
   std::filesystem::create_directories(fixed.state_dir / "providers");
+  instance_key_ =
+      fixed.instance_key ? *fixed.instance_key : ops::load_or_create_instance_key(fixed.state_dir);
   if (fixed.database.embedded)
     database_ = std::make_unique<DatabaseKeeper>(ops::embedded_in(fixed.state_dir));
   const std::string dsn = database_ ? database_->dsn() : fixed.database.dsn.reveal();
@@ -335,8 +378,9 @@ int Host::run() {
   plugins_ = std::make_unique<PluginVersions>(fixed.state_dir / "plugins", *supervisor_);
   engine_ = std::make_unique<engine::Engine>(
       engine::Engine::Parts{io_.get_executor(), *pool_, *front_pool_, *heart_pool_, *policy_, *observer_,
-                            [this] { return supervisor_->providers(); }},
+                            [this] { return supervisor_->providers(); }, [this] { notifier_->wake(); }},
       engine_options());
+  make_notifier();
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
@@ -396,6 +440,7 @@ Awaitable<void> Host::live() {
   co_await supervisor_->settled(kProvidersSettle);
   co_await engine_->start(incarnations.predecessors());
   incarnations.forget_predecessors();
+  notifier_->start();
   spawn(housekeeper_->run(), "housekeeping");
   spawn(sample(), "metrics");
   spawn(reload_on_hangup(), "reload");
@@ -420,6 +465,10 @@ Awaitable<void> Host::live() {
   if (!clean) {
     log::warning("host.drain_incomplete", "Payouts are still in hand; the next host takes them over.",
                  {{"in_hand", engine_->dispatcher().in_hand()}});
+  }
+  // What the last outcomes say to endpoints is told by the next host, if not by this one.
+  if (!co_await notifier_->drain(std::min(config_.live_config.engine.drain_timeout, kNotificationsStop))) {
+    log::warning("notify.drain_incomplete", "Notifications are still being sent; the next host sends them again.", {});
   }
   co_await server_->stop(kHttpStop);
   co_await supervisor_->stop();
@@ -468,6 +517,7 @@ Awaitable<void> Host::sample() {
     }
     co_await sample_callbacks();
     co_await sample_halts();
+    co_await sample_notifications();
     co_await never.wait(kSampleInterval);
   }
 }
@@ -509,6 +559,15 @@ Awaitable<void> Host::sample_callbacks() {
     metrics_->webhook_backlog(name, one.count, milliseconds{one.oldest_ms});
 }
 
+Awaitable<void> Host::sample_notifications() {
+  try {
+    const store::NotificationBacklog backlog = co_await notifier_->backlog();
+    metrics_->notification_backlog(backlog.pending, backlog.held, milliseconds{backlog.oldest_ms}, backlog.disabled);
+  } catch (const store::StoreError&) {
+    // As above: an old count would be a guess.
+  }
+}
+
 Awaitable<void> Host::reload_on_hangup() {
   asio::signal_set hangup(io_, SIGHUP);
   while (!stopping_) {
@@ -528,12 +587,18 @@ void Host::apply(const ops::LiveConfig& live) {
   engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);
   engine_->set_webhook_keys(webhook_keys(live));
   engine_->inbox().set_answer_within(live.engine.callback_answer_within);
+  try {
+    notifier_->configure(notifier_options(config_, live.notifications, instance_key_));
+  } catch (const std::runtime_error& error) {
+    log::error("notify.reload_refused", "Notifications go on with their settings before.", {{"error", error.what()}});
+  }
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);
   job_pool_->resize(live.database_pool.job_connections);
   config_.live_config.access = live.access;
   config_.live_config.engine = live.engine;
   config_.live_config.limits = live.limits;
+  config_.live_config.notifications = live.notifications;
   config_.live_config.providers = live.providers;
 }
 

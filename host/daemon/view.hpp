@@ -18,6 +18,7 @@ class DaemonView final : public http::EngineHostView {
     std::function<void(std::string actor)> drain;
     std::function<Awaitable<PluginChange>(std::string plugin, std::string file)> change_plugin;
     http::ScriptsView* scripts;
+    notify::Administration* notifications;
   };
   explicit DaemonView(Parts parts) : EngineHostView(parts.engine), parts_(std::move(parts)) {}
 
@@ -28,6 +29,7 @@ class DaemonView final : public http::EngineHostView {
   std::optional<identity::Time> sessions_revoked_until() const override;
   Awaitable<identity::Time> invalidate_sessions(std::string actor, std::string note) override;
   http::ScriptsView* scripts() override { return parts_.scripts; }
+  notify::Administration* notifications() override { return parts_.notifications; }
   Build build() const override;
   Readiness readiness() const override;
   std::string metrics_text() override { return metrics_->serialize(); }

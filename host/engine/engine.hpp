@@ -43,6 +43,8 @@ class Engine {
     policy::Policy& policy;
     Observer& observer;
     std::function<std::vector<providers::ProviderHandle*>()> providers;
+    /// Endpoints are to be told of something that was just committed. May be empty.
+    std::function<void()> notifications_due = {};
   };
   Engine(Parts parts, EngineOptions options);
   ~Engine();

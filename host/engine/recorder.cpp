@@ -90,7 +90,9 @@ store::Transition Recorder::keep(const store::Payout& payout, State to) {
 }
 
 Awaitable<store::Applied> Recorder::apply(store::Transition transition) {
-  return transitions_.submit(std::move(transition));
+  store::Applied applied = co_await transitions_.submit(std::move(transition));
+  if (applied.notifications && parts_.notifications_due) parts_.notifications_due();
+  co_return applied;
 }
 
 Awaitable<bool> Recorder::drain(milliseconds limit) {
@@ -166,6 +168,8 @@ void Recorder::schedule(const store::Claimed& current, const News& news, const S
     case Purpose::query:
       t.query_count = p.state == d.to ? p.query_count + 1 : (d.next == Next::at_once ? 0 : 1);
       count = std::max(1, t.query_count);
+      break;
+    case Purpose::notify:  // is asked for no payout
       break;
   }
   if (d.next == Next::at_once || d.next == Next::submit_again) {
@@ -290,7 +294,7 @@ Awaitable<Recorded> Recorder::record(store::Claimed current, News news, bool may
     const bool nothing_to_write = !d.changes && !t.attempt && t.keep_lease;
     if (nothing_to_write) break;
     const bool released = !t.keep_lease;
-    const store::Applied applied = co_await transitions_.submit(std::move(t));
+    const store::Applied applied = co_await apply(std::move(t));
     if (applied.applied()) {
       result.changed = d.changes;
       if (released) current.payout.lease.clear();

@@ -58,6 +58,8 @@ class Recorder {
     Observer& observer;
     Heart& heart;
     std::function<providers::ProviderHandle*(const std::string&)> provider;
+    /// Endpoints are to be told of something that was just committed. May be empty.
+    std::function<void()> notifications_due = {};
   };
   Recorder(Parts parts, std::chrono::microseconds window);
 

@@ -10,6 +10,7 @@
 #include "engine/operator_actions.hpp"
 #include "http/scripts_view.hpp"
 #include "identity/keyring.hpp"
+#include "notify/administration.hpp"
 #include "store/host_registry.hpp"
 #include "store/lookup.hpp"
 
@@ -59,6 +60,8 @@ class HostView {
   virtual Awaitable<std::vector<store::HostRow>> hosts() = 0;
   /// nullptr: this host runs without scripts.
   virtual ScriptsView* scripts() = 0;
+  /// nullptr: this host sends no notifications.
+  virtual notify::Administration* notifications() { return nullptr; }
   // What the rules found, and what the core's limits stopped: see engine::Engine.
   virtual Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) = 0;
   virtual Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,

@@ -158,6 +158,7 @@ Router::Router(HostView& host, RouterOptions options)
   add(health_routes(host));
   add(webhook_routes(host));
   add(inbox_routes(host));
+  add(notification_routes(host));
   add({openapi_route(routes_)});
 }
 

@@ -23,5 +23,7 @@ std::vector<Route> health_routes(HostView& host);
 std::vector<Route> webhook_routes(HostView& host);
 /// What operators do about callbacks.
 std::vector<Route> inbox_routes(HostView& host);
+/// What operators do about notifications and their endpoints.
+std::vector<Route> notification_routes(HostView& host);
 
 }  // namespace payoutd::http

@@ -304,6 +304,64 @@ const std::vector<Row>& rows() {
         .description = "Payouts go through everything but the submit and end as SIMULATED.",
         .default_value = "false"},
        true},
+      {{.name = "notifications.allow_networks",
+        .type = list,
+        .description = "Addresses or networks that endpoints may have though they are not public, such as "
+                       "[10.1.0.0/16]. Everything else that is private, loopback, link-local or reserved is refused.",
+        .optional = true},
+       true},
+      {{.name = "notifications.ca_file",
+        .type = string,
+        .description = "File of the certificates (PEM) that endpoints' are verified with; the system's if left out.",
+        .optional = true},
+       true},
+      {{.name = "notifications.timeout",
+        .type = duration,
+        .description = "How long an endpoint may take to answer. Connecting and sending have 5 s a step beside it, or "
+                       "this time if it is shorter.",
+        .default_value = "10s",
+        .min = 100,
+        .max = 60'000},
+       true},
+      {{.name = "notifications.per_endpoint",
+        .type = integer,
+        .description = "Most notifications that are sent to one endpoint at the same time; to one that failed last, "
+                       "one at a time.",
+        .default_value = "8",
+        .min = 1,
+        .max = 1000},
+       true},
+      {{.name = "notifications.max_in_flight",
+        .type = integer,
+        .description = "Most notifications that this host sends at the same time.",
+        .default_value = "128",
+        .min = 1,
+        .max = 10'000},
+       true},
+      {{.name = "notifications.give_up_after",
+        .type = duration,
+        .description = "How long one notification is tried before it counts as failed.",
+        .default_value = "3d",
+        .min = 1000},
+       true},
+      {{.name = "notifications.disable_after",
+        .type = duration,
+        .description = "An endpoint that has only failed for so long is disabled.",
+        .default_value = "3d",
+        .min = 1000},
+       true},
+      {{.name = "notifications.rotation_overlap",
+        .type = duration,
+        .description = "How long an endpoint's old secret signs beside the new one, where a rotation does not say.",
+        .default_value = "1d",
+        .min = 0},
+       true},
+      {{.name = "notifications.keep",
+        .type = duration,
+        .description = "Notifications are forgotten after it, delivered or not.",
+        .default_value = "30d",
+        .min = 3'600'000},
+       true},
   };
   return table;
 }
@@ -430,7 +488,7 @@ class Loader {
   static std::vector<std::string> names_below(const std::string& section) {
     std::vector<std::string> names;
     if (section.empty()) names = {"include", "providers"};
-    if (section == "auth") names = {"keys"};
+    if (section == "auth" || section == "notifications") names = {"keys"};
     const auto prefix = section.empty() ? "" : section + ".";
     for (const auto& row : rows()) {
       if (!row.setting.name.starts_with(prefix)) continue;
@@ -452,7 +510,8 @@ class Loader {
     const auto names = names_below(section_path);
     for (const auto& entry : section.entries) {
       const auto path = join_path(section_path, entry.key);
-      if (path == "include" || path == "providers" || path == "limits" || path == "auth.keys") continue;
+      if (path == "include" || path == "providers" || path == "limits") continue;
+      if (path == "auth.keys" || path == "notifications.keys") continue;
       if (std::ranges::count(names, entry.key) == 0) {
         refuse_unknown(entry, path, names);
         continue;
@@ -878,6 +937,78 @@ class Loader {
     engine.drain_timeout = time("engine.drain_timeout");
     engine.callback_answer_within = time("engine.callback_answer_within");
     engine.dry_run = config_has("engine.dry_run") && values_checked_.boolean("engine.dry_run");
+    fill_notifications(target.notifications);
+  }
+
+  // ---- notifications
+
+  void fill_notifications(NotificationConfig& target) {
+    target.allow_networks = texts("notifications.allow_networks");
+    for (const std::string& network : target.allow_networks)
+      if (!is_address_or_network(network))
+        report("notifications.allow_networks",
+               "has an entry that is neither an address nor a network such as 10.1.0.0/16");
+    if (config_has("notifications.ca_file")) target.ca_file = resolve(text("notifications.ca_file", ""));
+    std::error_code failed;
+    if (!target.ca_file.empty() && !fs::is_regular_file(target.ca_file, failed))
+      report("notifications.ca_file", "there is no file " + target.ca_file.string());
+    target.timeout = time("notifications.timeout");
+    target.per_endpoint = number("notifications.per_endpoint");
+    target.max_in_flight = number("notifications.max_in_flight");
+    target.give_up_after = time("notifications.give_up_after");
+    target.disable_after = time("notifications.disable_after");
+    target.rotation_overlap = time("notifications.rotation_overlap");
+    target.keep = time("notifications.keep");
+    const auto* section = main_.find("notifications");
+    const auto* written = section == nullptr ? nullptr : section->find("keys");
+    if (written != nullptr) {
+      read_notification_keys(*written, target.keys);
+    } else if (auto secret = environment_("NOTIFICATIONS_SECRET"); secret && !secret->empty()) {
+      if (auto value = read_secret("env:NOTIFICATIONS_SECRET", secret_source(folder_)))
+        target.keys.push_back({"env", *std::move(value)});
+    }
+    if (config_.static_config.environment == Environment::dev) return;
+    for (const auto& key : target.keys) {
+      const std::string& bytes = key.secret.reveal();
+      if (bytes.size() < kShorterThanTheHash)
+        report("notifications.keys", "the secret of key " + key.id + " is shorter than 32 characters");
+      if (is_placeholder(bytes))
+        report("notifications.keys", "the secret of key " + key.id + " is a placeholder: generate one (openssl rand -hex 32)");
+    }
+  }
+
+  void read_notification_keys(const YamlTree& tree, std::vector<NotificationConfig::Key>& keys) {
+    if (tree.kind != YamlTree::Kind::list || tree.items.empty())
+      return report(tree.place, "notifications.keys", "must be a list of keys: - {id: a, secret: file:/path}");
+    for (std::size_t i = 0; i < tree.items.size(); ++i) {
+      const auto path = "notifications.keys[" + std::to_string(i) + "]";
+      const YamlTree& item = tree.items[i];
+      if (item.kind != YamlTree::Kind::map) {
+        report(item.place, path, "must have an id and a secret");
+        continue;
+      }
+      NotificationConfig::Key key;
+      std::vector<Secret> values;
+      for (const auto& entry : item.entries) {
+        const auto entry_path = join_path(path, entry.key);
+        if (entry.key == "id") {
+          key.id = scalar_of(entry.value, entry_path);
+          if (!identity::is_kid(key.id) || key.id == "instance")
+            report(entry.value.place, entry_path, "must have 1 to 64 letters, digits and ._-, and not be `instance`");
+        } else if (entry.key == "secret") {
+          add_secret(entry.value, entry_path, folder_, values);
+        } else {
+          refuse_unknown(entry, entry_path, {"id", "secret"});
+        }
+      }
+      for (const char* name : {"id", "secret"})
+        if (item.find(name) == nullptr) report(item.place, path, std::string("has no ") + name);
+      if (std::ranges::count(keys, key.id, &NotificationConfig::Key::id) > 0)
+        report(item.place, path, "has the id of a key above");
+      if (values.empty()) continue;
+      key.secret = std::move(values.front());
+      keys.push_back(std::move(key));
+    }
   }
 
   BackoffConfig backoff(const std::string& section) {
@@ -1237,6 +1368,10 @@ std::string describe_config() {
       "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
       "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
       "verify.");
+  add("notifications.keys", "list", "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key",
+      true,
+      "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The first "
+      "makes new secrets; the others serve the endpoints whose secrets were made under them.");
   add("limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it.");
   add("limits.two_approvals_above.CURRENCY", "amount", "", true,
       "Payouts above it are held until two different people have approved them.");

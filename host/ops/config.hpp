@@ -104,6 +104,24 @@ struct EngineConfig {
   bool dry_run = false;
 };
 
+/// What endpoints of integrators are told, and how.
+struct NotificationConfig {
+  struct Key {
+    std::string id;
+    Secret secret;
+  };
+  std::vector<Key> keys;  ///< the first makes new secrets; may be none
+  std::vector<std::string> allow_networks;
+  std::filesystem::path ca_file;  ///< empty: the system's certificates
+  std::chrono::milliseconds timeout{};
+  int per_endpoint = 0;
+  int max_in_flight = 0;
+  std::chrono::milliseconds give_up_after{};
+  std::chrono::milliseconds disable_after{};
+  std::chrono::milliseconds rotation_overlap{};
+  std::chrono::milliseconds keep{};
+};
+
 struct ProviderConfig {
   std::string name;
   std::string plugin;             ///< as written
@@ -139,6 +157,7 @@ struct LiveConfig {
   DatabasePoolConfig database_pool;
   EngineConfig engine;
   core::Limits limits;
+  NotificationConfig notifications;
   std::map<std::string, ProviderConfig> providers;
 };
 
@@ -159,7 +178,8 @@ struct Config {
 };
 
 /// Reads `file` and what it includes. ENV, DATABASE_URL and CORS_ALLOW_ORIGINS of the environment go before
-/// the files; JWT_SECRET is the keyring where the files have none, and PLUGIN_WEBHOOK_SECRET is a key of the
+/// the files; JWT_SECRET is the keyring where the files have none, NOTIFICATIONS_SECRET
+/// likewise the key of notifications, and PLUGIN_WEBHOOK_SECRET is a key of the
 /// callbacks of that plugin's providers beside those of the files. Throws ConfigError. Secrets are resolved
 /// and registered with the redactor; nothing is written.
 Config load_config(const std::filesystem::path& file,

@@ -30,7 +30,11 @@ const std::vector<std::string> kResults = {"CONFIRMED",    "SENT",      "FAILED"
                                            "NOT_ACCEPTED", "DUPLICATE", "UNKNOWN", "SIMULATED"};
 const std::vector<std::string> kProcessStates = {"starting", "ready",       "restarting",
                                                  "draining", "quarantined", "stopped"};
-const std::vector<std::string> kWriters = {"admission", "callback_verdicts", "callbacks", "transitions"};
+const std::vector<std::string> kWriters = {"admission", "callback_verdicts", "callbacks", "notifications",
+                                           "transitions"};
+const std::vector<std::string> kNotified = {"address_refused", "delivered",  "failed",  "given_up",   "gone",
+                                            "no_answer",       "redirected", "refused", "unreachable"};
+const std::vector<std::string> kServed = {"held", "served"};
 const std::vector<std::string> kReloads = {"accepted", "refused", "unchanged"};
 const std::vector<std::string> kVerdicts = {"allow", "flag", "hold", "deny"};
 const std::vector<std::string> kBlocks = {"address", "auth_failures", "connections", "subject"};
@@ -294,6 +298,16 @@ struct Metrics::Families {
         backlog_age(gauges(r, "payoutd_webhook_backlog_age_seconds",
                            "How long the oldest callback has been stored and not settled.",
                            {{"provider", provider}})),
+        notified(counters(r, "notifications_total", "Attempts to deliver a notification, by what came of them.",
+                          {{"result", LabelSet(kNotified)}})),
+        deliveries_pending(gauges(r, "notification_deliveries_pending",
+                                  "Notifications that wait: for endpoints that are served, or held for those that "
+                                  "are paused or disabled.",
+                                  {{"endpoints", LabelSet(kServed)}})),
+        deliveries_oldest(gauges(r, "notification_oldest_pending_age_seconds",
+                                 "How long the oldest notification has waited for an endpoint that is served.", {})),
+        endpoints_disabled(gauges(r, "notification_endpoints_disabled",
+                                  "Endpoints that are disabled: nothing is sent to them.", {})),
         batches(histograms(r, "payoutd_group_commit_batch_size", "Rows that were committed together.",
                            {{"writer", LabelSet(kWriters)}}, kBatchSizes)),
         process_state(gauges(r, "payoutd_provider_process_state",
@@ -335,6 +349,8 @@ struct Metrics::Families {
   MetricFamily<Histogram> ban_amounts;
   MetricFamily<Gauge> ready, switches, paused, failures_in_a_row, halted;
   MetricFamily<Gauge> payouts, oldest, backlog, backlog_age;
+  MetricFamily<Counter> notified;
+  MetricFamily<Gauge> deliveries_pending, deliveries_oldest, endpoints_disabled;
   MetricFamily<Histogram> batches;
   MetricFamily<Gauge> process_state;
   MetricFamily<Counter> restarts, flagged, reloads;
@@ -382,6 +398,18 @@ void Metrics::webhook_backlog(std::string_view provider, std::int64_t count,
 
 void Metrics::webhook_event(std::string_view provider, bool signature_valid, bool applied) {
   families_->webhooks.with({provider, bool_text(signature_valid), bool_text(applied)}).Increment();
+}
+
+void Metrics::notification(std::string_view result) {
+  families_->notified.with({result}).Increment();
+}
+
+void Metrics::notification_backlog(std::int64_t pending, std::int64_t held, std::chrono::milliseconds oldest,
+                                   std::int64_t disabled_endpoints) {
+  families_->deliveries_pending.with({"served"}).Set(static_cast<double>(pending));
+  families_->deliveries_pending.with({"held"}).Set(static_cast<double>(held));
+  families_->deliveries_oldest.with({}).Set(static_cast<double>(oldest.count()) / 1000);
+  families_->endpoints_disabled.with({}).Set(static_cast<double>(disabled_endpoints));
 }
 
 void Metrics::payout_retry_latency(double seconds) {

@@ -11,16 +11,18 @@ namespace {
 
 constexpr std::string_view kFolder = "backoff/";
 constexpr std::string_view kDefault = "default";
+constexpr std::string_view kNotification = "notification";  ///< the schedule of no provider
 constexpr CallLimits kCallLimits;
 constexpr std::chrono::milliseconds kShortestDelay{50};
 constexpr std::chrono::milliseconds kLongestDelay{std::chrono::hours{7 * 24}};
 constexpr double kTolerance = 1e-6;  ///< seconds: what a product of floats may be off
 constexpr std::int64_t kMillion = 1'000'000;
 
-const std::vector<std::string> kPurposes{"retry", "resend", "poll", "query"};
+const std::vector<std::string> kPurposes{"retry", "resend", "poll", "query", "notify"};
 
 std::optional<Purpose> parse_purpose(std::string_view word) {
-  for (const auto purpose : {Purpose::retry, Purpose::resend, Purpose::poll, Purpose::query})
+  for (const auto purpose :
+       {Purpose::retry, Purpose::resend, Purpose::poll, Purpose::query, Purpose::notify})
     if (to_string(purpose) == word) return purpose;
   return std::nullopt;
 }
@@ -132,6 +134,7 @@ BackoffQuestion read_attempt(ScriptCheck& check, const ScriptPath& path, const S
   constexpr std::int64_t kMaxSeconds = std::int64_t{10} * 366 * 86'400;
   BackoffQuestion question;
   question.provider = provider;
+  if (provider == kNotification) question.purpose = Purpose::notify;
   const auto* attempt = table_at(check, path, test, "attempt");
   if (attempt == nullptr) return question;
   const auto here = path.key("attempt");
@@ -143,7 +146,7 @@ BackoffQuestion read_attempt(ScriptCheck& check, const ScriptPath& path, const S
       question.purpose = *known;
     else if (purpose.text() != nullptr)
       check.add(here.key("purpose"),
-                "must be \"retry\", \"resend\", \"poll\" or \"query\"" + nearest_hint(word, kPurposes));
+                "must be \"retry\", \"resend\", \"poll\", \"query\" or \"notify\"" + nearest_hint(word, kPurposes));
   }
   question.count = static_cast<int>(whole_at(check, here, *attempt, "count", 1, kMillion).value_or(1));
   question.in_state =
@@ -357,8 +360,11 @@ Advice::Delay Advice::read_delay() {
 }
 
 BackoffChoice Advice::backoff(const BackoffQuestion& question) {
-  auto found = backoff_.find(question.provider);
-  if (found == backoff_.end() || question.provider == kDefault) found = backoff_.find(kDefault);
+  // Notifications have a schedule of their own or the built-in one, never a provider's.
+  const bool notifies = question.purpose == Purpose::notify;
+  auto found = backoff_.find(notifies ? kNotification : std::string_view(question.provider));
+  const bool is_none = found == backoff_.end() || found->first == kNotification;
+  if (!notifies && is_none) found = backoff_.find(kDefault);
   const auto begin = std::chrono::steady_clock::now();
   BackoffChoice choice;
   if (found == backoff_.end()) return choice;

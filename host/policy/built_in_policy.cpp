@@ -12,6 +12,8 @@ std::string_view to_string(Purpose purpose) noexcept {
       return "poll";
     case Purpose::query:
       return "query";
+    case Purpose::notify:
+      return "notify";
   }
   return "";
 }
@@ -44,6 +46,8 @@ BackoffAdvice BuiltInPolicy::backoff(BackoffQuestion question) {
     case Purpose::query:
       if (question.in_state >= options_.review_after) return {Review{}, {}};
       return {delay(options_.query, question.count), {}};
+    case Purpose::notify:
+      return {delay(options_.notify, question.count), {}};
   }
   return {Review{}, {}};
 }

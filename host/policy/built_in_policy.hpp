@@ -18,6 +18,7 @@ struct BuiltInOptions {
   Schedule resend{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000}, 20};
   Schedule poll{std::chrono::milliseconds{5'000}, std::chrono::milliseconds{60'000}, 20};
   Schedule query{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{60'000}, 20};
+  Schedule notify{std::chrono::milliseconds{5'000}, std::chrono::milliseconds{300'000}, 20};
   int max_attempts = 5;  ///< refusals that may pass before giving up; 0: without limit
   std::chrono::milliseconds review_after{86'400'000};  ///< UNKNOWN for longer: a human decides
 };

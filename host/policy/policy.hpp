@@ -19,15 +19,16 @@ enum class Purpose {
   resend,  ///< nothing was sent, or nothing was accepted; the same reference is used again
   poll,    ///< SENT: ask how it is going
   query,   ///< UNKNOWN: ask what happened
+  notify,  ///< an endpoint did not take a notification; it is sent again
 };
 
 struct BackoffQuestion {
-  std::string provider;
+  std::string provider;  ///< of a notification: `notification`
   Purpose purpose = Purpose::retry;
   int count = 1;                          ///< how often this purpose came up for the payout so far, from 1
   std::chrono::milliseconds in_state{0};  ///< since the payout's state last changed
-  std::string code;                       ///< the provider's code, if one led here
-  std::chrono::milliseconds age{0};       ///< since the payout was admitted
+  std::string code;  ///< the provider's code, if one led here; the HTTP status of an endpoint's answer
+  std::chrono::milliseconds age{0};  ///< since the payout was admitted, or the notification was wanted
   int random_ppm = 500'000;               ///< 0 to 999,999, drawn by the host: scripts draw none themselves
 };
 

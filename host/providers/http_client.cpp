@@ -247,6 +247,9 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
       HttpResponse response = co_await self->send_checked(std::move(request), call);
       sample(status_class(response.status));
       co_return response;
+    } catch (const AddressRefused& refused) {
+      sample(std::string(to_string(refused.stage())));
+      throw AddressRefused(shown + ": " + refused.what());
     } catch (const HttpFailure& failure) {
       sample(std::string(to_string(failure.stage())));
       throw HttpFailure(failure.stage(), failure.bytes_left(), shown + ": " + failure.what());
@@ -263,7 +266,8 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     const Target target = parse_target(request.url());
     const std::string text = render(request, target, proxy_.has_value() && !target.origin.tls);
     if (permit == nullptr) call.reset();
-    const bool may_retry = permit == nullptr && request.method() == "GET";
+    const bool may_retry =
+        permit == nullptr && (request.method() == "GET" || options_.repeats_are_harmless);
     Milliseconds response_timeout = request.response_timeout().value_or(options_.response_timeout);
     if (permit != nullptr) response_timeout = std::min(response_timeout, permit->response_timeout);
     if (options_.response_limit.count() > 0)
@@ -345,6 +349,7 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
   Awaitable<void> connect(Connection& connection, Origin origin) {
     const Origin via = proxy_.value_or(origin);
     const auto endpoints = co_await resolve(via);
+    check_addresses(via, endpoints);
     fault::point("provider.before_connect");
     error_code failed;
     beast::tcp_stream& stream = connection.tcp();
@@ -361,6 +366,14 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     if (!origin.tls) co_return;
     if (proxy_) co_await open_tunnel(connection, origin);
     co_await start_tls(connection, origin);
+  }
+
+  void check_addresses(const Origin& origin, const std::vector<tcp::endpoint>& endpoints) const {
+    if (!options_.refuse_address) return;
+    for (const tcp::endpoint& endpoint : endpoints) {
+      if (const auto why = options_.refuse_address(endpoint.address()))
+        throw AddressRefused(origin.host + " is " + *why);
+    }
   }
 
   /// Asio cannot give up a look-up that the resolver's thread is busy with, so the wait is on a timer that

@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstddef>
@@ -32,8 +33,23 @@ struct HttpOptions {
   std::size_t max_body_bytes = 1u << 20;
   std::size_t max_header_bytes = 64u << 10;
 
+  // Not of a configuration: for requests of the host itself.
+
+  /// Says why nothing may be sent to an address; nothing: it may. Asked of every address that a name has, when
+  /// it was looked up: one that is refused refuses the name, and connections go to the addresses that were
+  /// asked about, whatever the name means a moment later.
+  std::function<std::optional<std::string>(const boost::asio::ip::address&)> refuse_address = {};
+  /// Any request may be sent once more if a kept connection turned out dead before any byte of its answer.
+  bool repeats_are_harmless = false;
+
   /// Reads the configuration's object: names as above, durations as `5s`. Problems name `http.<option>`.
   static HttpOptions parse(const boost::json::object& values, std::vector<Problem>& problems);
+};
+
+/// `refuse_address` refused where a request was to go. Nothing was sent, and no connection was made.
+class AddressRefused : public HttpFailure {
+ public:
+  explicit AddressRefused(std::string why) : HttpFailure(HttpStage::resolve, false, std::move(why)) {}
 };
 
 /// One finished request, for metrics. All texts come from closed sets.

@@ -8,8 +8,9 @@ namespace payoutd::store {
 namespace {
 
 // Locks the payouts in id order, says for each why it may not change, and changes the others: the payout, its
-// live attempt, the new attempt, the lane that it holds, its allowance, and the event. In a replay, what the
-// first run changed is told from what it refused by the version, the state and the attempt that it would have
+// live attempt, the new attempt, the lane that it holds, its allowance, the event, and the notifications that
+// endpoints want of it (where there is no endpoint, nothing of that is looked at). In a replay, what the first
+// run changed is told from what it refused by the version, the state and the attempt that it would have
 // left behind. The new attempts wait for the old ones to be closed (the count over `closed`), because the
 // index of live attempts is checked row by row.
 constexpr const char* kApply = R"sql(
@@ -130,8 +131,35 @@ with input as (
   insert into app.events (payout_id, kind, from_state, to_state, actor, host, attempt_id, data)
   select payout_id, event_kind, from_state, to_state, actor, $47::uuid, event_attempt_id, event_data
   from ok where refusal is null and event_kind is not null order by ord
+), told as (
+  insert into app.notifications (payout_id, client_id, type, payload)
+  select p.id, p.client_id, 'payout.' || lower(ok.to_state::text), json_build_object(
+    'type', 'payout.' || lower(ok.to_state::text),
+    'timestamp', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    'data', json_build_object(
+      'id', p.id, 'version', p.version + 1, 'state', ok.to_state, 'previous_state', ok.from_state,
+      'final', ok.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED'), 'reason', ok.reason,
+      'amount', trim_scale(p.amount)::text, 'currency', p.currency, 'provider', p.provider,
+      'provider_ref', case when ok.reference_n = p.reference_n then coalesce(ok.provider_ref, p.provider_ref) end,
+      'client', p.client_id, 'idempotency_key', p.idempotency_key, 'batch', p.batch, 'user', p.user_ref,
+      'flow_id', p.flow_id,
+      'created_at', to_char(p.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text
+  from ok join app.payouts p on p.id = ok.payout_id
+  where (select exists (select 1 from app.notification_endpoints where removed_at is null))
+    and ok.refusal is null and ok.to_state <> ok.from_state and exists (
+      select 1 from app.notification_endpoints e
+      where e.removed_at is null and 'payout.' || lower(ok.to_state::text) = any(e.event_types)
+        and (e.client_id is null or e.client_id = p.client_id))
+  order by ok.ord
+  returning id, client_id, type
+), notified as (
+  insert into app.notification_deliveries (notification_id, endpoint_id)
+  select t.id, e.id from told t join app.notification_endpoints e
+    on e.removed_at is null and t.type = any(e.event_types) and (e.client_id is null or e.client_id = t.client_id)
+  returning 1
 )
-select ok.refusal, coalesce(updated.version, ok.expected_version + 1), substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
+select ok.refusal, coalesce(updated.version, ok.expected_version + 1),
+  substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), (select exists (select 1 from notified))
 from ok left join updated on updated.id = ok.payout_id order by ok.ord
 )sql";
 
@@ -267,6 +295,7 @@ std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transit
     applied.refusal = parse_refusal(text_of(row, 0));
     if (applied.applied()) applied.version = std::stoll(text_of(row, 1));
     applied.timeline = text_of(row, 2);
+    applied.notifications = text_of(row, 3) == "t";
     results.push_back(std::move(applied));
   }
   PAYOUTD_ASSERT(results.size() == batch.size(), "one result for each transition");

@@ -82,11 +82,12 @@ struct Applied {
   Refusal refusal = Refusal::none;
   std::int64_t version = 0;  ///< after the change
   std::string timeline;      ///< of the database, as the statement saw it
+  bool notifications = false;  ///< the batch left something to tell endpoints
   bool applied() const noexcept { return refusal == Refusal::none; }
 };
 
-/// Changes the states of many payouts in one statement, each with its attempt, its lane and its event;
-/// results in order. A payout gives its lane back when its payment is final, or when it is certain that
+/// Changes the states of many payouts in one statement, each with its attempt, its lane, its event and the
+/// notifications of it; results in order. A payout gives its lane back when its payment is final, or when it is certain that
 /// nothing was sent. The only writer of app.payouts.state after admission. `host` is this host's incarnation.
 /// A payout stands at most once in a batch. Rows are locked in id order, so that two batches never wait for
 /// each other in a circle. `replay`: exactly this batch has committed before and its answer was lost; what it
