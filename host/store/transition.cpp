@@ -33,10 +33,11 @@ with input as (
     event_kind, actor, event_attempt_id, event_data, keep_schedule, lane_state,
     allow, decision, ord)
 ), locked as (
-  select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count, p.lane
+  select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count, p.lane, p.reference_n, p.provider_ref
   from app.payouts p where p.id in (select payout_id from input) order by p.id for update
 ), ok as (
   select i.*, l.state as from_state, l.provider, l.attempt_count, l.lane as held_lane,
+    case when i.reference_n = l.reference_n then coalesce(i.provider_ref, l.provider_ref) end as known_as,
     i.to_state in ('SUBMITTING', 'SENT', 'UNKNOWN') or (i.to_state = 'REVIEW' and l.state <> 'PENDING') as keeps_lane,
     case when $48::boolean and l.version = i.expected_version + 1 and l.state = i.to_state
               and (i.new_attempt_id is null or exists (select 1 from app.attempts a where a.id = i.new_attempt_id))
@@ -71,7 +72,7 @@ with input as (
     defer_count = ok.defer_count,
     verify_first = ok.verify_first,
     lane = case when ok.keeps_lane then p.lane end,
-    provider_ref = case when ok.reference_n = p.reference_n then coalesce(ok.provider_ref, p.provider_ref) end,
+    provider_ref = ok.known_as,
     updated_at = case when p.state = ok.to_state then p.updated_at else now() end,
     finished_at = case when ok.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED')
                        then coalesce(p.finished_at, now()) end
@@ -132,34 +133,15 @@ with input as (
   select payout_id, event_kind, from_state, to_state, actor, $47::uuid, event_attempt_id, event_data
   from ok where refusal is null and event_kind is not null order by ord
 ), told as (
-  insert into app.notifications (payout_id, client_id, type, payload)
-  select p.id, p.client_id, 'payout.' || lower(ok.to_state::text), json_build_object(
-    'type', 'payout.' || lower(ok.to_state::text),
-    'timestamp', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-    'data', json_build_object(
-      'id', p.id, 'version', p.version + 1, 'state', ok.to_state, 'previous_state', ok.from_state,
-      'final', ok.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED'), 'reason', ok.reason,
-      'amount', trim_scale(p.amount)::text, 'currency', p.currency, 'provider', p.provider,
-      'provider_ref', case when ok.reference_n = p.reference_n then coalesce(ok.provider_ref, p.provider_ref) end,
-      'client', p.client_id, 'idempotency_key', p.idempotency_key, 'batch', p.batch, 'user', p.user_ref,
-      'flow_id', p.flow_id,
-      'created_at', to_char(p.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text
-  from ok join app.payouts p on p.id = ok.payout_id
-  where (select exists (select 1 from app.notification_endpoints where removed_at is null))
-    and ok.refusal is null and ok.to_state <> ok.from_state and exists (
-      select 1 from app.notification_endpoints e
-      where e.removed_at is null and 'payout.' || lower(ok.to_state::text) = any(e.event_types)
-        and (e.client_id is null or e.client_id = p.client_id))
-  order by ok.ord
-  returning id, client_id, type
-), notified as (
-  insert into app.notification_deliveries (notification_id, endpoint_id)
-  select t.id, e.id from told t join app.notification_endpoints e
-    on e.removed_at is null and t.type = any(e.event_types) and (e.client_id is null or e.client_id = t.client_id)
-  returning 1
+  select app.tell_endpoints(array_agg(payout_id order by ord), array_agg(expected_version + 1 order by ord),
+    array_agg(from_state order by ord), array_agg(to_state order by ord), array_agg(reason order by ord),
+    array_agg(known_as order by ord)) as something
+  from ok where (select exists (select 1 from app.notification_endpoints where removed_at is null))
+    and refusal is null and to_state <> from_state
+  having count(*) > 0
 )
 select ok.refusal, coalesce(updated.version, ok.expected_version + 1),
-  substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), (select exists (select 1 from notified))
+  substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), (select something from told)
 from ok left join updated on updated.id = ok.payout_id order by ok.ord
 )sql";
 

@@ -5,6 +5,7 @@
 #include "notify/notifier.hpp"
 #include "policy/built_in_policy.hpp"
 #include "receiver/receiver.hpp"
+#include "store/transition.hpp"
 #include "support/database/database.hpp"
 
 namespace payoutd::test {

@@ -55,7 +55,7 @@ TEST_CASE("the body says what an integrator needs, exactly", "[notifications]") 
   CHECK(body.at("type") == "payout.failed");
   CHECK(std::string(body.at("timestamp").as_string()).size() == 24);
   const json::object& data = body.at("data").as_object();
-  CHECK(data.at("id") == id);
+  CHECK(std::string(data.at("id").as_string()) == id);
   CHECK(data.at("version") == 2);
   CHECK(data.at("state") == "FAILED");
   CHECK(data.at("previous_state") == "PENDING");

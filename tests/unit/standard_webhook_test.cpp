@@ -71,7 +71,7 @@ TEST_CASE("secrets are shown and read back; what is none is refused without show
   CHECK(core::read_shown_secret(kSecret.substr(6)).value().reveal() == secret().reveal());
   for (const char* bad : {"", "whsec_", "whsec_not*base64", "whsec_AAAA", "whsec_A"}) {
     const auto read = core::read_shown_secret(bad);
-    REQUIRE_FALSE(read);
+    REQUIRE_FALSE(read.has_value());
     CHECK((std::string(bad).size() < 8 || read.error().reason.find(bad) == std::string::npos));
   }
 }

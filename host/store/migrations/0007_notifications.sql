@@ -65,3 +65,43 @@ create index notification_deliveries_due on app.notification_deliveries (endpoin
   where next_attempt_at is not null;
 create index notification_deliveries_listed on app.notification_deliveries
   (created_at desc, notification_id desc, endpoint_id desc);
+
+-- Writes what endpoints want to know of changes of payouts, and says whether there was anything. Called by the statement
+-- that makes the changes, once for all of them and only where there is an endpoint; as a function, so that the statement
+-- is not planned with all this where there is none. Of app.payouts it reads what never changes.
+create function app.tell_endpoints(ids uuid[], versions bigint[], from_states app.payout_state[],
+                                   to_states app.payout_state[], reasons text[], provider_refs text[])
+returns boolean language plpgsql as $$
+declare
+  deliveries bigint;
+begin
+  with changed as (
+    select i.*, 'payout.' || lower(i.to_state::text) as type
+    from unnest(ids, versions, from_states, to_states, reasons, provider_refs) with ordinality
+      as i(id, version, from_state, to_state, reason, provider_ref, ord)
+  ), told as (
+    insert into app.notifications (payout_id, client_id, type, payload)
+    select p.id, p.client_id, c.type, json_build_object(
+      'type', c.type,
+      'timestamp', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'data', json_build_object(
+        'id', p.id, 'version', c.version, 'state', c.to_state, 'previous_state', c.from_state,
+        'final', c.to_state in ('CONFIRMED', 'FAILED', 'CANCELLED', 'REVERSED', 'SIMULATED'), 'reason', c.reason,
+        'amount', trim_scale(p.amount)::text, 'currency', p.currency, 'provider', p.provider,
+        'provider_ref', c.provider_ref, 'client', p.client_id, 'idempotency_key', p.idempotency_key,
+        'batch', p.batch, 'user', p.user_ref, 'flow_id', p.flow_id,
+        'created_at', to_char(p.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text
+    from changed c join app.payouts p on p.id = c.id
+    where exists (select 1 from app.notification_endpoints e where e.removed_at is null and c.type = any(e.event_types)
+      and (e.client_id is null or e.client_id = p.client_id))
+    order by c.ord
+    returning id, client_id, type
+  ), wanted as (
+    insert into app.notification_deliveries (notification_id, endpoint_id)
+    select t.id, e.id from told t join app.notification_endpoints e
+      on e.removed_at is null and t.type = any(e.event_types) and (e.client_id is null or e.client_id = t.client_id)
+    returning 1
+  )
+  select count(*) into deliveries from wanted;
+  return deliveries > 0;
+end $$;
