@@ -67,8 +67,8 @@ std::optional<std::int64_t> read_seconds(std::string_view text) {
 Secret derive_endpoint_secret(const Secret& master, std::string_view endpoint_id, int version) {
   PAYOUTD_ASSERT(!master.empty(), "an endpoint's secret needs a master key");
   // The id is a UUID: it holds no separator, so no two names make the same message.
-  return Secret(hmac_sha256(master, "payoutd notification secret 1;" + std::string(endpoint_id) + ";" +
-                                        std::to_string(version)));
+  return Secret(hmac_sha256(
+      master, "payoutd notification secret 1;" + std::string(endpoint_id) + ";" + std::to_string(version)));
 }
 
 std::string shown_secret(const Secret& bytes) {

@@ -22,7 +22,8 @@ constexpr const char* kBase = "/v1/admin/notifications";
 constexpr const char* kFooter =
     "\nThe host tells endpoints by HTTPS what became of payouts, signed after Standard Webhooks "
     "(standardwebhooks.com).\n"
-    "A message is sent again until the endpoint answers 2xx, always with the same webhook-id: whoever receives it "
+    "A message is sent again until the endpoint answers 2xx, always with the same webhook-id: whoever "
+    "receives it "
     "keeps\n"
     "the ids that it has seen. docs/api.md describes the body and how to verify it.\n\n"
     "A new endpoint:\n"
@@ -35,24 +36,31 @@ constexpr const char* kFooter =
     "  payoutctl notification verify --secret file:secret --headers headers.txt --body body.json\n";
 
 constexpr const char* kAddFooter =
-    "\nPrints the secret with which the endpoint verifies messages; `endpoint secret ID` shows it again. It stands in no\n"
+    "\nPrints the secret with which the endpoint verifies messages; `endpoint secret ID` shows it again. It "
+    "stands in no\n"
     "table: it follows from the host's key, the endpoint's id and how often it was rotated.\n\n"
-    "Without --event it is told of payout.held, payout.review, payout.confirmed, payout.failed, payout.cancelled,\n"
+    "Without --event it is told of payout.held, payout.review, payout.confirmed, payout.failed, "
+    "payout.cancelled,\n"
     "payout.reversed and payout.simulated; there are also payout.pending, payout.sent and payout.unknown.\n\n"
-    "The address must be public (notifications.allow_networks makes exceptions) and, outside of dev, https.\n\n"
+    "The address must be public (notifications.allow_networks makes exceptions) and, outside of dev, "
+    "https.\n\n"
     "Examples:\n"
     "  payoutctl notification endpoint add https://shop.example/payouts --client shop\n"
-    "  payoutctl notification endpoint add https://ops.example/h --event payout.review --event payout.reversed\n";
+    "  payoutctl notification endpoint add https://ops.example/h --event payout.review --event "
+    "payout.reversed\n";
 
 constexpr const char* kVerifyFooter =
-    "\nFor integrators: takes what was received, byte for byte, and says whether the secret signed it. Asks no host.\n"
-    "The headers are lines such as `webhook-id: 2f…`; other lines are skipped, so what `curl -i` or a log shows will do.\n"
+    "\nFor integrators: takes what was received, byte for byte, and says whether the secret signed it. Asks "
+    "no host.\n"
+    "The headers are lines such as `webhook-id: 2f…`; other lines are skipped, so what `curl -i` or a log "
+    "shows will do.\n"
     "The body must be as it came: a body that was read and written again as JSON does not verify.\n\n"
     "Ends with 0 if it is good, with 1 if not.\n\n"
     "Examples:\n"
     "  payoutctl notification verify --secret file:secret --headers headers.txt --body body.json\n"
     "  payoutctl notification verify --secret env:WEBHOOK_SECRET --any-time --body - \\\n"
-    "    --header 'webhook-id: 2f…' --header 'webhook-timestamp: 1767225600' --header 'webhook-signature: v1,…' <body\n";
+    "    --header 'webhook-id: 2f…' --header 'webhook-timestamp: 1767225600' --header 'webhook-signature: "
+    "v1,…' <body\n";
 
 Colour colour_of(std::string_view state) {
   if (state == "delivered" || state == "active") return Colour::green;
@@ -84,14 +92,17 @@ std::string types_text(const json::object& endpoint) {
 }
 
 void print_line(std::ostream& out, const char* label, const std::string& text) {
-  if (!text.empty()) out << "  " << label << std::string(16 - std::string_view(label).size(), ' ') << text << '\n';
+  if (!text.empty())
+    out << "  " << label << std::string(16 - std::string_view(label).size(), ' ') << text << '\n';
 }
 
 void print_endpoint(const json::object& endpoint, Context& context) {
   std::ostream& out = context.out;
   const std::string state = text_at(endpoint, "state");
   out << text_at(endpoint, "id") << ' ' << context.style.paint(colour_of(state), state) << '\n';
-  const auto line = [&](const char* label, const char* name) { print_line(out, label, text_at(endpoint, name)); };
+  const auto line = [&](const char* label, const char* name) {
+    print_line(out, label, text_at(endpoint, name));
+  };
   line("url", "url");
   line("description", "description");
   const std::string client = text_at(endpoint, "client");
@@ -102,16 +113,19 @@ void print_endpoint(const json::object& endpoint, Context& context) {
                text_at(endpoint, "disabled_at") +
                    (why == "gone" ? ", it answered 410 Gone" : ", it had only failed for too long"));
   if (number_at(endpoint, "failures") > 0)
-    print_line(out, "failing", std::to_string(number_at(endpoint, "failures")) + " times in a row, since " +
-                                   text_at(endpoint, "failing_since"));
+    print_line(out, "failing",
+               std::to_string(number_at(endpoint, "failures")) + " times in a row, since " +
+                   text_at(endpoint, "failing_since"));
   line("quiet until", "quiet_until");
   line("last error", "last_error");
   line("last success", "last_success_at");
   print_line(out, "waiting", std::to_string(number_at(endpoint, "pending")));
   const json::object& secret = object_at(endpoint, "secret");
-  std::string version = "version " + std::to_string(number_at(secret, "version")) + ", key " + text_at(secret, "key_id");
+  std::string version =
+      "version " + std::to_string(number_at(secret, "version")) + ", key " + text_at(secret, "key_id");
   if (const json::object& old = object_at(secret, "old"); !old.empty())
-    version += "; version " + std::to_string(number_at(old, "version")) + " signs too until " + text_at(old, "until");
+    version += "; version " + std::to_string(number_at(old, "version")) + " signs too until " +
+               text_at(old, "until");
   print_line(out, "secret", version);
   line("note", "note");
   line("changed by", "changed_by");
@@ -126,14 +140,22 @@ void print_secrets(const json::object& revealed, Context& context) {
 }
 
 void print_deliveries(const json::array& deliveries, Context& context) {
-  Table table({{"AT (UTC)"}, {"TYPE"}, {"STATE"}, {"TRIES", true}, {"LAST"}, {"PAYOUT"}, {"ENDPOINT"}, {"NOTIFICATION"}});
+  Table table({{"AT (UTC)"},
+               {"TYPE"},
+               {"STATE"},
+               {"TRIES", true},
+               {"LAST"},
+               {"PAYOUT"},
+               {"ENDPOINT"},
+               {"NOTIFICATION"}});
   for (const json::value& value : deliveries) {
     const json::object& one = value.as_object();
     const std::string state = text_at(one, "state");
     std::string last = text_at(one, "last_error");
     constexpr std::size_t kShown = 60;
     if (last.size() > kShown) last = last.substr(0, kShown) + "…";
-    if (last.empty() && number_at(one, "last_status") > 0) last = "HTTP " + std::to_string(number_at(one, "last_status"));
+    if (last.empty() && number_at(one, "last_status") > 0)
+      last = "HTTP " + std::to_string(number_at(one, "last_status"));
     table.add({time_text(text_at(one, "created_at")),
                text_at(one, "type"),
                {state, colour_of(state)},
@@ -195,7 +217,8 @@ core::ReceivedMessage received(const NotificationVerifyOptions& options) {
   for (const auto& [name, value] : {std::pair{"webhook-id", &message.id},
                                     {"webhook-timestamp", &message.timestamp},
                                     {"webhook-signature", &message.signatures}})
-    if (value->empty()) throw CommandFailed(ExitCode::usage, std::string("the header ") + name + " is missing");
+    if (value->empty())
+      throw CommandFailed(ExitCode::usage, std::string("the header ") + name + " is missing");
   message.body = read_all(options.body_file);
   return message;
 }
@@ -207,7 +230,8 @@ const char* sentence_of(core::MessageVerdict verdict) {
     case core::MessageVerdict::bad_timestamp:
       return "webhook-timestamp is no number of seconds since 1970.";
     case core::MessageVerdict::too_old:
-      return "The signature is right, but the message is older than the tolerance: it may be a replay of somebody "
+      return "The signature is right, but the message is older than the tolerance: it may be a replay of "
+             "somebody "
              "else's, or a clock is wrong.";
     case core::MessageVerdict::too_new:
       return "The signature is right, but the message is from the future: a clock is wrong.";
@@ -338,7 +362,8 @@ ExitCode notification_show(Context& context, const std::string& id) {
     return ExitCode::ok;
   }
   const json::object& one = answer.as_object();
-  context.out << text_at(one, "type") << " of payout " << text_at(one, "payout") << ", " << text_at(one, "at") << '\n'
+  context.out << text_at(one, "type") << " of payout " << text_at(one, "payout") << ", " << text_at(one, "at")
+              << '\n'
               << "  " << text_at(one, "body") << "\n\n";
   print_deliveries(array_at(one, "deliveries"), context);
   return ExitCode::ok;
@@ -347,8 +372,9 @@ ExitCode notification_show(Context& context, const std::string& id) {
 ExitCode notification_replay(Context& context, const NotificationReplayOptions& options) {
   const bool filtered = !options.since.empty() || options.failed_only || options.dry_run;
   if (!options.id.empty() && filtered)
-    throw CommandFailed(ExitCode::usage,
-                        "One notification is replayed as it is: --since, --failed-only and --dry-run go without an id.");
+    throw CommandFailed(
+        ExitCode::usage,
+        "One notification is replayed as it is: --since, --failed-only and --dry-run go without an id.");
   json::object body = with_note(options.note);
   if (!options.endpoint.empty()) body["endpoint"] = options.endpoint;
   std::string path = std::string(kBase) + "/replay";
@@ -370,8 +396,9 @@ ExitCode notification_replay(Context& context, const NotificationReplayOptions& 
   const json::array& deliveries = array_at(answer.as_object(), "deliveries");
   if (!deliveries.empty()) print_deliveries(deliveries, context);
   context.out << number_at(answer.as_object(), "matching") << " match, " << deliveries.size()
-              << (options.dry_run ? " would be sent again. Dry run: nothing was.\n"
-                                  : " are sent again; `payoutctl notification list` shows what comes of it.\n");
+              << (options.dry_run
+                      ? " would be sent again. Dry run: nothing was.\n"
+                      : " are sent again; `payoutctl notification list` shows what comes of it.\n");
   return ExitCode::ok;
 }
 
@@ -382,10 +409,11 @@ ExitCode notification_verify(Context& context, const NotificationVerifyOptions& 
   const auto secret = core::read_shown_secret(written->reveal());
   if (!secret) throw CommandFailed(ExitCode::usage, "--secret: " + secret.error().reason);
   const core::ReceivedMessage message = received(options);
-  const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(
-                         std::chrono::system_clock::now().time_since_epoch())
-                         .count();
-  const auto verdict = core::verify_message(*secret, message, now_s, options.any_time ? -1 : options.tolerance_s);
+  const auto now_s =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  const auto verdict =
+      core::verify_message(*secret, message, now_s, options.any_time ? -1 : options.tolerance_s);
   const bool good = verdict == core::MessageVerdict::good;
   if (context.json) {
     print_json(context, json::object{{"valid", good},
@@ -399,7 +427,8 @@ ExitCode notification_verify(Context& context, const NotificationVerifyOptions& 
 }
 
 NotificationCommandLine::NotificationCommandLine(CLI::App& app, Choose choose) : choose_(std::move(choose)) {
-  CLI::App* group = app.add_subcommand("notification", "Tell integrators what became of payouts; look into it, replay it");
+  CLI::App* group =
+      app.add_subcommand("notification", "Tell integrators what became of payouts; look into it, replay it");
   group->require_subcommand(1);
   group->fallthrough();
   group->footer(kFooter);
@@ -420,14 +449,18 @@ void NotificationCommandLine::add_endpoints(CLI::App* parent) {
   CLI::App* group = parent->add_subcommand("endpoint", "Who is told, and how they are");
   group->require_subcommand(1);
   group->fallthrough();
-  CLI::App* make = add(group, "add", "Tell one endpoint more", [this](Context& c) { return endpoint_add(c, add_); });
-  make->add_option("url", add_.url, "Where messages are posted, such as https://shop.example/payouts")->required();
+  CLI::App* make =
+      add(group, "add", "Tell one endpoint more", [this](Context& c) { return endpoint_add(c, add_); });
+  make->add_option("url", add_.url, "Where messages are posted, such as https://shop.example/payouts")
+      ->required();
   make->add_option("--client", add_.client, "Only payouts of this client; of all clients if left out");
-  make->add_option("--event", add_.event_types, "Only this type, such as payout.confirmed; may stand several times");
+  make->add_option("--event", add_.event_types,
+                   "Only this type, such as payout.confirmed; may stand several times");
   make->add_option("--description", add_.description, "Whose it is");
   make->add_option("--note", add_.note, "Why; it is kept");
   make->footer(kAddFooter);
-  CLI::App* list = add(group, "list", "All endpoints", [this](Context& c) { return endpoint_list(c, removed_); });
+  CLI::App* list =
+      add(group, "list", "All endpoints", [this](Context& c) { return endpoint_list(c, removed_); });
   list->add_flag("--removed", removed_, "Removed ones too");
   const auto named = [&](const char* name, const char* about, Command command, bool note) {
     CLI::App* sub = add(group, name, about, std::move(command));
@@ -438,20 +471,25 @@ void NotificationCommandLine::add_endpoints(CLI::App* parent) {
   const auto action = [this](const char* name) {
     return [this, text = std::string(name)](Context& c) { return endpoint_change(c, id_, text, note_); };
   };
-  named("show", "One endpoint: its state, its failures, what waits", [this](Context& c) { return endpoint_show(c, id_); },
-        false);
+  named(
+      "show", "One endpoint: its state, its failures, what waits",
+      [this](Context& c) { return endpoint_show(c, id_); }, false);
   named("pause", "Send it nothing for now; what there is to tell waits", action("pause"), true);
   named("resume", "Send it what waited, and go on", action("resume"), true);
   named("enable", "Serve it again after it was disabled; what waited is sent", action("enable"), true);
   named("remove", "Tell it nothing any more; what waited is cancelled", action("remove"), true);
-  named("secret", "Show the secret that verifies its messages; who asked is recorded",
-        [this](Context& c) { return endpoint_secret(c, id_); }, false);
-  CLI::App* rotate = named("rotate", "Give it a new secret; the old one signs too for a while",
-                           [this](Context& c) { return endpoint_rotate(c, id_, overlap_, note_); }, true);
-  rotate->add_option("--overlap", overlap_, "How long the old one signs too: 0s, 1h, 7d; notifications.rotation_overlap "
-                                            "if left out");
+  named(
+      "secret", "Show the secret that verifies its messages; who asked is recorded",
+      [this](Context& c) { return endpoint_secret(c, id_); }, false);
+  CLI::App* rotate = named(
+      "rotate", "Give it a new secret; the old one signs too for a while",
+      [this](Context& c) { return endpoint_rotate(c, id_, overlap_, note_); }, true);
+  rotate->add_option("--overlap", overlap_,
+                     "How long the old one signs too: 0s, 1h, 7d; notifications.rotation_overlap "
+                     "if left out");
   rotate->footer(
-      "\nMessages carry both signatures meanwhile, so the endpoint may change over at any moment of it. After a leak, "
+      "\nMessages carry both signatures meanwhile, so the endpoint may change over at any moment of it. "
+      "After a leak, "
       "use\n--overlap 0s.\n");
 }
 
@@ -464,10 +502,14 @@ void NotificationCommandLine::add_notifications(CLI::App* group) {
   list->add_option("--state", list_.state, "pending, delivered, failed or cancelled")
       ->check(CLI::IsMember({"pending", "delivered", "failed", "cancelled"}));
   list->add_option("--since", list_.since, "Only of the last 90s, 30m, 24h, 7d, …");
-  list->add_flag("--failed-only", list_.failed_only, "Only what was given up, or failed and waits to be sent again");
-  list->add_option("--limit", list_.limit, "At most so many")->check(CLI::Range(1, 500))->capture_default_str();
-  CLI::App* show = add(group, "show", "One notification with its body, and what became of it at each endpoint",
-                       [this](Context& c) { return notification_show(c, id_); });
+  list->add_flag("--failed-only", list_.failed_only,
+                 "Only what was given up, or failed and waits to be sent again");
+  list->add_option("--limit", list_.limit, "At most so many")
+      ->check(CLI::Range(1, 500))
+      ->capture_default_str();
+  CLI::App* show =
+      add(group, "show", "One notification with its body, and what became of it at each endpoint",
+          [this](Context& c) { return notification_show(c, id_); });
   show->add_option("notification", id_, "Its id, which is the webhook-id of the message")->required();
   CLI::App* replay = add(group, "replay", "Send notifications again",
                          [this](Context& c) { return notification_replay(c, replay_); });
@@ -481,7 +523,8 @@ void NotificationCommandLine::add_notifications(CLI::App* group) {
       ->capture_default_str();
   replay->add_option("--note", replay_.note, "Why; it is kept");
   replay->footer(
-      "\nThe same messages go again under the same webhook-id, so an endpoint that had taken one knows it. An endpoint\n"
+      "\nThe same messages go again under the same webhook-id, so an endpoint that had taken one knows it. "
+      "An endpoint\n"
       "that was added later gets what it would have been told, as far as it was told to anybody.\n\n"
       "Examples:\n"
       "  payoutctl notification replay 2f6c…\n"
@@ -489,8 +532,9 @@ void NotificationCommandLine::add_notifications(CLI::App* group) {
 }
 
 void NotificationCommandLine::add_verify(CLI::App* group) {
-  CLI::App* verify = add(group, "verify", "Check a message that was received, with the endpoint's secret",
-                         [this](Context& c) { return notification_verify(c, verify_); }, false);
+  CLI::App* verify = add(
+      group, "verify", "Check a message that was received, with the endpoint's secret",
+      [this](Context& c) { return notification_verify(c, verify_); }, false);
   verify->add_option("--secret", verify_.secret, "whsec_…, or where it is: file:PATH, env:NAME")->required();
   verify->add_option("--headers", verify_.headers_file, "File with the headers, a line each");
   verify->add_option("--header", verify_.headers, "One header, `name: value`; may stand several times");

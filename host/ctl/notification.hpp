@@ -73,7 +73,8 @@ class NotificationCommandLine {
   NotificationCommandLine& operator=(const NotificationCommandLine&) = delete;
 
  private:
-  CLI::App* add(CLI::App* group, const char* name, const char* about, Command command, bool needs_host = true);
+  CLI::App* add(CLI::App* group, const char* name, const char* about, Command command,
+                bool needs_host = true);
   void add_endpoints(CLI::App* group);
   void add_notifications(CLI::App* group);
   void add_verify(CLI::App* group);

@@ -81,11 +81,14 @@ http::GateOptions gate_options(const ops::HttpConfig& http, const ops::AccessCon
   return options;
 }
 
-// Endpoints' secrets are derived from the configured keys, or from the instance key where there are none; with a key
-// of their own derived from that, so that neither says anything of what else the instance key signs.
+// Endpoints' secrets are derived from the configured keys, or from the instance key where there are none;
+// with a key of their own derived from that, so that neither says anything of what else the instance key
+// signs.
 notify::Notifier::Options notifier_options(const ops::Config& config, const ops::NotificationConfig& c,
                                            const Secret& instance_key) {
-  const auto seconds = [](milliseconds time) { return std::chrono::duration_cast<std::chrono::seconds>(time); };
+  const auto seconds = [](milliseconds time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time);
+  };
   std::vector<notify::EndpointKeys::Key> keys;
   for (const auto& key : c.keys) keys.push_back({key.id, key.secret});
   keys.push_back({"instance", Secret(core::hmac_sha256_hex(instance_key, "payoutd notifications 1"))});
@@ -468,7 +471,8 @@ Awaitable<void> Host::live() {
   }
   // What the last outcomes say to endpoints is told by the next host, if not by this one.
   if (!co_await notifier_->drain(std::min(config_.live_config.engine.drain_timeout, kNotificationsStop))) {
-    log::warning("notify.drain_incomplete", "Notifications are still being sent; the next host sends them again.", {});
+    log::warning("notify.drain_incomplete",
+                 "Notifications are still being sent; the next host sends them again.", {});
   }
   co_await server_->stop(kHttpStop);
   co_await supervisor_->stop();
@@ -562,7 +566,8 @@ Awaitable<void> Host::sample_callbacks() {
 Awaitable<void> Host::sample_notifications() {
   try {
     const store::NotificationBacklog backlog = co_await notifier_->backlog();
-    metrics_->notification_backlog(backlog.pending, backlog.held, milliseconds{backlog.oldest_ms}, backlog.disabled);
+    metrics_->notification_backlog(backlog.pending, backlog.held, milliseconds{backlog.oldest_ms},
+                                   backlog.disabled);
   } catch (const store::StoreError&) {
     // As above: an old count would be a guess.
   }
@@ -590,7 +595,8 @@ void Host::apply(const ops::LiveConfig& live) {
   try {
     notifier_->configure(notifier_options(config_, live.notifications, instance_key_));
   } catch (const std::runtime_error& error) {
-    log::error("notify.reload_refused", "Notifications go on with their settings before.", {{"error", error.what()}});
+    log::error("notify.reload_refused", "Notifications go on with their settings before.",
+               {{"error", error.what()}});
   }
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);

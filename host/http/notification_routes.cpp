@@ -91,7 +91,8 @@ Response no_endpoint() {
   return refuse(404, "ENDPOINT_NOT_FOUND", "There is no endpoint of this id, or it was removed.");
 }
 Response no_notification() {
-  return refuse(404, "NOTIFICATION_NOT_FOUND", "There is no notification of this id; old ones are forgotten.");
+  return refuse(404, "NOTIFICATION_NOT_FOUND",
+                "There is no notification of this id; old ones are forgotten.");
 }
 Response not_served() {
   return refuse(404, "NOTIFICATIONS_OFF", "This host sends no notifications.");
@@ -120,7 +121,8 @@ std::optional<Response> read_types(const json::object& body, std::vector<std::st
   const auto* value = body.if_contains("event_types");
   if (value == nullptr || value->is_null()) return std::nullopt;
   const auto bad = [] {
-    return refuse(400, "BAD_VALUE", "event_types must be a list of texts such as payout.confirmed.", "event_types");
+    return refuse(400, "BAD_VALUE", "event_types must be a list of texts such as payout.confirmed.",
+                  "event_types");
   };
   if (!value->is_array()) return bad();
   for (const json::value& type : value->get_array()) {
@@ -134,7 +136,8 @@ std::optional<Response> read_types(const json::object& body, std::vector<std::st
 std::optional<Response> read_span(const std::string& text, const char* name, std::chrono::seconds& into) {
   const auto read = parse_duration(text);
   if (!read || *read < std::chrono::seconds{0} || *read > std::chrono::hours{24 * 3660})
-    return refuse(400, "BAD_PARAMETER", std::string(name) + " must be a duration such as 90s, 30m, 24h or 7d.", name);
+    return refuse(400, "BAD_PARAMETER",
+                  std::string(name) + " must be a duration such as 90s, 30m, 24h or 7d.", name);
   into = std::chrono::duration_cast<std::chrono::seconds>(*read);
   return std::nullopt;
 }
@@ -153,7 +156,8 @@ std::optional<Response> read_filter(const Request& request, store::DeliveryFilte
     if (auto refusal = check_id(*id, name)) return refusal;
   static const std::set<std::string> kStates{"", "pending", "delivered", "failed", "cancelled"};
   if (!kStates.contains(filter.state))
-    return refuse(400, "BAD_PARAMETER", "state must be one of pending, delivered, failed, cancelled.", "state");
+    return refuse(400, "BAD_PARAMETER", "state must be one of pending, delivered, failed, cancelled.",
+                  "state");
   if (const std::string since = request.parameter("since"); !since.empty()) {
     std::chrono::seconds span{};
     if (auto refusal = read_span(since, "since", span)) return refusal;
@@ -198,8 +202,8 @@ Awaitable<Response> post_endpoint(HostView* host, Request request) {
   endpoint.actor = request.peer.actor;
   for (auto& refusal :
        {read_text(body.object, "url", endpoint.url), read_text(body.object, "client", endpoint.client_id),
-        read_text(body.object, "description", endpoint.description), read_types(body.object, endpoint.event_types),
-        read_note(body.object, nullptr, endpoint.note)})
+        read_text(body.object, "description", endpoint.description),
+        read_types(body.object, endpoint.event_types), read_note(body.object, nullptr, endpoint.note)})
     if (refusal) co_return *refusal;
   if (endpoint.url.empty()) co_return refuse(400, "FIELD_MISSING", "url is missing.", "url");
   const auto added = co_await host->notifications()->add(std::move(endpoint));
@@ -246,7 +250,8 @@ Awaitable<Response> post_rotate(HostView* host, Request request) {
   if (!text.empty()) {
     overlap.emplace();
     if (auto refusal = read_span(text, "overlap", *overlap)) co_return *refusal;
-    if (*overlap > kLongestOverlap) co_return refuse(400, "BAD_VALUE", "overlap is longer than 30d.", "overlap");
+    if (*overlap > kLongestOverlap)
+      co_return refuse(400, "BAD_VALUE", "overlap is longer than 30d.", "overlap");
   }
   const std::string id = request.parameters.at("id");
   if (!core::is_uuid(id)) co_return no_endpoint();
@@ -276,8 +281,8 @@ Awaitable<Response> get_notifications(HostView* host, Request request) {
   store::DeliveryFilter filter;
   if (auto refusal = read_filter(request, filter)) co_return *refusal;
   const auto page = co_await host->notifications()->deliveries(filter);
-  co_return answer(200, json::object{{"deliveries", deliveries_json(page.deliveries)},
-                                     {"next", text_or_null(page.next)}});
+  co_return answer(
+      200, json::object{{"deliveries", deliveries_json(page.deliveries)}, {"next", text_or_null(page.next)}});
 }
 
 Awaitable<Response> get_notification(HostView* host, Request request) {
@@ -324,9 +329,10 @@ Awaitable<Response> post_bulk_replay(HostView* host, Request request) {
   store::DeliveryReplay replay;
   std::string since;
   std::string note;
-  for (auto& refusal : {read_text(body.object, "endpoint", replay.endpoint_id), read_text(body.object, "since", since),
-                        read_flag(body.object, "failed_only", replay.failed_only),
-                        read_flag(body.object, "dry_run", replay.dry_run), read_note(body.object, nullptr, note)})
+  for (auto& refusal :
+       {read_text(body.object, "endpoint", replay.endpoint_id), read_text(body.object, "since", since),
+        read_flag(body.object, "failed_only", replay.failed_only),
+        read_flag(body.object, "dry_run", replay.dry_run), read_note(body.object, nullptr, note)})
     if (refusal) co_return *refusal;
   if (auto refusal = check_id(replay.endpoint_id, "endpoint")) co_return *refusal;
   if (!since.empty()) {
@@ -355,8 +361,8 @@ Awaitable<Response> served(HostView* host, Handler handler, Request request) {
 
 std::vector<Route> notification_routes(HostView& host) {
   std::vector<Route> routes;
-  const auto add = [&](const char* method, const char* pattern, Handler handler, BodyForm body = BodyForm::none,
-                       std::vector<std::string> query = {}) {
+  const auto add = [&](const char* method, const char* pattern, Handler handler,
+                       BodyForm body = BodyForm::none, std::vector<std::string> query = {}) {
     routes.push_back(
         {.method = method,
          .pattern = std::string("/v1/admin/notifications") + pattern,
@@ -368,9 +374,12 @@ std::vector<Route> notification_routes(HostView& host) {
   add("GET", "/endpoints", get_endpoints, BodyForm::none, {"removed"});
   add("POST", "/endpoints", post_endpoint, BodyForm::json);
   add("GET", "/endpoints/{id}", get_endpoint);
-  for (const auto& [name, handler] :
-       {std::pair<const char*, Handler>{"pause", post_pause}, {"resume", post_resume}, {"enable", post_enable},
-        {"rotate", post_rotate}, {"remove", post_remove}, {"secret", post_secret}})
+  for (const auto& [name, handler] : {std::pair<const char*, Handler>{"pause", post_pause},
+                                      {"resume", post_resume},
+                                      {"enable", post_enable},
+                                      {"rotate", post_rotate},
+                                      {"remove", post_remove},
+                                      {"secret", post_secret}})
     add("POST", (std::string("/endpoints/{id}/") + name).c_str(), handler, BodyForm::optional_json);
   add("GET", "", get_notifications, BodyForm::none,
       {"endpoint", "payout", "type", "state", "since", "failed_only", "limit", "cursor"});

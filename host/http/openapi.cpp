@@ -253,16 +253,19 @@ constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::strin
     {"GET /v1/admin/notifications/endpoints", "Who is told what became of payouts"},
     {"POST /v1/admin/notifications/endpoints", "Tell one endpoint more; the answer has its secret"},
     {"GET /v1/admin/notifications/endpoints/{id}", "One endpoint, and how it is"},
-    {"POST /v1/admin/notifications/endpoints/{id}/pause", "Send it nothing for now; what there is to tell waits"},
+    {"POST /v1/admin/notifications/endpoints/{id}/pause",
+     "Send it nothing for now; what there is to tell waits"},
     {"POST /v1/admin/notifications/endpoints/{id}/resume", "Send it what waited, and go on"},
     {"POST /v1/admin/notifications/endpoints/{id}/enable", "Serve an endpoint again that was disabled"},
-    {"POST /v1/admin/notifications/endpoints/{id}/rotate", "Give it a new secret; the old one signs too for a while"},
+    {"POST /v1/admin/notifications/endpoints/{id}/rotate",
+     "Give it a new secret; the old one signs too for a while"},
     {"POST /v1/admin/notifications/endpoints/{id}/remove", "Tell it nothing any more"},
     {"POST /v1/admin/notifications/endpoints/{id}/secret", "Its secret; who asked stands in the audit log"},
     {"GET /v1/admin/notifications", "Notifications by endpoint, the latest first, and what became of them"},
     {"GET /v1/admin/notifications/{id}", "One notification with its body and all its deliveries"},
     {"POST /v1/admin/notifications/{id}/replay", "Send one again"},
-    {"POST /v1/admin/notifications/replay", "The same for all that a filter names; with dry_run only say which"},
+    {"POST /v1/admin/notifications/replay",
+     "The same for all that a filter names; with dry_run only say which"},
 });
 
 std::string lower(std::string_view text) {

@@ -10,7 +10,8 @@ struct Block {
   const char* what;
 };
 
-// IANA's registry of special-purpose IPv4 addresses, multicast, and what clouds answer at under public addresses.
+// IANA's registry of special-purpose IPv4 addresses, multicast, and what clouds answer at under public
+// addresses.
 constexpr auto kBlocks4 = std::to_array<Block>({
     {"0.0.0.0/8", "an address of this machine"},
     {"10.0.0.0/8", "a private address"},
@@ -73,8 +74,8 @@ ip::address_v4 embedded(const ip::address_v6& address, std::size_t first) {
   return ip::address_v4({bytes[first], bytes[first + 1], bytes[first + 2], bytes[first + 3]});
 }
 
-// The IPv4 address at which packets to this one end up, if they do: mapped (RFC 4291), 6to4 (RFC 3056) and NAT64
-// (RFC 6052).
+// The IPv4 address at which packets to this one end up, if they do: mapped (RFC 4291), 6to4 (RFC 3056) and
+// NAT64 (RFC 6052).
 std::optional<ip::address_v4> reached_v4(const ip::address_v6& address) {
   if (address.is_v4_mapped()) return embedded(address, 12);
   if (within(address, "64:ff9b::/96")) return embedded(address, 12);

@@ -10,13 +10,13 @@
 
 namespace payoutd::notify {
 
-/// The states of a payout that can be told, as event types; and those that are told to an endpoint which names
-/// none: whatever ends a payout, and what a person must look at.
+/// The states of a payout that can be told, as event types; and those that are told to an endpoint which
+/// names none: whatever ends a payout, and what a person must look at.
 const std::vector<std::string>& all_event_types();
 const std::vector<std::string>& default_event_types();
 
-/// What operators do about endpoints and notifications. Everything throws the store's errors when the database
-/// is away.
+/// What operators do about endpoints and notifications. Everything throws the store's errors when the
+/// database is away.
 class Administration {
  public:
   virtual ~Administration() = default;
@@ -39,9 +39,12 @@ class Administration {
   virtual Awaitable<std::optional<store::NotificationEndpoint>> endpoint(std::string id) = 0;
   /// The Problem names the field that is wrong.
   virtual Awaitable<Result<Revealed>> add(NewEndpoint endpoint) = 0;
-  virtual Awaitable<std::optional<store::NotificationEndpoint>> change(std::string id, store::EndpointChange change,
-                                                                       std::string actor, std::string note) = 0;
-  virtual Awaitable<std::optional<Revealed>> rotate(std::string id, std::optional<std::chrono::seconds> overlap,
+  virtual Awaitable<std::optional<store::NotificationEndpoint>> change(std::string id,
+                                                                       store::EndpointChange change,
+                                                                       std::string actor,
+                                                                       std::string note) = 0;
+  virtual Awaitable<std::optional<Revealed>> rotate(std::string id,
+                                                    std::optional<std::chrono::seconds> overlap,
                                                     std::string actor, std::string note) = 0;
   virtual Awaitable<std::optional<Revealed>> reveal(std::string id) = 0;
 

@@ -15,7 +15,8 @@ constexpr std::size_t kShownBody = 200;
 
 std::string error_of(const HttpResponse& response) {
   std::string text = "HTTP " + std::to_string(response.status);
-  if (response.status / 100 == 3) return text + ": redirects are not followed; give the endpoint its real URL";
+  if (response.status / 100 == 3)
+    return text + ": redirects are not followed; give the endpoint its real URL";
   const std::string body = safe_text(std::string_view(response.body).substr(0, kShownBody));
   return body.empty() ? text : text + ": " + body;
 }
@@ -62,7 +63,8 @@ Answer judge(const HttpResponse& response, std::int64_t now_s) {
 Answer judge(const HttpFailure& failure) {
   Answer answer;
   answer.away = true;
-  answer.result = failure.stage() == HttpStage::read || failure.stage() == HttpStage::write ? "no_answer" : "unreachable";
+  answer.result =
+      failure.stage() == HttpStage::read || failure.stage() == HttpStage::write ? "no_answer" : "unreachable";
   if (dynamic_cast<const providers::AddressRefused*>(&failure) != nullptr) answer.result = "address_refused";
   answer.code = answer.result;
   answer.error = safe_text(failure.what());

@@ -15,16 +15,19 @@ std::vector<std::string> EndpointKeys::ids() const {
   return ids;
 }
 
-std::optional<Secret> EndpointKeys::secret_of(const std::string& endpoint_id, const store::SecretName& name) const {
+std::optional<Secret> EndpointKeys::secret_of(const std::string& endpoint_id,
+                                              const store::SecretName& name) const {
   const Key* key = find(name.key_id);
   if (key == nullptr) return std::nullopt;
   return core::derive_endpoint_secret(key->secret, endpoint_id, name.version);
 }
 
-std::string signatures(const EndpointKeys& keys, const store::DueDelivery& delivery, std::int64_t timestamp_s) {
+std::string signatures(const EndpointKeys& keys, const store::DueDelivery& delivery,
+                       std::int64_t timestamp_s) {
   const auto sign = [&](const store::SecretName& name) {
     const auto secret = keys.secret_of(delivery.endpoint_id, name);
-    return secret ? core::sign_message(*secret, delivery.notification_id, timestamp_s, delivery.payload) : std::string();
+    return secret ? core::sign_message(*secret, delivery.notification_id, timestamp_s, delivery.payload)
+                  : std::string();
   };
   std::string all = sign(delivery.secret);
   if (all.empty() || !delivery.old_secret) return all;

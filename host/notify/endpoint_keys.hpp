@@ -32,6 +32,7 @@ class EndpointKeys {
 
 /// The value of webhook-signature: under the endpoint's secret, and under the one before while that still
 /// signs. Empty: there is no key for the endpoint.
-std::string signatures(const EndpointKeys& keys, const store::DueDelivery& delivery, std::int64_t timestamp_s);
+std::string signatures(const EndpointKeys& keys, const store::DueDelivery& delivery,
+                       std::int64_t timestamp_s);
 
 }  // namespace payoutd::notify

@@ -3,11 +3,22 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 #include <payoutd/text.hpp>
 
 namespace payoutd::notify {
+namespace {
 
-std::optional<std::string> endpoint_url_problem(const std::string& url, bool plain_http, const AddressGuard& guard) {
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return failed == std::errc() && end == text.data() + text.size() && port != 0;
+}
+
+}  // namespace
+
+std::optional<std::string> endpoint_url_problem(const std::string& url, bool plain_http,
+                                                const AddressGuard& guard) {
   constexpr std::size_t kLongest = 2'048;
   if (url.size() > kLongest) return "is longer than 2048 bytes";
   const auto parsed = boost::urls::parse_uri(url);
@@ -18,7 +29,7 @@ std::optional<std::string> endpoint_url_problem(const std::string& url, bool pla
   if (view.has_userinfo()) return "must not carry a user name or password";
   if (view.has_fragment()) return "must not have a part behind #";
   if (view.encoded_host().empty()) return "has no host";
-  if (view.has_port() && (view.port_number() == 0 || view.port().empty())) return "has a port that is none";
+  if (view.has_port() && !is_port(std::string_view(view.port()))) return "has a port that is none";
   boost::system::error_code not_literal;
   const auto address = boost::asio::ip::make_address(std::string(view.host_address()), not_literal);
   if (not_literal) return std::nullopt;

@@ -13,22 +13,24 @@ constexpr std::size_t kLongestText = 200;
 
 std::string type_of(core::State state) {
   std::string type = "payout.";
-  for (const char c : core::to_string(state)) type += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  for (const char c : core::to_string(state))
+    type += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   return type;
 }
 
 std::optional<Problem> problem_of(const Administration::NewEndpoint& endpoint, const SenderOptions& options) {
   const AddressGuard guard(options.allowed_networks);
   if (auto why = endpoint_url_problem(endpoint.url, options.plain_http, guard)) return Problem{"url", *why};
-  for (const auto& [name, text] : {std::pair{"client", &endpoint.client_id}, {"description", &endpoint.description}}) {
+  for (const auto& [name, text] :
+       {std::pair{"client", &endpoint.client_id}, {"description", &endpoint.description}}) {
     if (text->size() > kLongestText) return Problem{name, "is longer than 200 bytes"};
     if (core::has_control_character(*text)) return Problem{name, "has a control character in it"};
   }
   for (const std::string& type : endpoint.event_types) {
     if (std::ranges::count(all_event_types(), type) > 0) continue;
     const auto near = nearest_name(type, all_event_types());
-    return Problem{"event_types",
-                   "has a type that there is not" + (near ? ", did you mean '" + *near + "'?" : std::string())};
+    return Problem{"event_types", "has a type that there is not" +
+                                      (near ? ", did you mean '" + *near + "'?" : std::string())};
   }
   return std::nullopt;
 }
@@ -74,9 +76,11 @@ Awaitable<store::NotificationBacklog> Notifier::backlog() {
 Administration::Revealed Notifier::revealed(store::NotificationEndpoint endpoint) const {
   Revealed out;
   const EndpointKeys& keys = sender_.options().keys;
-  if (const auto secret = keys.secret_of(endpoint.id, endpoint.secret)) out.secret = core::shown_secret(*secret);
+  if (const auto secret = keys.secret_of(endpoint.id, endpoint.secret))
+    out.secret = core::shown_secret(*secret);
   if (endpoint.old_secret) {
-    if (const auto old = keys.secret_of(endpoint.id, *endpoint.old_secret)) out.old_secret = core::shown_secret(*old);
+    if (const auto old = keys.secret_of(endpoint.id, *endpoint.old_secret))
+      out.old_secret = core::shown_secret(*old);
   }
   out.endpoint = std::move(endpoint);
   return out;
@@ -88,7 +92,8 @@ Awaitable<std::vector<store::NotificationEndpoint>> Notifier::endpoints(bool rem
 }
 
 Awaitable<std::optional<store::NotificationEndpoint>> Notifier::endpoint(std::string id) {
-  co_return co_await pool_.transact([id](pqxx::transaction_base& work) { return store::find_endpoint(work, id); });
+  co_return co_await pool_.transact(
+      [id](pqxx::transaction_base& work) { return store::find_endpoint(work, id); });
 }
 
 Awaitable<Result<Administration::Revealed>> Notifier::add(NewEndpoint wanted) {
@@ -109,7 +114,8 @@ Awaitable<Result<Administration::Revealed>> Notifier::add(NewEndpoint wanted) {
   co_return revealed(std::move(*stands));
 }
 
-Awaitable<std::optional<store::NotificationEndpoint>> Notifier::change(std::string id, store::EndpointChange change,
+Awaitable<std::optional<store::NotificationEndpoint>> Notifier::change(std::string id,
+                                                                       store::EndpointChange change,
                                                                        std::string actor, std::string note) {
   auto endpoint = co_await pool_.transact([id, change, actor, note](pqxx::transaction_base& work) {
     return store::change_endpoint(work, id, change, actor, note);
@@ -118,12 +124,13 @@ Awaitable<std::optional<store::NotificationEndpoint>> Notifier::change(std::stri
   co_return endpoint;
 }
 
-Awaitable<std::optional<Administration::Revealed>> Notifier::rotate(std::string id,
-                                                                    std::optional<std::chrono::seconds> overlap,
-                                                                    std::string actor, std::string note) {
-  auto endpoint = co_await pool_.transact(
-      [id, key = sender_.options().keys.newest(), overlap = overlap.value_or(rotation_overlap_), actor,
-       note](pqxx::transaction_base& work) { return store::rotate_secret(work, id, key, overlap, actor, note); });
+Awaitable<std::optional<Administration::Revealed>> Notifier::rotate(
+    std::string id, std::optional<std::chrono::seconds> overlap, std::string actor, std::string note) {
+  auto endpoint = co_await pool_.transact([id, key = sender_.options().keys.newest(),
+                                           overlap = overlap.value_or(rotation_overlap_), actor,
+                                           note](pqxx::transaction_base& work) {
+    return store::rotate_secret(work, id, key, overlap, actor, note);
+  });
   if (!endpoint) co_return std::nullopt;
   co_return revealed(std::move(*endpoint));
 }

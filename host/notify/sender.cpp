@@ -12,16 +12,17 @@ using std::chrono::milliseconds;
 using store::DeliveryOutcome;
 using store::DueDelivery;
 
-constexpr milliseconds kLongestStep{5'000};     // of resolving, connecting, shaking hands, writing
-constexpr milliseconds kTimeToRecord{2'000};    // what a lease has left when the last answer may come
-constexpr milliseconds kLongestQuiet{30'000};   // for an endpoint that is away and asked for nothing
+constexpr milliseconds kLongestStep{5'000};    // of resolving, connecting, shaking hands, writing
+constexpr milliseconds kTimeToRecord{2'000};   // what a lease has left when the last answer may come
+constexpr milliseconds kLongestQuiet{30'000};  // for an endpoint that is away and asked for nothing
 constexpr milliseconds kUpkeep{60'000};
-constexpr milliseconds kNoOpinion{300'000};     // a schedule that asks for a person: there is none to ask
+constexpr milliseconds kNoOpinion{300'000};  // a schedule that asks for a person: there is none to ask
 constexpr int kPruneAtOnce = 2'000;
 constexpr const char* kScheduleName = "notification";
 
 std::int64_t now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 store::GroupCommitOptions commit_options() {
@@ -63,9 +64,8 @@ void Sender::configure(SenderOptions options) {
   http.response_timeout = options.timeout;
   http.max_connections = options.max_in_flight;
   http.repeats_are_harmless = true;  // the receiver knows a message by its id
-  http.refuse_address = [guard = AddressGuard(options.allowed_networks)](const boost::asio::ip::address& address) {
-    return guard.refusal(address);
-  };
+  http.refuse_address = [guard = AddressGuard(options.allowed_networks)](
+                            const boost::asio::ip::address& address) { return guard.refusal(address); };
   // A new one, so that no connection is used that was made under other rules.
   client_ = providers::make_http_client(parts_.executor, std::move(http), {});
   options_ = std::move(options);
@@ -86,7 +86,8 @@ Awaitable<bool> Sender::drain(milliseconds limit) {
   co_return clean;
 }
 
-// No other host may take what this one still sends: every step's limit, twice where a kept connection was dead.
+// No other host may take what this one still sends: every step's limit, twice where a kept connection was
+// dead.
 milliseconds Sender::lease() const {
   return 2 * (4 * step(options_) + options_.timeout) + kTimeToRecord;
 }
@@ -132,7 +133,8 @@ Awaitable<bool> Sender::send_what_is_due() {
     });
     co_return false;
   }
-  const bool more = static_cast<int>(due.size()) == claim.limit && in_flight_ + claim.limit < options_.max_in_flight;
+  const bool more =
+      static_cast<int>(due.size()) == claim.limit && in_flight_ + claim.limit < options_.max_in_flight;
   for (DueDelivery& one : due) {
     ++busy_[one.endpoint_id];
     ++in_flight_;
@@ -154,9 +156,10 @@ Awaitable<void> Sender::deliver(DueDelivery delivery) {
     failure = error.what();
   }
   if (!failure.empty()) {
-    parts_.observer.log(LogLevel::warning, "notify.not_recorded",
-                        "What became of a notification could not be recorded; it is sent again.",
-                        {{"notification", delivery.notification_id}, {"endpoint", endpoint}, {"error", failure}});
+    parts_.observer.log(
+        LogLevel::warning, "notify.not_recorded",
+        "What became of a notification could not be recorded; it is sent again.",
+        {{"notification", delivery.notification_id}, {"endpoint", endpoint}, {"error", failure}});
   }
   if (--busy_[endpoint] == 0) busy_.erase(endpoint);
   --in_flight_;
@@ -168,7 +171,8 @@ Awaitable<Answer> Sender::send(DueDelivery delivery) {
   const std::string signature = signatures(options_.keys, delivery, timestamp_s);
   Answer refused;
   refused.result = refused.code = "address_refused";
-  if (signature.empty()) refused.error = "its key " + delivery.secret.key_id + " is not configured on this host";
+  if (signature.empty())
+    refused.error = "its key " + delivery.secret.key_id + " is not configured on this host";
   if (!options_.plain_http && !delivery.url.starts_with("https://"))
     refused.error = "only https is allowed outside of dev";
   if (!refused.error.empty()) co_return refused;
@@ -206,7 +210,8 @@ DeliveryOutcome Sender::outcome_of(const DueDelivery& delivery, const Answer& an
   const policy::BackoffAnswer advice = parts_.policy.backoff(std::move(question)).answer;
   const auto* wait = std::get_if<milliseconds>(&advice);
   outcome.pause = wait == nullptr ? kNoOpinion : *wait;
-  outcome.quiet = answer.retry_after.value_or(answer.away ? std::min(outcome.pause, kLongestQuiet) : milliseconds{0});
+  outcome.quiet =
+      answer.retry_after.value_or(answer.away ? std::min(outcome.pause, kLongestQuiet) : milliseconds{0});
   if (answer.retry_after) outcome.pause = std::max(outcome.pause, *answer.retry_after);
   outcome.gone = answer.gone;
   const bool over = milliseconds{delivery.age_ms} + outcome.pause > options_.give_up_after;
@@ -235,8 +240,8 @@ void Sender::tell(const DueDelivery& delivery, const DeliveryOutcome& outcome, c
                           std::move(fields));
     } else {
       fields["pause_ms"] = outcome.pause.count();
-      parts_.observer.log(LogLevel::debug, "notify.not_delivered", "A notification was not taken; it is sent again.",
-                          std::move(fields));
+      parts_.observer.log(LogLevel::debug, "notify.not_delivered",
+                          "A notification was not taken; it is sent again.", std::move(fields));
     }
   }
   if (recorded.disabled.empty()) return;
@@ -274,17 +279,18 @@ Awaitable<void> Sender::look_after() {
         if (!options_.keys.has(id)) now_missing.insert(id);
       for (const std::string& id : now_missing) {
         if (missing.contains(id)) continue;
-        parts_.observer.log(LogLevel::error, "notify.key_missing",
-                            "Endpoints have secrets under a key that this host does not have; others must serve them.",
-                            {{"key", id}});
+        parts_.observer.log(
+            LogLevel::error, "notify.key_missing",
+            "Endpoints have secrets under a key that this host does not have; others must serve them.",
+            {{"key", id}});
       }
       missing = std::move(now_missing);
     } catch (const std::exception& error) {
       failure = error.what();
     }
     if (!failure.empty()) {
-      parts_.observer.log(LogLevel::warning, "notify.upkeep_failed", "The upkeep of notifications failed; it is repeated.",
-                          {{"error", failure}});
+      parts_.observer.log(LogLevel::warning, "notify.upkeep_failed",
+                          "The upkeep of notifications failed; it is repeated.", {{"error", failure}});
     }
     co_await loops_.pause(kUpkeep);
   }

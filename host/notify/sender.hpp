@@ -20,16 +20,16 @@ namespace payoutd::notify {
 /// What a reload may change.
 struct SenderOptions {
   EndpointKeys keys;
-  std::vector<std::string> allowed_networks;     ///< see AddressGuard
-  bool plain_http = false;                       ///< in dev: URLs may begin with http://
-  std::string ca_file;                           ///< PEM; empty: the system's certificates
-  std::chrono::milliseconds timeout{10'000};     ///< for the answer, once the request is sent
-  int per_endpoint = 8;                          ///< deliveries to one endpoint at once
-  int max_in_flight = 128;                       ///< deliveries at once
-  std::chrono::seconds give_up_after{259'200};   ///< a delivery is not tried for longer
-  std::chrono::seconds disable_after{259'200};   ///< an endpoint that fails for so long is disabled
-  std::chrono::seconds keep{2'592'000};          ///< notifications are forgotten after it
-  std::chrono::milliseconds tick{500};           ///< how often it looks for what is due
+  std::vector<std::string> allowed_networks;    ///< see AddressGuard
+  bool plain_http = false;                      ///< in dev: URLs may begin with http://
+  std::string ca_file;                          ///< PEM; empty: the system's certificates
+  std::chrono::milliseconds timeout{10'000};    ///< for the answer, once the request is sent
+  int per_endpoint = 8;                         ///< deliveries to one endpoint at once
+  int max_in_flight = 128;                      ///< deliveries at once
+  std::chrono::seconds give_up_after{259'200};  ///< a delivery is not tried for longer
+  std::chrono::seconds disable_after{259'200};  ///< an endpoint that fails for so long is disabled
+  std::chrono::seconds keep{2'592'000};         ///< notifications are forgotten after it
+  std::chrono::milliseconds tick{500};          ///< how often it looks for what is due
 };
 
 /// Delivers notifications: claims what is due, sends it signed, records what came of it. Any number of hosts

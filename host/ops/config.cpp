@@ -306,27 +306,31 @@ const std::vector<Row>& rows() {
        true},
       {{.name = "notifications.allow_networks",
         .type = list,
-        .description = "Addresses or networks that endpoints may have though they are not public, such as "
-                       "[10.1.0.0/16]. Everything else that is private, loopback, link-local or reserved is refused.",
+        .description =
+            "Addresses or networks that endpoints may have though they are not public, such as "
+            "[10.1.0.0/16]. Everything else that is private, loopback, link-local or reserved is refused.",
         .optional = true},
        true},
       {{.name = "notifications.ca_file",
         .type = string,
-        .description = "File of the certificates (PEM) that endpoints' are verified with; the system's if left out.",
+        .description =
+            "File of the certificates (PEM) that endpoints' are verified with; the system's if left out.",
         .optional = true},
        true},
       {{.name = "notifications.timeout",
         .type = duration,
-        .description = "How long an endpoint may take to answer. Connecting and sending have 5 s a step beside it, or "
-                       "this time if it is shorter.",
+        .description =
+            "How long an endpoint may take to answer. Connecting and sending have 5 s a step beside it, or "
+            "this time if it is shorter.",
         .default_value = "10s",
         .min = 100,
         .max = 60'000},
        true},
       {{.name = "notifications.per_endpoint",
         .type = integer,
-        .description = "Most notifications that are sent to one endpoint at the same time; to one that failed last, "
-                       "one at a time.",
+        .description =
+            "Most notifications that are sent to one endpoint at the same time; to one that failed last, "
+            "one at a time.",
         .default_value = "8",
         .min = 1,
         .max = 1000},
@@ -352,7 +356,8 @@ const std::vector<Row>& rows() {
        true},
       {{.name = "notifications.rotation_overlap",
         .type = duration,
-        .description = "How long an endpoint's old secret signs beside the new one, where a rotation does not say.",
+        .description =
+            "How long an endpoint's old secret signs beside the new one, where a rotation does not say.",
         .default_value = "1d",
         .min = 0},
        true},
@@ -973,13 +978,15 @@ class Loader {
       if (bytes.size() < kShorterThanTheHash)
         report("notifications.keys", "the secret of key " + key.id + " is shorter than 32 characters");
       if (is_placeholder(bytes))
-        report("notifications.keys", "the secret of key " + key.id + " is a placeholder: generate one (openssl rand -hex 32)");
+        report("notifications.keys",
+               "the secret of key " + key.id + " is a placeholder: generate one (openssl rand -hex 32)");
     }
   }
 
   void read_notification_keys(const YamlTree& tree, std::vector<NotificationConfig::Key>& keys) {
     if (tree.kind != YamlTree::Kind::list || tree.items.empty())
-      return report(tree.place, "notifications.keys", "must be a list of keys: - {id: a, secret: file:/path}");
+      return report(tree.place, "notifications.keys",
+                    "must be a list of keys: - {id: a, secret: file:/path}");
     for (std::size_t i = 0; i < tree.items.size(); ++i) {
       const auto path = "notifications.keys[" + std::to_string(i) + "]";
       const YamlTree& item = tree.items[i];
@@ -994,7 +1001,8 @@ class Loader {
         if (entry.key == "id") {
           key.id = scalar_of(entry.value, entry_path);
           if (!identity::is_kid(key.id) || key.id == "instance")
-            report(entry.value.place, entry_path, "must have 1 to 64 letters, digits and ._-, and not be `instance`");
+            report(entry.value.place, entry_path,
+                   "must have 1 to 64 letters, digits and ._-, and not be `instance`");
         } else if (entry.key == "secret") {
           add_secret(entry.value, entry_path, folder_, values);
         } else {
@@ -1368,9 +1376,10 @@ std::string describe_config() {
       "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
       "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
       "verify.");
-  add("notifications.keys", "list", "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key",
-      true,
-      "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The first "
+  add("notifications.keys", "list",
+      "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key", true,
+      "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The "
+      "first "
       "makes new secrets; the others serve the endpoints whose secrets were made under them.");
   add("limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it.");
   add("limits.two_approvals_above.CURRENCY", "amount", "", true,

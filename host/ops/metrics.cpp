@@ -298,14 +298,17 @@ struct Metrics::Families {
         backlog_age(gauges(r, "payoutd_webhook_backlog_age_seconds",
                            "How long the oldest callback has been stored and not settled.",
                            {{"provider", provider}})),
-        notified(counters(r, "notifications_total", "Attempts to deliver a notification, by what came of them.",
+        notified(counters(r, "notifications_total",
+                          "Attempts to deliver a notification, by what came of them.",
                           {{"result", LabelSet(kNotified)}})),
-        deliveries_pending(gauges(r, "notification_deliveries_pending",
-                                  "Notifications that wait: for endpoints that are served, or held for those that "
-                                  "are paused or disabled.",
-                                  {{"endpoints", LabelSet(kServed)}})),
-        deliveries_oldest(gauges(r, "notification_oldest_pending_age_seconds",
-                                 "How long the oldest notification has waited for an endpoint that is served.", {})),
+        deliveries_pending(
+            gauges(r, "notification_deliveries_pending",
+                   "Notifications that wait: for endpoints that are served, or held for those that "
+                   "are paused or disabled.",
+                   {{"endpoints", LabelSet(kServed)}})),
+        deliveries_oldest(
+            gauges(r, "notification_oldest_pending_age_seconds",
+                   "How long the oldest notification has waited for an endpoint that is served.", {})),
         endpoints_disabled(gauges(r, "notification_endpoints_disabled",
                                   "Endpoints that are disabled: nothing is sent to them.", {})),
         batches(histograms(r, "payoutd_group_commit_batch_size", "Rows that were committed together.",

@@ -105,8 +105,8 @@ class Metrics {
   void auth_refusal(std::string_view reason);
   /// Callbacks of a provider that are stored and not settled, and how long the oldest has been.
   void webhook_backlog(std::string_view provider, std::int64_t count, std::chrono::milliseconds oldest);
-  /// One attempt to deliver a notification came to an end; `result`: delivered, refused, failed, redirected, gone,
-  /// unreachable, no_answer, address_refused, given_up.
+  /// One attempt to deliver a notification came to an end; `result`: delivered, refused, failed, redirected,
+  /// gone, unreachable, no_answer, address_refused, given_up.
   void notification(std::string_view result);
   /// `pending` to endpoints that are served, `held` to those that are paused or disabled.
   void notification_backlog(std::int64_t pending, std::int64_t held, std::chrono::milliseconds oldest,

@@ -21,8 +21,7 @@ constexpr std::int64_t kMillion = 1'000'000;
 const std::vector<std::string> kPurposes{"retry", "resend", "poll", "query", "notify"};
 
 std::optional<Purpose> parse_purpose(std::string_view word) {
-  for (const auto purpose :
-       {Purpose::retry, Purpose::resend, Purpose::poll, Purpose::query, Purpose::notify})
+  for (const auto purpose : {Purpose::retry, Purpose::resend, Purpose::poll, Purpose::query, Purpose::notify})
     if (to_string(purpose) == word) return purpose;
   return std::nullopt;
 }
@@ -145,8 +144,8 @@ BackoffQuestion read_attempt(ScriptCheck& check, const ScriptPath& path, const S
     if (const auto known = parse_purpose(word))
       question.purpose = *known;
     else if (purpose.text() != nullptr)
-      check.add(here.key("purpose"),
-                "must be \"retry\", \"resend\", \"poll\", \"query\" or \"notify\"" + nearest_hint(word, kPurposes));
+      check.add(here.key("purpose"), "must be \"retry\", \"resend\", \"poll\", \"query\" or \"notify\"" +
+                                         nearest_hint(word, kPurposes));
   }
   question.count = static_cast<int>(whole_at(check, here, *attempt, "count", 1, kMillion).value_or(1));
   question.in_state =

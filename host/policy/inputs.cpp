@@ -150,7 +150,8 @@ BackoffQuestion read_question(const json::object& inputs) {
   BackoffQuestion question;
   question.provider = text_of(inputs, "provider");
   const std::string purpose = text_of(inputs, "purpose");
-  for (const Purpose known : {Purpose::retry, Purpose::resend, Purpose::poll, Purpose::query, Purpose::notify})
+  for (const Purpose known :
+       {Purpose::retry, Purpose::resend, Purpose::poll, Purpose::query, Purpose::notify})
     if (to_string(known) == purpose) question.purpose = known;
   question.count = static_cast<int>(number_of(inputs, "count"));
   question.in_state = std::chrono::milliseconds{number_of(inputs, "in_state_ms")};

@@ -29,7 +29,7 @@ struct BackoffQuestion {
   std::chrono::milliseconds in_state{0};  ///< since the payout's state last changed
   std::string code;  ///< the provider's code, if one led here; the HTTP status of an endpoint's answer
   std::chrono::milliseconds age{0};  ///< since the payout was admitted, or the notification was wanted
-  int random_ppm = 500'000;               ///< 0 to 999,999, drawn by the host: scripts draw none themselves
+  int random_ppm = 500'000;          ///< 0 to 999,999, drawn by the host: scripts draw none themselves
 };
 
 struct GiveUp {};  ///< stop trying

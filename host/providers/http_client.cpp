@@ -266,8 +266,7 @@ class Client final : public HttpClient, public std::enable_shared_from_this<Clie
     const Target target = parse_target(request.url());
     const std::string text = render(request, target, proxy_.has_value() && !target.origin.tls);
     if (permit == nullptr) call.reset();
-    const bool may_retry =
-        permit == nullptr && (request.method() == "GET" || options_.repeats_are_harmless);
+    const bool may_retry = permit == nullptr && (request.method() == "GET" || options_.repeats_are_harmless);
     Milliseconds response_timeout = request.response_timeout().value_or(options_.response_timeout);
     if (permit != nullptr) response_timeout = std::min(response_timeout, permit->response_timeout);
     if (options_.response_limit.count() > 0)

@@ -35,9 +35,9 @@ struct HttpOptions {
 
   // Not of a configuration: for requests of the host itself.
 
-  /// Says why nothing may be sent to an address; nothing: it may. Asked of every address that a name has, when
-  /// it was looked up: one that is refused refuses the name, and connections go to the addresses that were
-  /// asked about, whatever the name means a moment later.
+  /// Says why nothing may be sent to an address; nothing: it may. Asked of every address that a name has,
+  /// when it was looked up: one that is refused refuses the name, and connections go to the addresses that
+  /// were asked about, whatever the name means a moment later.
   std::function<std::optional<std::string>(const boost::asio::ip::address&)> refuse_address = {};
   /// Any request may be sent once more if a kept connection turned out dead before any byte of its answer.
   bool repeats_are_harmless = false;

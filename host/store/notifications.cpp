@@ -93,12 +93,13 @@ constexpr const char* kDeliveries =
 DeliveryRow read_delivery(const pqxx::row& row) {
   DeliveryRow d;
   int c = 0;
-  for (std::string* text :
-       {&d.notification_id, &d.endpoint_id, &d.url, &d.type, &d.payout_id, &d.client_id, &d.created_at, &d.state})
+  for (std::string* text : {&d.notification_id, &d.endpoint_id, &d.url, &d.type, &d.payout_id, &d.client_id,
+                            &d.created_at, &d.state})
     *text = text_of(row, c++);
   d.attempts = number_of(row, c++);
   d.tries = number_of(row, c++);
-  for (std::string* text : {&d.wanted_since, &d.next_attempt_at, &d.last_attempt_at}) *text = text_of(row, c++);
+  for (std::string* text : {&d.wanted_since, &d.next_attempt_at, &d.last_attempt_at})
+    *text = text_of(row, c++);
   d.last_status = number_of(row, c++);
   d.last_error = text_of(row, c++);
   d.settled_at = text_of(row, c++);
@@ -117,7 +118,8 @@ struct Where {
   void since(const std::string& column, std::int64_t seconds) {
     if (seconds <= 0) return;
     arguments.push_back(std::to_string(seconds));
-    sql += " and " + column + " > now() - $" + std::to_string(arguments.size()) + "::bigint * interval '1 second'";
+    sql += " and " + column + " > now() - $" + std::to_string(arguments.size()) +
+           "::bigint * interval '1 second'";
   }
 };
 
@@ -131,7 +133,8 @@ struct EndpointNews {
 };
 
 std::vector<RecordedDelivery> write_outcomes(pqxx::transaction_base& work,
-                                             std::span<const DeliveryOutcome> outcomes, const std::string& host) {
+                                             std::span<const DeliveryOutcome> outcomes,
+                                             const std::string& host) {
   std::array<Column, 7> c;
   for (const DeliveryOutcome& o : outcomes) {
     c[0].add(o.notification_id);
@@ -151,12 +154,15 @@ std::vector<RecordedDelivery> write_outcomes(pqxx::transaction_base& work,
   for (Column& column : c) arguments.push_back(column.take());
   arguments.push_back(host);
   const auto rows = work.exec_params(
-      "with input as (select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::int[], $6::text[],"
+      "with input as (select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::int[], "
+      "$6::text[],"
       "  $7::bigint[]) with ordinality as i(notification_id, endpoint_id, attempts, state, status, error,"
       "  pause_ms, ord)),"
-      " done as (update app.notification_deliveries d set state = i.state, lease = null, last_status = i.status,"
+      " done as (update app.notification_deliveries d set state = i.state, lease = null, last_status = "
+      "i.status,"
       "  last_error = i.error, settled_at = case when i.state <> 'pending' then now() end,"
-      "  next_attempt_at = case when i.state = 'pending' then now() + i.pause_ms * interval '1 millisecond' end"
+      "  next_attempt_at = case when i.state = 'pending' then now() + i.pause_ms * interval '1 millisecond' "
+      "end"
       "  from input i where d.notification_id = i.notification_id and d.endpoint_id = i.endpoint_id"
       "  and d.state = 'pending' and d.lease = $8::uuid and d.attempts = i.attempts"
       "  returning d.notification_id, d.endpoint_id)"
@@ -203,7 +209,8 @@ std::map<std::string, Disabled> write_news(pqxx::transaction_base& work,
       "  $6::text[]) as i(id, success, failures, gone, quiet_ms, error)),"
       " locked as (select e.id, i.success, i.failures, i.gone, i.quiet_ms, i.error,"
       "   case when i.success then i.failures else e.failures + i.failures end as in_a_row,"
-      "   case when i.failures = 0 then null when i.success then now() else coalesce(e.failing_since, now()) end"
+      "   case when i.failures = 0 then null when i.success then now() else coalesce(e.failing_since, now()) "
+      "end"
       "    as since"
       "  from app.notification_endpoints e join input i on i.id = e.id"
       "  where i.failures > 0 or e.failures > 0 or e.last_success_at is null"
@@ -215,7 +222,8 @@ std::map<std::string, Disabled> write_news(pqxx::transaction_base& work,
       "  quiet_until = case when l.failures = 0 then null when l.quiet_ms > 0"
       "   then greatest(e.quiet_until, now() + l.quiet_ms * interval '1 millisecond') else e.quiet_until end,"
       "  disabled_at = case when e.disabled_at is not null then e.disabled_at"
-      "   when l.gone or (l.in_a_row >= $8 and l.since <= now() - $7::bigint * interval '1 second') then now() end,"
+      "   when l.gone or (l.in_a_row >= $8 and l.since <= now() - $7::bigint * interval '1 second') then "
+      "now() end,"
       "  disabled_why = case when e.disabled_at is not null then e.disabled_why when l.gone then 'gone'"
       "   when l.in_a_row >= $8 and l.since <= now() - $7::bigint * interval '1 second' then 'failing' end"
       " from locked l where e.id = l.id"
@@ -234,16 +242,17 @@ void add_endpoint(pqxx::transaction_base& work, const NotificationEndpoint& e) {
       "insert into app.notification_endpoints (id, url, description, client_id, event_types, key_id,"
       " secret_version, note, changed_by) values ($1, $2, nullif($3, ''), nullif($4, ''), $5::text[], $6, $7,"
       " nullif($8, ''), $9)",
-      e.id, e.url, e.description, e.client_id, text_array(e.event_types), e.secret.key_id, e.secret.version, e.note,
-      e.changed_by);
+      e.id, e.url, e.description, e.client_id, text_array(e.event_types), e.secret.key_id, e.secret.version,
+      e.note, e.changed_by);
 }
 
 std::vector<NotificationEndpoint> notification_endpoints(pqxx::transaction_base& work, bool removed) {
   std::vector<NotificationEndpoint> endpoints;
-  for (const auto& row : work.exec_params("select " + endpoint_columns() +
-                                              " from app.notification_endpoints e"
-                                              " where $1::boolean or e.removed_at is null order by e.created_at, e.id",
-                                          removed))
+  for (const auto& row :
+       work.exec_params("select " + endpoint_columns() +
+                            " from app.notification_endpoints e"
+                            " where $1::boolean or e.removed_at is null order by e.created_at, e.id",
+                        removed))
     endpoints.push_back(read_endpoint(row));
   return endpoints;
 }
@@ -276,12 +285,12 @@ std::optional<NotificationEndpoint> change_endpoint(pqxx::transaction_base& work
   if (change == EndpointChange::remove) what = "removed_at = now()";
   if (change == EndpointChange::enable)
     what = "disabled_at = null, disabled_why = null, failures = 0, failing_since = null, quiet_until = null";
-  const auto rows = work.exec_params(
-      std::string("update app.notification_endpoints e set ") + what +
-          ", changed_by = $2, changed_at = now(), note = coalesce(nullif($3, ''), note)"
-          " where id = $1::uuid and removed_at is null returning " +
-          endpoint_columns(),
-      id, actor, note);
+  const auto rows =
+      work.exec_params(std::string("update app.notification_endpoints e set ") + what +
+                           ", changed_by = $2, changed_at = now(), note = coalesce(nullif($3, ''), note)"
+                           " where id = $1::uuid and removed_at is null returning " +
+                           endpoint_columns(),
+                       id, actor, note);
   if (rows.empty()) return std::nullopt;
   return read_endpoint(rows[0]);
 }
@@ -291,7 +300,8 @@ std::optional<NotificationEndpoint> rotate_secret(pqxx::transaction_base& work, 
                                                   const std::string& actor, const std::string& note) {
   const auto rows = work.exec_params(
       "update app.notification_endpoints e set old_key_id = key_id, old_version = secret_version,"
-      " old_until = now() + $3::bigint * interval '1 second', key_id = $2, secret_version = secret_version + 1,"
+      " old_until = now() + $3::bigint * interval '1 second', key_id = $2, secret_version = secret_version + "
+      "1,"
       " changed_by = $4, changed_at = now(), note = coalesce(nullif($5, ''), note)"
       " where id = $1::uuid and removed_at is null returning " +
           endpoint_columns(),
@@ -309,7 +319,8 @@ std::vector<DueDelivery> claim_deliveries(pqxx::transaction_base& work, const De
   }
   const auto rows = work.exec_params(
       "with busy as (select * from unnest($1::uuid[], $2::int[]) as b(endpoint_id, count)),"
-      " room as (select e.id, (case when e.failures > 0 then 1 else $3::int end) - coalesce(b.count, 0) as places"
+      " room as (select e.id, (case when e.failures > 0 then 1 else $3::int end) - coalesce(b.count, 0) as "
+      "places"
       "  from app.notification_endpoints e left join busy b on b.endpoint_id = e.id"
       "  where e.removed_at is null and not e.paused and e.disabled_at is null"
       "   and (e.quiet_until is null or e.quiet_until <= now()) and e.key_id = any($4::text[])),"
@@ -320,7 +331,8 @@ std::vector<DueDelivery> claim_deliveries(pqxx::transaction_base& work, const De
       " claimed as (update app.notification_deliveries d set lease = $6::uuid, attempts = d.attempts + 1,"
       "  tries = d.tries + 1, last_attempt_at = now(),"
       "  next_attempt_at = now() + $7::bigint * interval '1 millisecond'"
-      "  from due where d.notification_id = due.notification_id and d.endpoint_id = due.endpoint_id returning d.*)"
+      "  from due where d.notification_id = due.notification_id and d.endpoint_id = due.endpoint_id "
+      "returning d.*)"
       " select c.notification_id, c.endpoint_id, e.url, n.type, n.payload, e.key_id, e.secret_version,"
       "  case when e.old_until > now() then e.old_key_id end, e.old_version, c.attempts, c.tries,"
       "  (extract(epoch from now() - c.wanted_since) * 1000)::bigint"
@@ -409,12 +421,13 @@ DeliveryPage list_deliveries(pqxx::transaction_base& work, const DeliveryFilter&
   where.add("n.type = ", filter.type);
   where.add("d.state = ", filter.state);
   where.since("d.created_at", filter.since_s);
-  if (filter.failed_only) where.sql += " and (d.state = 'failed' or (d.state = 'pending' and d.attempts > 0))";
+  if (filter.failed_only)
+    where.sql += " and (d.state = 'failed' or (d.state = 'pending' and d.attempts > 0))";
   if (!filter.before.empty()) {
     where.arguments.push_back(filter.before);
     const std::string cursor = "split_part($" + std::to_string(where.arguments.size()) + ", ',', ";
-    where.sql += " and (d.created_at, d.notification_id, d.endpoint_id) < (" + cursor + "1)::timestamptz, " + cursor +
-                 "2)::uuid, " + cursor + "3)::uuid)";
+    where.sql += " and (d.created_at, d.notification_id, d.endpoint_id) < (" + cursor + "1)::timestamptz, " +
+                 cursor + "2)::uuid, " + cursor + "3)::uuid)";
   }
   const std::string sql = "select " + delivery_columns() +
                           ", to_char(d.created_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')" +
@@ -436,18 +449,20 @@ DeliveryPage list_deliveries(pqxx::transaction_base& work, const DeliveryFilter&
 }
 
 std::optional<NotificationRow> find_notification(pqxx::transaction_base& work, const std::string& id) {
-  const auto rows = work.exec_params("select n.id, " + utc("n.at") +
-                                         ", n.payout_id, n.client_id, n.type, n.payload from app.notifications n"
-                                         " where n.id = $1::uuid",
-                                     id);
+  const auto rows =
+      work.exec_params("select n.id, " + utc("n.at") +
+                           ", n.payout_id, n.client_id, n.type, n.payload from app.notifications n"
+                           " where n.id = $1::uuid",
+                       id);
   if (rows.empty()) return std::nullopt;
   NotificationRow n;
   int c = 0;
   for (std::string* text : {&n.id, &n.at, &n.payout_id, &n.client_id, &n.type, &n.payload})
     *text = text_of(rows[0], c++);
-  for (const auto& row : work.exec_params("select " + delivery_columns() + kDeliveries +
-                                              " where d.notification_id = $1::uuid order by d.created_at, d.endpoint_id",
-                                          id))
+  for (const auto& row :
+       work.exec_params("select " + delivery_columns() + kDeliveries +
+                            " where d.notification_id = $1::uuid order by d.created_at, d.endpoint_id",
+                        id))
     n.deliveries.push_back(read_delivery(row));
   return n;
 }
@@ -474,10 +489,10 @@ ReplayedDeliveries replay_deliveries(pqxx::transaction_base& work, const Deliver
   Where where;
   const std::string from = wanted_again(replay, where);
   ReplayedDeliveries result;
-  result.matching = std::stoll(
-      text_of(work.exec_params("select count(*)" + from, pqxx::prepare::make_dynamic_params(where.arguments))[0], 0));
-  const std::string chosen = "select n.id, e.id" + from + " order by n.at, n.id, e.id limit " +
-                             std::to_string(replay.limit);
+  result.matching = std::stoll(text_of(
+      work.exec_params("select count(*)" + from, pqxx::prepare::make_dynamic_params(where.arguments))[0], 0));
+  const std::string chosen =
+      "select n.id, e.id" + from + " order by n.at, n.id, e.id limit " + std::to_string(replay.limit);
   Column notifications;
   Column endpoints;
   for (const auto& row : work.exec_params(chosen, pqxx::prepare::make_dynamic_params(where.arguments))) {
@@ -490,7 +505,8 @@ ReplayedDeliveries replay_deliveries(pqxx::transaction_base& work, const Deliver
   if (!replay.dry_run) {
     work.exec_params(
         "insert into app.notification_deliveries as d (notification_id, endpoint_id)"
-        " select notification_id, endpoint_id from unnest($1::uuid[], $2::uuid[]) as i(notification_id, endpoint_id)"
+        " select notification_id, endpoint_id from unnest($1::uuid[], $2::uuid[]) as i(notification_id, "
+        "endpoint_id)"
         " on conflict (notification_id, endpoint_id) do update set state = 'pending', tries = 0,"
         " wanted_since = now(), next_attempt_at = now(), lease = null, settled_at = null"
         " where d.lease is null or d.next_attempt_at is null or d.next_attempt_at <= now()",
@@ -499,7 +515,8 @@ ReplayedDeliveries replay_deliveries(pqxx::transaction_base& work, const Deliver
   // In a dry run an endpoint that was added later has no delivery to show yet.
   for (const auto& row : work.exec_params(
            "select " + delivery_columns() +
-               ", i.notification_id, i.endpoint_id from unnest($1::uuid[], $2::uuid[]) with ordinality as i(notification_id, endpoint_id, ord)"
+               ", i.notification_id, i.endpoint_id from unnest($1::uuid[], $2::uuid[]) with ordinality as "
+               "i(notification_id, endpoint_id, ord)"
                " join app.notifications n on n.id = i.notification_id"
                " join app.notification_endpoints e on e.id = i.endpoint_id"
                " left join app.notification_deliveries d on d.notification_id = n.id and d.endpoint_id = e.id"
@@ -521,7 +538,8 @@ NotificationBacklog notification_backlog(pqxx::transaction_base& work) {
   NotificationBacklog backlog;
   const auto row = work.exec(
       "with waiting as (select e.id, e.paused or e.disabled_at is not null as held, w.count, w.oldest"
-      "  from app.notification_endpoints e cross join lateral (select count(*) as count, min(c.wanted_since) as oldest"
+      "  from app.notification_endpoints e cross join lateral (select count(*) as count, min(c.wanted_since) "
+      "as oldest"
       "   from (select d.wanted_since from app.notification_deliveries d where d.endpoint_id = e.id"
       "    and d.next_attempt_at is not null order by d.next_attempt_at limit 100000) c) w"
       "  where e.removed_at is null)"
@@ -529,7 +547,8 @@ NotificationBacklog notification_backlog(pqxx::transaction_base& work) {
       "  coalesce((extract(epoch from now() - min(oldest) filter (where not held)) * 1000)::bigint, 0),"
       "  coalesce(sum(count) filter (where held), 0),"
       "  (select count(*) from app.notification_endpoints where removed_at is null),"
-      "  (select count(*) from app.notification_endpoints where removed_at is null and disabled_at is not null),"
+      "  (select count(*) from app.notification_endpoints where removed_at is null and disabled_at is not "
+      "null),"
       "  (select string_agg(distinct key_id, ',') from app.notification_endpoints where removed_at is null)"
       " from waiting")[0];
   backlog.pending = std::stoll(text_of(row, 0));
@@ -548,20 +567,21 @@ PrunedNotifications prune_notifications(pqxx::transaction_base& work, std::chron
       "with old as (select notification_id, endpoint_id from app.notification_deliveries"
       "  where created_at < now() - $1::bigint * interval '1 second'"
       "   and wanted_since < now() - $1::bigint * interval '1 second'"
-      "   and (lease is null or next_attempt_at <= now()) order by created_at limit $2 for update skip locked),"
-      " gone as (delete from app.notification_deliveries d using old where d.notification_id = old.notification_id"
+      "   and (lease is null or next_attempt_at <= now()) order by created_at limit $2 for update skip "
+      "locked),"
+      " gone as (delete from app.notification_deliveries d using old where d.notification_id = "
+      "old.notification_id"
       "  and d.endpoint_id = old.endpoint_id returning d.state)"
       " select count(*), count(*) filter (where state = 'pending') from gone",
       seconds, limit)[0];
   pruned.rows = std::stoll(text_of(row, 0));
   pruned.undelivered = std::stoll(text_of(row, 1));
   pruned.rows += static_cast<std::int64_t>(
-      work.exec_params(
-              "delete from app.notifications n using (select o.id from app.notifications o"
-              "  where o.at < now() - $1::bigint * interval '1 second' and not exists"
-              "   (select 1 from app.notification_deliveries d where d.notification_id = o.id)"
-              "  order by o.at limit $2 for update skip locked) old where n.id = old.id",
-              seconds, limit)
+      work.exec_params("delete from app.notifications n using (select o.id from app.notifications o"
+                       "  where o.at < now() - $1::bigint * interval '1 second' and not exists"
+                       "   (select 1 from app.notification_deliveries d where d.notification_id = o.id)"
+                       "  order by o.at limit $2 for update skip locked) old where n.id = old.id",
+                       seconds, limit)
           .affected_rows());
   return pruned;
 }

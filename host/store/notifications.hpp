@@ -192,11 +192,11 @@ ReplayedDeliveries replay_deliveries(pqxx::transaction_base& work, const Deliver
 
 /// What waits to be delivered, for the metrics.
 struct NotificationBacklog {
-  std::int64_t pending = 0;    ///< to endpoints that are served
-  std::int64_t oldest_ms = 0;  ///< how long the oldest of them has been wanted
-  std::int64_t held = 0;       ///< to endpoints that are paused or disabled
-  std::int64_t endpoints = 0;  ///< that are not removed
-  std::int64_t disabled = 0;   ///< of them
+  std::int64_t pending = 0;          ///< to endpoints that are served
+  std::int64_t oldest_ms = 0;        ///< how long the oldest of them has been wanted
+  std::int64_t held = 0;             ///< to endpoints that are paused or disabled
+  std::int64_t endpoints = 0;        ///< that are not removed
+  std::int64_t disabled = 0;         ///< of them
   std::vector<std::string> key_ids;  ///< under which their secrets are derived
 };
 NotificationBacklog notification_backlog(pqxx::transaction_base& work);

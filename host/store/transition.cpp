@@ -9,8 +9,8 @@ namespace {
 
 // Locks the payouts in id order, says for each why it may not change, and changes the others: the payout, its
 // live attempt, the new attempt, the lane that it holds, its allowance, the event, and the notifications that
-// endpoints want of it (where there is no endpoint, nothing of that is looked at). In a replay, what the first
-// run changed is told from what it refused by the version, the state and the attempt that it would have
+// endpoints want of it (where there is no endpoint, nothing of that is looked at). In a replay, what the
+// first run changed is told from what it refused by the version, the state and the attempt that it would have
 // left behind. The new attempts wait for the old ones to be closed (the count over `closed`), because the
 // index of live attempts is checked row by row.
 constexpr const char* kApply = R"sql(

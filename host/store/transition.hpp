@@ -80,18 +80,18 @@ struct Transition {
 struct Applied {
   enum class Refusal { none, gone, version, lease, lane, switched_off };
   Refusal refusal = Refusal::none;
-  std::int64_t version = 0;  ///< after the change
-  std::string timeline;      ///< of the database, as the statement saw it
+  std::int64_t version = 0;    ///< after the change
+  std::string timeline;        ///< of the database, as the statement saw it
   bool notifications = false;  ///< the batch left something to tell endpoints
   bool applied() const noexcept { return refusal == Refusal::none; }
 };
 
 /// Changes the states of many payouts in one statement, each with its attempt, its lane, its event and the
-/// notifications of it; results in order. A payout gives its lane back when its payment is final, or when it is certain that
-/// nothing was sent. The only writer of app.payouts.state after admission. `host` is this host's incarnation.
-/// A payout stands at most once in a batch. Rows are locked in id order, so that two batches never wait for
-/// each other in a circle. `replay`: exactly this batch has committed before and its answer was lost; what it
-/// changed counts as applied.
+/// notifications of it; results in order. A payout gives its lane back when its payment is final, or when it
+/// is certain that nothing was sent. The only writer of app.payouts.state after admission. `host` is this
+/// host's incarnation. A payout stands at most once in a batch. Rows are locked in id order, so that two
+/// batches never wait for each other in a circle. `replay`: exactly this batch has committed before and its
+/// answer was lost; what it changed counts as applied.
 std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transition> batch,
                            const std::string& host, bool replay = false);
 

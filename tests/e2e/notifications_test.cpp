@@ -1,5 +1,5 @@
-// What integrators are told: real hosts pay through a real provider process, and a receiver of the test's own checks
-// every signature by code of its own.
+// What integrators are told: real hosts pay through a real provider process, and a receiver of the test's own
+// checks every signature by code of its own.
 #include <signal.h>
 
 #include <catch2/catch.hpp>
@@ -57,8 +57,8 @@ struct Told {
   }
   static json::object act(HostProcess& host, const json::object& endpoint, const std::string& action,
                           const json::object& body = {{"note", "the test"}}) {
-    const auto reply = control(host, "POST",
-                               "/v1/admin/notifications/endpoints/" + text(endpoint, "id") + "/" + action, body);
+    const auto reply = control(
+        host, "POST", "/v1/admin/notifications/endpoints/" + text(endpoint, "id") + "/" + action, body);
     INFO(reply.body);
     REQUIRE(reply.status == 200);
     return json::parse(reply.body).as_object();
@@ -118,7 +118,8 @@ void write(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("notifications: each payout's outcome is told once, signed, and leaves no other trace", "[notifications]") {
+TEST_CASE("notifications: each payout's outcome is told once, signed, and leaves no other trace",
+          "[notifications]") {
   Told t("told");
   HostProcess& host = t.add_host("host-a");
   Receiver receiver;
@@ -141,10 +142,14 @@ TEST_CASE("notifications: each payout's outcome is told once, signed, and leaves
     CHECK(t.value("select state from app.all_payouts where id = '" + id + "'") == Told::text(data, "state"));
   }
   CHECK(states.size() == 51);
-  CHECK(std::ranges::count_if(states, [](const auto& one) { return one.second == "payout.confirmed CONFIRMED"; }) == 50);
-  CHECK(std::ranges::count_if(states, [](const auto& one) { return one.second == "payout.failed FAILED"; }) == 1);
+  CHECK(std::ranges::count_if(
+            states, [](const auto& one) { return one.second == "payout.confirmed CONFIRMED"; }) == 50);
+  CHECK(std::ranges::count_if(states, [](const auto& one) { return one.second == "payout.failed FAILED"; }) ==
+        1);
   CHECK(t.metric(host, R"(notifications_total{result="delivered"})") == "51");
-  CHECK(eventually(seconds{5}, [&] { return t.metric(host, R"(notification_deliveries_pending{endpoints="served"})") == "0"; }));
+  CHECK(eventually(seconds{5}, [&] {
+    return t.metric(host, R"(notification_deliveries_pending{endpoints="served"})") == "0";
+  }));
   // The secret stands nowhere: not in the log, not in the configuration's own words, not in the database.
   CHECK(host.log().find(Told::secret(endpoint).substr(6)) == std::string::npos);
   CHECK(t.value("select count(*) from app.audit where detail::text like '%whsec_%'") == "0");
@@ -155,18 +160,21 @@ TEST_CASE("notifications: every change of state in the books has its notificatio
   HostProcess& host = t.add_host("host-a");
   Receiver receiver;
   json::array all;
-  for (const char* type : {"payout.pending", "payout.held", "payout.sent", "payout.unknown", "payout.review",
-                           "payout.confirmed", "payout.failed", "payout.cancelled", "payout.reversed", "payout.simulated"})
+  for (const char* type :
+       {"payout.pending", "payout.held", "payout.sent", "payout.unknown", "payout.review", "payout.confirmed",
+        "payout.failed", "payout.cancelled", "payout.reversed", "payout.simulated"})
     all.emplace_back(type);
   Told::add_endpoint(host, receiver.url(), all);
   t.pay(host, 80, "complete");
   REQUIRE(t.all_delivered());
   const std::string missing =
-      "select count(*) from (select payout_id, to_state from app.events where from_state is distinct from to_state"
+      "select count(*) from (select payout_id, to_state from app.events where from_state is distinct from "
+      "to_state"
       " and from_state is not null and to_state <> 'SUBMITTING' except all"
       " select payout_id, upper(substr(type, 8))::app.payout_state from app.notifications) m";
   const std::string invented =
-      "select count(*) from (select payout_id, upper(substr(type, 8))::app.payout_state from app.notifications except all"
+      "select count(*) from (select payout_id, upper(substr(type, 8))::app.payout_state from "
+      "app.notifications except all"
       " select payout_id, to_state from app.events where from_state is distinct from to_state"
       " and to_state <> 'SUBMITTING') m";
   CHECK(t.value(missing) == "0");
@@ -182,9 +190,11 @@ TEST_CASE("notifications: a receiver that was down is told when it is up again",
   t.pay(host, 10, "down");
   REQUIRE(t.becomes("select count(*) > 0 from app.notification_deliveries where attempts > 1", "t"));
   CHECK(receiver.count() == 0);
-  CHECK(Told::text(json::parse(control(host, "GET", "/v1/admin/notifications/endpoints/" + Told::text(endpoint, "id")).body)
-                       .as_object(),
-                   "state") == "failing");
+  CHECK(Told::text(
+            json::parse(
+                control(host, "GET", "/v1/admin/notifications/endpoints/" + Told::text(endpoint, "id")).body)
+                .as_object(),
+            "state") == "failing");
   receiver.start();
   REQUIRE(t.all_delivered());
   std::set<std::string> ids;
@@ -197,7 +207,9 @@ TEST_CASE("notifications: a slow receiver holds up nobody else", "[notifications
   HostProcess& host = t.add_host("host-a");
   Receiver slow;
   Receiver quick;
-  slow.behave([](const ReceivedMessage&) { return ReceiverAnswer{.delay = milliseconds{3'000}}; });  // longer than it may
+  slow.behave([](const ReceivedMessage&) {
+    return ReceiverAnswer{.delay = milliseconds{3'000}};
+  });  // longer than it may
   Told::add_endpoint(host, slow.url());
   Told::add_endpoint(host, quick.url());
   t.pay(host, 60, "slow");
@@ -223,7 +235,8 @@ TEST_CASE("notifications: 410 ends it, by metric, audit and log; enabling it goe
   CHECK(audit.text.find("disable notification endpoint") != std::string::npos);
   CHECK(payoutctl(host, {"audit", "verify"}).status == 0);
   receiver.behave(200);
-  CHECK(payoutctl(host, {"notification", "endpoint", "enable", Told::text(endpoint, "id"), "--note", "back"}).status == 0);
+  CHECK(payoutctl(host, {"notification", "endpoint", "enable", Told::text(endpoint, "id"), "--note", "back"})
+            .status == 0);
   REQUIRE(t.all_delivered());
   CHECK(receiver.count() == 5);
 }
@@ -255,12 +268,15 @@ TEST_CASE("notifications: a pause holds them, a rotation overlaps, a replay repe
   CHECK(signed_with(receiver.received().back(), Told::secret(rotated)));
 
   const std::size_t before = receiver.count();
-  const Printed dry = payoutctl(host, {"notification", "replay", "--endpoint", id, "--since", "1h", "--dry-run"});
+  const Printed dry =
+      payoutctl(host, {"notification", "replay", "--endpoint", id, "--since", "1h", "--dry-run"});
   INFO(dry.text);
   CHECK(dry.status == 0);
   CHECK(dry.text.find("3 match") != std::string::npos);
   CHECK(receiver.count() == before);
-  CHECK(payoutctl(host, {"notification", "replay", "--endpoint", id, "--since", "1h", "--note", "they lost it"}).status == 0);
+  CHECK(
+      payoutctl(host, {"notification", "replay", "--endpoint", id, "--since", "1h", "--note", "they lost it"})
+          .status == 0);
   REQUIRE(receiver.wait_for(before + 3));
   std::map<std::string, int> times;
   for (const ReceivedMessage& message : receiver.received()) ++times[message.id()];
@@ -273,8 +289,8 @@ TEST_CASE("notifications: payoutctl adds, lists, shows, verifies and removes", "
   Told t("ctl");
   HostProcess& host = t.add_host("host-a");
   Receiver receiver;
-  const Printed added = payoutctl(host, {"--json", "notification", "endpoint", "add", receiver.url(), "--event",
-                                         "payout.confirmed", "--description", "the shop"});
+  const Printed added = payoutctl(host, {"--json", "notification", "endpoint", "add", receiver.url(),
+                                         "--event", "payout.confirmed", "--description", "the shop"});
   INFO(added.text);
   REQUIRE(added.status == 0);
   const json::object endpoint = json::parse(added.text).as_object();
@@ -287,8 +303,10 @@ TEST_CASE("notifications: payoutctl adds, lists, shows, verifies and removes", "
   CHECK(listed.text.find(id) != std::string::npos);
   CHECK(listed.text.find("active") != std::string::npos);
   CHECK(payoutctl(host, {"notification", "endpoint", "show", id}).text.find("the shop") != std::string::npos);
-  CHECK(payoutctl(host, {"notification", "list", "--state", "delivered"}).text.find(message.id()) != std::string::npos);
-  CHECK(payoutctl(host, {"notification", "show", message.id()}).text.find("payout.confirmed") != std::string::npos);
+  CHECK(payoutctl(host, {"notification", "list", "--state", "delivered"}).text.find(message.id()) !=
+        std::string::npos);
+  CHECK(payoutctl(host, {"notification", "show", message.id()}).text.find("payout.confirmed") !=
+        std::string::npos);
   CHECK(payoutctl(host, {"notification", "show", "nothing"}).status == 4);
   const Printed shown = payoutctl(host, {"notification", "endpoint", "secret", id});
   CHECK(shown.text.find(Told::secret(endpoint)) != std::string::npos);
@@ -301,8 +319,10 @@ TEST_CASE("notifications: payoutctl adds, lists, shows, verifies and removes", "
   for (const auto& [name, text] : message.headers) headers += name + ": " + text + "\r\n";
   write(folder / "headers", headers);
   const auto verify = [&](std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"notification", "verify", "--secret", "file:" + (folder / "secret").string(),
-                                       "--headers", (folder / "headers").string(), "--body", (folder / "body").string()};
+    std::vector<std::string> arguments{"notification", "verify",
+                                       "--secret",     "file:" + (folder / "secret").string(),
+                                       "--headers",    (folder / "headers").string(),
+                                       "--body",       (folder / "body").string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return payoutctl(host, arguments);
   };
@@ -322,7 +342,8 @@ TEST_CASE("notifications: payoutctl adds, lists, shows, verifies and removes", "
   CHECK(payoutctl(host, {"notification", "replay"}).status == 2);
 }
 
-TEST_CASE("notifications: redirects are refused, and so are addresses that are not public", "[notifications]") {
+TEST_CASE("notifications: redirects are refused, and so are addresses that are not public",
+          "[notifications]") {
   Told t("guard");
   HostProcess& host = t.add_host("host-a", "  rotation_overlap: 1h\n");
   Receiver receiver;
@@ -355,7 +376,8 @@ TEST_CASE("notifications: redirects are refused, and so are addresses that are n
   CHECK(elsewhere.connections() == 0);
 }
 
-TEST_CASE("notifications: kill -9 between sending and recording: the same message comes again", "[notifications]") {
+TEST_CASE("notifications: kill -9 between sending and recording: the same message comes again",
+          "[notifications]") {
   Told t("kill");
   HostProcess& host = t.add_host("host-a");
   Receiver receiver;
@@ -378,8 +400,9 @@ TEST_CASE("notifications: kill -9 between sending and recording: the same messag
   CHECK(signed_with(all[1], Told::secret(endpoint)));
 }
 
-TEST_CASE("notifications: kill -9 before sending, with two hosts: nothing is lost, nothing is told twice at once",
-          "[notifications]") {
+TEST_CASE(
+    "notifications: kill -9 before sending, with two hosts: nothing is lost, nothing is told twice at once",
+    "[notifications]") {
   Told t("two");
   HostProcess& first = t.add_host("host-a");
   HostProcess& second = t.add_host("host-b");
@@ -399,4 +422,25 @@ TEST_CASE("notifications: kill -9 before sending, with two hosts: nothing is los
   int twice = 0;
   for (const auto& [id, count] : times) twice += count - 1;
   CHECK(twice <= 15);
+}
+
+TEST_CASE("notifications: a host stops in time though an endpoint owes it an answer", "[notifications]") {
+  Told t("stop");
+  HostProcess& host = t.scene.add_host("host-a");
+  host.settings().scripts_directory = t.scene.directory() / "scripts";
+  host.settings().engine["drain_timeout"] = "1s";
+  host.settings().more_sections = "notifications:\n  allow_networks: [127.0.0.1]\n  timeout: 30s\n";
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  Receiver receiver;
+  receiver.behave([](const ReceivedMessage&) { return ReceiverAnswer{.delay = seconds{60}}; });
+  Told::add_endpoint(host, receiver.url());
+  t.scene.post(host, 1, "stop");
+  REQUIRE(receiver.wait_for(1, seconds{30}));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(host.stop() == 0);
+  CHECK(std::chrono::steady_clock::now() - began < seconds{15});
+  CHECK(host.log().find("notify.drain_incomplete") != std::string::npos);
+  CHECK(t.value("select state || ' ' || (lease is not null) from app.notification_deliveries") ==
+        "pending true");
 }

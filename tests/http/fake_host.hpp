@@ -211,6 +211,8 @@ class FakeHost final : public http::HostView {
   }
   Awaitable<std::vector<store::HostRow>> hosts() override { co_return std::vector<store::HostRow>(1); }
   http::ScriptsView* scripts() override { return has_scripts ? &script_keeper : nullptr; }
+  notify::Administration* desk = nullptr;
+  notify::Administration* notifications() override { return desk; }
   Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) override {
     last_flag_filter = filter;
     std::vector<store::FlagRow> rows;

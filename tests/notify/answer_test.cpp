@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::int64_t kNow_s = 1767225600;  // Thu, 01 Jan 2026 00:00:00 GMT
 
-notify::Answer answered(int status, std::vector<std::pair<std::string, std::string>> headers = {}, std::string body = {}) {
+notify::Answer answered(int status, std::vector<std::pair<std::string, std::string>> headers = {},
+                        std::string body = {}) {
   HttpResponse response;
   response.status = status;
   response.headers = std::move(headers);

@@ -25,8 +25,12 @@ policy::BuiltInOptions fast_schedule() {
 
 }  // namespace
 
-NotifyHost::NotifyHost(boost::asio::io_context& io, const TestDatabase& database, notify::Notifier::Options options)
-    : incarnation(core::random_uuid()), io_(io), pool_(io.get_executor(), pool_options(database)), policy_(fast_schedule(), 1) {
+NotifyHost::NotifyHost(boost::asio::io_context& io, const TestDatabase& database,
+                       notify::Notifier::Options options)
+    : incarnation(core::random_uuid()),
+      io_(io),
+      pool_(io.get_executor(), pool_options(database)),
+      policy_(fast_schedule(), 1) {
   notifier_ = std::make_unique<notify::Notifier>(
       notify::Sender::Parts{io.get_executor(), pool_, policy_, observer, incarnation,
                             [this](std::string_view result) { ++results[std::string(result)]; }},
@@ -86,10 +90,12 @@ void NotifyFixture::run_for(milliseconds time) {
 }
 
 bool NotifyFixture::run_until_settled(milliseconds limit) {
-  return run_until([&] { return count("app.notification_deliveries where next_attempt_at is not null") == 0; }, limit);
+  return run_until(
+      [&] { return count("app.notification_deliveries where next_attempt_at is not null") == 0; }, limit);
 }
 
-notify::Administration::Revealed NotifyFixture::endpoint(const std::string& url, std::vector<std::string> types,
+notify::Administration::Revealed NotifyFixture::endpoint(const std::string& url,
+                                                         std::vector<std::string> types,
                                                          const std::string& client) {
   notify::Administration::NewEndpoint wanted;
   wanted.url = url;
@@ -133,7 +139,8 @@ store::Applied NotifyFixture::change(const std::string& payout, core::State to, 
   auto connection = database.connect();
   const auto applied = store::in_transaction(connection, [&](pqxx::transaction_base& work) {
     if (to == core::State::submitting)
-      work.exec_params("update app.payouts set lease = $2::uuid where id = $1::uuid", payout, host->incarnation);
+      work.exec_params("update app.payouts set lease = $2::uuid where id = $1::uuid", payout,
+                       host->incarnation);
     return store::apply(work, std::span(&t, 1), host->incarnation).front();
   });
   if (applied.applied()) versions_[payout] = applied.version;

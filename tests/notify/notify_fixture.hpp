@@ -53,7 +53,8 @@ class NotifyFixture {
   static notify::Notifier::Options options();
   explicit NotifyFixture(notify::Notifier::Options options = NotifyFixture::options(), bool start = true);
 
-  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds{20});
+  bool run_until(const std::function<bool()>& done,
+                 std::chrono::milliseconds limit = std::chrono::seconds{20});
   void run_for(std::chrono::milliseconds time);
   template <class T>
   T await(Awaitable<T> task);
@@ -68,7 +69,9 @@ class NotifyFixture {
   /// A payout that was just confirmed.
   std::string confirmed(const std::string& client = "shop");
   std::string value(const std::string& sql) const { return database.value(sql); }
-  std::int64_t count(const std::string& from) const { return std::stoll(value("select count(*) from " + from)); }
+  std::int64_t count(const std::string& from) const {
+    return std::stoll(value("select count(*) from " + from));
+  }
   /// Nothing waits any more.
   bool run_until_settled(std::chrono::milliseconds limit = std::chrono::seconds{20});
 

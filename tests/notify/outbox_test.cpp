@@ -35,15 +35,18 @@ TEST_CASE("every change of state is written with its delivery, but for SUBMITTIN
   CHECK(f.change(id, State::held, "velocity").notifications);
   f.change(id, State::pending);
   CHECK_FALSE(f.change(id, State::submitting).notifications);
-  for (const State to : {State::unknown, State::review, State::unknown, State::sent, State::sent, State::confirmed,
-                         State::reversed})
+  for (const State to : {State::unknown, State::review, State::unknown, State::sent, State::sent,
+                         State::confirmed, State::reversed})
     f.change(id, to);
-  CHECK(f.value("select string_agg(type, ' ' order by (payload::json->'data'->>'version')::int) from app.notifications") ==
+  CHECK(f.value("select string_agg(type, ' ' order by (payload::json->'data'->>'version')::int) from "
+                "app.notifications") ==
         "payout.held payout.pending payout.unknown payout.review payout.unknown payout.sent payout.confirmed "
         "payout.reversed");
   CHECK(f.count("app.notification_deliveries where state = 'pending'") == 8);
   for (const State to : {State::failed, State::cancelled, State::simulated}) f.change(f.payout(), to);
-  CHECK(f.count("app.notifications where type in ('payout.failed', 'payout.cancelled', 'payout.simulated')") == 3);
+  CHECK(
+      f.count("app.notifications where type in ('payout.failed', 'payout.cancelled', 'payout.simulated')") ==
+      3);
 }
 
 TEST_CASE("the body says what an integrator needs, exactly", "[notifications]") {
@@ -73,12 +76,15 @@ TEST_CASE("the body says what an integrator needs, exactly", "[notifications]") 
   CHECK_FALSE(data.contains("destination"));
 }
 
-TEST_CASE("an endpoint hears of its types and of its client only, and the body is written once", "[notifications]") {
+TEST_CASE("an endpoint hears of its types and of its client only, and the body is written once",
+          "[notifications]") {
   Outbox f;
   const auto all = f.endpoint(kNowhere).endpoint.id;
   const auto shop = f.endpoint(kNowhere, {"payout.confirmed"}, "shop").endpoint.id;
   const auto other = f.endpoint(kNowhere, {"payout.confirmed", "payout.sent"}, "other").endpoint.id;
-  const auto to = [&](const std::string& id) { return f.count("app.notification_deliveries where endpoint_id = '" + id + "'"); };
+  const auto to = [&](const std::string& id) {
+    return f.count("app.notification_deliveries where endpoint_id = '" + id + "'");
+  };
   f.confirmed("shop");
   f.confirmed("third");
   CHECK(to(all) == 2);
@@ -104,8 +110,9 @@ TEST_CASE("endpoints that are paused or disabled miss nothing, removed ones get 
   CHECK_FALSE(f.await(desk.change(id, store::EndpointChange::resume, "operator:test", "")));
 }
 
-TEST_CASE("what does not commit leaves nothing, what was refused leaves nothing, a replay leaves nothing twice",
-          "[notifications]") {
+TEST_CASE(
+    "what does not commit leaves nothing, what was refused leaves nothing, a replay leaves nothing twice",
+    "[notifications]") {
   Outbox f;
   f.endpoint(kNowhere);
   const std::string id = f.payout();

@@ -1,4 +1,5 @@
-// Messages on their way: signed, repeated, never to two hosts at once, and none held up by another's endpoint.
+// Messages on their way: signed, repeated, never to two hosts at once, and none held up by another's
+// endpoint.
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -62,7 +63,8 @@ TEST_CASE("no secret stands in the database", "[notifications]") {
   f.confirmed();
   REQUIRE(f.run_until_settled());
   const std::string dump = f.value(
-      "select (select string_agg(e::text, ' ') from app.notification_endpoints e) || (select string_agg(n::text, ' ')"
+      "select (select string_agg(e::text, ' ') from app.notification_endpoints e) || (select "
+      "string_agg(n::text, ' ')"
       " from app.notifications n) || (select string_agg(d::text, ' ') from app.notification_deliveries d)");
   CHECK(dump.find(endpoint.secret.substr(6)) == std::string::npos);
   CHECK(dump.find("master key") == std::string::npos);
@@ -125,7 +127,8 @@ TEST_CASE("a slow endpoint holds up nobody else", "[notifications]") {
   CHECK(slow.count() == 40);
 }
 
-TEST_CASE("an endpoint that does not answer in time is tried again, one message at a time", "[notifications]") {
+TEST_CASE("an endpoint that does not answer in time is tried again, one message at a time",
+          "[notifications]") {
   NotifyFixture f;
   Receiver receiver;
   std::atomic<int> at_once{0};
@@ -150,7 +153,8 @@ TEST_CASE("an endpoint that does not answer in time is tried again, one message 
   REQUIRE(f.run_until_settled());
 }
 
-TEST_CASE("410 disables the endpoint, which is told and audited; enabling it sends what waited", "[notifications]") {
+TEST_CASE("410 disables the endpoint, which is told and audited; enabling it sends what waited",
+          "[notifications]") {
   NotifyFixture f;
   Receiver receiver;
   receiver.behave(410);
@@ -273,7 +277,8 @@ TEST_CASE("a rotated secret signs beside the old one, until the overlap is over"
   NotifyFixture f;
   Receiver receiver;
   const auto before = f.endpoint(receiver.url(), {"payout.confirmed"});
-  const auto after = f.await(f.host->notifier().rotate(before.endpoint.id, seconds{3'600}, "operator:test", ""));
+  const auto after =
+      f.await(f.host->notifier().rotate(before.endpoint.id, seconds{3'600}, "operator:test", ""));
   REQUIRE(after);
   CHECK(after->secret != before.secret);
   CHECK(after->old_secret == before.secret);
@@ -282,7 +287,8 @@ TEST_CASE("a rotated secret signs beside the old one, until the overlap is over"
   CHECK(signatures_of(receiver.received().back()) == 2);
   CHECK(signed_with(receiver.received().back(), before.secret));
   CHECK(signed_with(receiver.received().back(), after->secret));
-  const auto leaked = f.await(f.host->notifier().rotate(before.endpoint.id, seconds{0}, "operator:test", "leaked"));
+  const auto leaked =
+      f.await(f.host->notifier().rotate(before.endpoint.id, seconds{0}, "operator:test", "leaked"));
   CHECK(leaked->old_secret.empty());
   f.confirmed();
   REQUIRE(f.run_until_settled());
@@ -297,13 +303,14 @@ TEST_CASE("another master key changes no secret that was given out; endpoints mo
   NotifyFixture f(options);
   Receiver receiver;
   const auto before = f.endpoint(receiver.url(), {"payout.confirmed"});
-  options.sender.keys = notify::EndpointKeys(
-      {{"second", Secret("the second master key of these tests")}, {"first", Secret("the first master key of these tests")}});
+  options.sender.keys = notify::EndpointKeys({{"second", Secret("the second master key of these tests")},
+                                              {"first", Secret("the first master key of these tests")}});
   f.host->notifier().configure(options);
   f.confirmed();
   REQUIRE(f.run_until_settled());
   CHECK(signed_with(receiver.received().back(), before.secret));
-  const auto after = f.await(f.host->notifier().rotate(before.endpoint.id, std::nullopt, "operator:test", ""));
+  const auto after =
+      f.await(f.host->notifier().rotate(before.endpoint.id, std::nullopt, "operator:test", ""));
   CHECK(after->endpoint.secret.key_id == "second");
   options.sender.keys = notify::EndpointKeys({{"second", Secret("the second master key of these tests")}});
   f.host->notifier().configure(options);
@@ -345,13 +352,15 @@ TEST_CASE("addresses are judged when the name was looked up, and redirects lead 
     for (const char* host : {"localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1"}) {
       INFO(host);
       f.host->notifier().configure(NotifyFixture::options());
-      const auto id = f.endpoint("http://" + std::string(host) + ":" + std::to_string(receiver.port()) + "/hook",
-                                 {"payout.confirmed"})
-                          .endpoint.id;
+      const auto id =
+          f.endpoint("http://" + std::string(host) + ":" + std::to_string(receiver.port()) + "/hook",
+                     {"payout.confirmed"})
+              .endpoint.id;
       f.host->notifier().configure(options);
       f.confirmed();
       REQUIRE(f.run_until([&] {
-        return f.value("select d.last_error from app.notification_deliveries d where d.endpoint_id = '" + id + "'")
+        return f.value("select d.last_error from app.notification_deliveries d where d.endpoint_id = '" + id +
+                       "'")
                    .find("loopback") != std::string::npos;
       }));
       f.await(f.host->notifier().change(id, EndpointChange::remove, "operator:test", ""));
@@ -388,7 +397,9 @@ TEST_CASE("an endpoint that asks for a pause gets it, for all messages", "[notif
   f.run_for(milliseconds{500});
   CHECK(receiver.count() == 1);
   CHECK(endpoint_of(f, "quiet_until > now() + interval '9 minutes'") == "t");
-  CHECK(f.value("select max(next_attempt_at) > now() + interval '9 minutes' from app.notification_deliveries") == "t");
+  CHECK(f.value(
+            "select max(next_attempt_at) > now() + interval '9 minutes' from app.notification_deliveries") ==
+        "t");
 }
 
 TEST_CASE("two hosts share the work, and never send the same message twice", "[notifications]") {
@@ -452,9 +463,12 @@ TEST_CASE("a script's schedule counts for notifications and no provider's does",
   question.provider = "notification";
   question.purpose = policy::Purpose::notify;
   const std::string script =
-      "local backoff = {}\nfunction backoff.next(attempt)\n  if attempt.code == '503' then return 'give_up' end\n"
-      "  return 1234\nend\nbackoff.tests = {{ name = 't', attempt = { purpose = 'retry' }, expect = 1234 }}\nreturn backoff\n";
-  const auto fallback = policy::Bundle::build({{{"backoff/default.lua", script}, {"backoff/acme.lua", script}}});
+      "local backoff = {}\nfunction backoff.next(attempt)\n  if attempt.code == '503' then return 'give_up' "
+      "end\n"
+      "  return 1234\nend\nbackoff.tests = {{ name = 't', attempt = { purpose = 'retry' }, expect = 1234 "
+      "}}\nreturn backoff\n";
+  const auto fallback =
+      policy::Bundle::build({{{"backoff/default.lua", script}, {"backoff/acme.lua", script}}});
   CHECK(fallback->backoff(question).script.empty());
   const auto bundle = policy::Bundle::build({{{"backoff/notification.lua", script}}});
   CHECK(std::get<milliseconds>(bundle->backoff(question).answer) == seconds{1'234});
@@ -476,7 +490,8 @@ TEST_CASE("old notifications are forgotten, delivered or not", "[notifications]"
   f.confirmed();
   f.value("update app.notifications set at = at - interval '2 days'");
   f.value(
-      "update app.notification_deliveries set created_at = created_at - interval '2 days', wanted_since = wanted_since"
+      "update app.notification_deliveries set created_at = created_at - interval '2 days', wanted_since = "
+      "wanted_since"
       " - interval '2 days'");
   f.confirmed();
   auto connection = f.database.connect();

@@ -46,10 +46,11 @@ TEST_CASE("notifications without a section have the documented defaults, and no 
 }
 
 TEST_CASE("keys of notifications come from the file, or else from the variable", "[notifications]") {
-  const auto from_file =
-      load("notifications:\n  keys:\n    - {id: june, secret: \"file:june\"}\n    - {id: may, secret: plain-in-dev}\n",
-           {{"NOTIFICATIONS_SECRET", "ignored beside the file's"}})
-          .live_config.notifications.keys;
+  const auto from_file = load(
+                             "notifications:\n  keys:\n    - {id: june, secret: \"file:june\"}\n    - {id: "
+                             "may, secret: plain-in-dev}\n",
+                             {{"NOTIFICATIONS_SECRET", "ignored beside the file's"}})
+                             .live_config.notifications.keys;
   REQUIRE(from_file.size() == 2);
   CHECK(from_file[0].id == "june");
   CHECK(from_file[0].secret.reveal() == std::string(40, 'j') + "une");
@@ -62,10 +63,12 @@ TEST_CASE("mistakes in the section of notifications are named with their place",
   CHECK(problems("notifications:\n  keys: june\n").find("must be a list of keys") != std::string::npos);
   CHECK(problems("notifications:\n  keys:\n    - {id: a}\n").find("has no secret") != std::string::npos);
   CHECK(problems("notifications:\n  keys:\n    - {secret: x}\n").find("has no id") != std::string::npos);
-  CHECK(problems("notifications:\n  keys:\n    - {id: a, secret: x}\n    - {id: a, secret: y}\n").find("id of a key above") !=
+  CHECK(problems("notifications:\n  keys:\n    - {id: a, secret: x}\n    - {id: a, secret: y}\n")
+            .find("id of a key above") != std::string::npos);
+  CHECK(problems("notifications:\n  keys:\n    - {id: instance, secret: x}\n").find("instance") !=
         std::string::npos);
-  CHECK(problems("notifications:\n  keys:\n    - {id: instance, secret: x}\n").find("instance") != std::string::npos);
-  CHECK(problems("notifications:\n  keys:\n    - {id: a, secrt: x}\n").find("did you mean 'secret'") != std::string::npos);
+  CHECK(problems("notifications:\n  keys:\n    - {id: a, secrt: x}\n").find("did you mean 'secret'") !=
+        std::string::npos);
   CHECK(problems("notifications:\n  allow_networks: [10.0.0.0/8, nonsense]\n").find("neither an address") !=
         std::string::npos);
   CHECK(problems("notifications:\n  timout: 1s\n").find("did you mean 'timeout'") != std::string::npos);

@@ -34,7 +34,8 @@ TEST_CASE("the reference message gets the reference signature", "[notifications]
 
 TEST_CASE("one of several signatures is enough, and only of version v1", "[notifications]") {
   const std::string other = "v1,bm9ldHUjKzFob2VudXRob2VodWUzMjRvdWVvdW9ldQo=";
-  const std::string asymmetric = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==";
+  const std::string asymmetric =
+      "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==";
   CHECK(verdict(other + " " + asymmetric + " " + kSignature) == MessageVerdict::good);
   CHECK(verdict(other) == MessageVerdict::wrong_signature);
   CHECK(verdict(asymmetric) == MessageVerdict::no_signature);
@@ -48,8 +49,8 @@ TEST_CASE("another body, id, time or secret does not verify", "[notifications]")
   CHECK(verdict(kSignature, kBody + " ") == MessageVerdict::wrong_signature);
   CHECK(verdict(kSignature, kBody, std::to_string(kSent_s + 1)) == MessageVerdict::wrong_signature);
   CHECK(verdict(kSignature, kBody, "0" + std::to_string(kSent_s)) == MessageVerdict::wrong_signature);
-  CHECK(core::verify_message(secret(), {"msg_other", std::to_string(kSent_s), kSignature, kBody}, kSent_s, 300) ==
-        MessageVerdict::wrong_signature);
+  CHECK(core::verify_message(secret(), {"msg_other", std::to_string(kSent_s), kSignature, kBody}, kSent_s,
+                             300) == MessageVerdict::wrong_signature);
   const Secret other = core::read_shown_secret("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").value();
   CHECK(core::verify_message(other, {kId, std::to_string(kSent_s), kSignature, kBody}, kSent_s, 300) ==
         MessageVerdict::wrong_signature);
@@ -62,8 +63,8 @@ TEST_CASE("messages that are too old or from the future are told apart from forg
   CHECK(verdict("v1,AAAA", kBody, std::to_string(kSent_s), kSent_s + 301) == MessageVerdict::wrong_signature);
   for (const char* bad : {"", "x", "-5", "1614265330.5", "1614265330 ", "99999999999999999999"})
     CHECK(verdict(kSignature, kBody, bad) == MessageVerdict::bad_timestamp);
-  CHECK(core::verify_message(secret(), {kId, std::to_string(kSent_s), kSignature, kBody}, kSent_s + 1'000'000'000, -1) ==
-        MessageVerdict::good);
+  CHECK(core::verify_message(secret(), {kId, std::to_string(kSent_s), kSignature, kBody},
+                             kSent_s + 1'000'000'000, -1) == MessageVerdict::good);
 }
 
 TEST_CASE("secrets are shown and read back; what is none is refused without showing it", "[notifications]") {
@@ -84,7 +85,8 @@ TEST_CASE("every endpoint and every rotation has a secret of its own", "[notific
   std::set<std::string> all;
   for (const Secret& key : {master, other})
     for (const std::string& endpoint : {a, b})
-      for (const int version : {1, 2, 12}) all.insert(core::derive_endpoint_secret(key, endpoint, version).reveal());
+      for (const int version : {1, 2, 12})
+        all.insert(core::derive_endpoint_secret(key, endpoint, version).reveal());
   CHECK(all.size() == 12);
   for (const std::string& one : all) CHECK(one.size() == 32);
   // What integrators were given must never change: this value was computed elsewhere.

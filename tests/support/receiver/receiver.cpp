@@ -81,7 +81,8 @@ void Receiver::State::listen() {
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 64) != 0 ||
+  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener, 64) != 0 ||
       ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0)
     throw std::runtime_error("the receiver cannot listen");
   port = ntohs(address.sin_port);
@@ -132,7 +133,8 @@ void Receiver::State::serve(int connection) {
     }
     const ReceiverAnswer answer = answer_to ? answer_to(message) : ReceiverAnswer{};
     const auto until = std::chrono::steady_clock::now() + answer.delay;
-    while (!stopping && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(milliseconds{5});
+    while (!stopping && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(milliseconds{5});
     if (answer.cut || stopping) break;
     const std::string text = bytes_of(answer);
     if (::send(connection, text.data(), text.size(), MSG_NOSIGNAL) < 0) break;
@@ -207,16 +209,18 @@ bool signed_with(const ReceivedMessage& message, const std::string& secret) {
   if (!secret.starts_with("whsec_")) return false;
   const std::string text = secret.substr(6);
   std::string key(text.size() / 4 * 3 + 3, '\0');
-  const int decoded = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(key.data()),
-                                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  const int decoded =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(key.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   if (decoded < 0) return false;
   const auto padding = static_cast<std::size_t>(std::count(text.begin(), text.end(), '='));
   key.resize(static_cast<std::size_t>(decoded) - padding);
-  const std::string signed_text = message.id() + "." + message.header("webhook-timestamp") + "." + message.body;
+  const std::string signed_text =
+      message.id() + "." + message.header("webhook-timestamp") + "." + message.body;
   unsigned char mac[32];
   unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(signed_text.data()),
-       signed_text.size(), mac, &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(), mac, &size);
   char encoded[64];
   EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded), mac, static_cast<int>(size));
   std::istringstream all(message.header("webhook-signature"));

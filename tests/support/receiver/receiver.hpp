@@ -33,8 +33,8 @@ struct ReceiverAnswer {
   bool cut = false;  ///< the connection is closed without an answer
 };
 
-/// An integrator's server: plain HTTP on loopback, a thread for each connection. It writes down what comes, and
-/// answers as the test says.
+/// An integrator's server: plain HTTP on loopback, a thread for each connection. It writes down what comes,
+/// and answers as the test says.
 class Receiver {
  public:
   using Behaviour = std::function<ReceiverAnswer(const ReceivedMessage&)>;
@@ -62,8 +62,9 @@ class Receiver {
   std::shared_ptr<State> state_;
 };
 
-/// True if the message carries a signature of version v1 under this secret (`whsec_…`), computed here from the
-/// specification of Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, keyed with the decoded secret.
+/// True if the message carries a signature of version v1 under this secret (`whsec_…`), computed here from
+/// the specification of Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, keyed with the decoded
+/// secret.
 bool signed_with(const ReceivedMessage& message, const std::string& secret);
 /// How many signatures the message carries.
 int signatures_of(const ReceivedMessage& message);
