@@ -95,6 +95,12 @@ void Stage::play() {
         "/faults", json::object{{"fault", fault},
                                 {"operation", std::string(fault) == "answer_403" ? "status" : "transfer"},
                                 {"payee", kAnswersGetLost}});
+  RawClient control = RawClient::unix_socket(host_->control_socket().string());
+  control.send(request("POST", "/v1/admin/notifications/endpoints",
+                       R"({"url":"https://shop.example/payouts","description":"the shop"})",
+                       {{"Content-Type", "application/json"}}));
+  if (const RawResponse made = control.receive(); made.status != 201)
+    throw std::runtime_error("an endpoint of the stage was refused: " + made.body);
   post("salary-1", "ama", "46733100001");
   post("salary-2", "odd", "46733100002");
   post("salary-3", "efua", kFails);
@@ -106,6 +112,9 @@ void Stage::play() {
                                       {{"Content-Type", "application/json"}, {"X-Signature", "sha256=00"}});
   if (refused.status != 401) throw std::runtime_error("a forged callback was not refused: " + refused.body);
   variables_["EVENT"] = scene_.database().value("select id from app.webhook_inbox");
+  variables_["ENDPOINT"] = scene_.database().value("select id from app.notification_endpoints");
+  variables_["NOTIFICATION"] =
+      scene_.database().value("select id from app.notifications where type = 'payout.confirmed' limit 1");
   variables_["FLAG"] = scene_.database().value("select id from app.flags");
 }
 

@@ -19,7 +19,8 @@ struct Printed {
 /// the document first names it and stays until the next is named.
 ///
 /// `host`: a host runs; $CONFIRMED, $FAILED, $SENT, $HELD, $REVIEW are payouts, $EVENT is a callback that
-/// failed its signature, $FLAG a flag, $URL the API, $TOKEN an administrator's token. `no-host`: a
+/// failed its signature, $FLAG a flag, $ENDPOINT one that is told of payouts and does not answer,
+/// $NOTIFICATION what it was to be told, $URL the API, $TOKEN an administrator's token. `no-host`: a
 /// configuration and an empty database, nothing runs.
 class Stage {
  public:
