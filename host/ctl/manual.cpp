@@ -261,7 +261,8 @@ std::string settings_man_page(const std::string& reference, const std::string& v
     if (!line.starts_with("| `") || cells.size() != kColumns) continue;
     const std::string unset = cells[2].empty() ? "" : ", default " + cells[2];
     out += ".TP\n" + bold(cells[0]) + "\n" + escaped(cells[4]) + " (" +
-           escaped(cells[1] + unset + "; at a reload " + cells[3]) + ")\n";
+           escaped(cells[1] + unset + "; " + cells[3] + (cells[3] == "taken over" ? " by a reload" : "")) +
+           ")\n";
   }
   out += ".SH SEE ALSO\n" + escaped("payoutd(8), payoutctl(1)") + "\n";
   return out;

@@ -65,7 +65,7 @@ TEST_CASE("the page has every command and option that is shown, escaped for roff
 TEST_CASE("every setting of the configuration has its entry in payoutd.yaml(5)") {
   const std::string page = ctl::settings_man_page(ops::describe_config(), "1.2.3");
   CHECK_THAT(page, Catch::Contains(".TP\n\\fBhttp.listen\\fR\nAddress and port of the API.") &&
-                       Catch::Contains("default 127.0.0.1:8480; at a reload needs a restart") &&
+                       Catch::Contains("default 127.0.0.1:8480; needs a restart") &&
                        Catch::Contains("\\fBproviders.NAME.webhooks.secrets\\fR"));
 }
 
