@@ -381,6 +381,8 @@ def removed(s):
     s.run("dpkg -r payoutd-dev payoutd", timeout=240)
     expect(not s.processes("payoutd") and not s.processes("postgres"), "nothing runs any more")
     expect(s.run("test -e /etc/payoutd/payoutd.yaml", check=False).code == 0, "removal keeps the configuration")
+    # What the administrator added is not the package's, and for a provider on this machine there is no ENV=dev any more.
+    s.run("rm /etc/payoutd/providers/momo-simulator.yaml /etc/payoutd/scripts/backoff/momo-simulator.lua")
     purged = s.run("dpkg -P payoutd").output
     expect("/var/lib/payoutd is kept" in purged, "the purge says what it keeps:\n" + purged)
     expect(s.run("sha256sum /var/lib/payoutd/instance.key").output == key, "the data is kept")
@@ -398,8 +400,7 @@ def removed(s):
 
 def deleted(s):
     """purged with the marker: now the data goes too"""
-    s.run("touch /var/lib/payoutd/delete-on-purge && rm -f /etc/payoutd/providers/momo-simulator.yaml"
-          " /etc/payoutd/scripts/backoff/momo-simulator.lua")
+    s.run("touch /var/lib/payoutd/delete-on-purge")
     s.run("dpkg -P payoutd", timeout=240)
     expect(s.run("test -e /var/lib/payoutd", check=False).code != 0, "the data is gone, as was asked")
     expect(s.run("test -e /etc/payoutd", check=False).code != 0, "nothing is left in /etc")
