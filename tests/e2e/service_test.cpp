@@ -173,6 +173,37 @@ TEST_CASE("a database that is away leaves the host degraded, not hung; a stuck e
   CHECK(host.stop() == 0);
 }
 
+TEST_CASE("payoutd check says what would keep a host from starting, by its exit code too", "[service]") {
+  Scene scene("service-check");
+  HostProcess& host = scene.add_host("host-a");
+  host.start();
+  const fs::path scripts = scene.directory() / "scripts";
+  write_file(scripts / "abuse/all.lua", "this is no Lua\n");
+  const fs::path log = scene.directory() / "check.log";
+  const auto check = [&] {
+    fs::remove(log);
+    ChildProcess process({.program = build_bin() / "payoutd",
+                          .arguments = {"check", (host.settings().directory / "payoutd.yaml").string()},
+                          .environment = {},
+                          .log = log});
+    return process.wait(seconds{30}).value_or(-1);
+  };
+  const auto said = [&] {
+    std::ifstream in(log);
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+  };
+  CHECK(check() == 0);
+  CHECK_THAT(said(), Catch::Contains("no problems"));
+  // A host that ran others before starts on those, so bad scripts are a warning.
+  edit_configuration(host, "environment: dev", "environment: dev\nscripts_dir: " + scripts.string());
+  CHECK(check() == 0);
+  CHECK_THAT(said(), Catch::Contains("warning: ") && Catch::Contains("abuse/all.lua:1"));
+  edit_configuration(host, "concurrency: \"16\"", "concurrency: \"many\"");
+  CHECK(check() == 2);
+  CHECK_THAT(said(),
+             Catch::Contains("payoutd.yaml:") && Catch::Contains("providers.momo.settings.concurrency"));
+}
+
 TEST_CASE("a reload says what it took over, and what it refuses and why", "[service]") {
   Scene scene("service-reload");
   const fs::path scripts = scene.directory() / "scripts";

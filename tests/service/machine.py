@@ -4,6 +4,7 @@ The root is made once by mmdebstrap and kept; each run works on an overlay over 
 loopback.
 """
 import hashlib
+import json
 import os
 import pathlib
 import shlex
@@ -54,7 +55,12 @@ def make_root(cache, debs):
     # This machine's own sources, wherever they point. The installation makes no PostgreSQL cluster beside the embedded.
     sources = [str(path) for path in sorted(pathlib.Path("/etc/apt").glob("sources.list.d/*.sources"))]
     sources += [str(path) for path in [pathlib.Path("/etc/apt/sources.list")] if path.is_file() and path.stat().st_size]
-    command = ["mmdebstrap", "--variant=apt", "--include=" + ",".join(packages),
+    proxies = []
+    for name in ("Acquire::http::Proxy", "Acquire::https::Proxy"):
+        value = subprocess.run(["apt-config", "shell", "P", name], capture_output=True, text=True).stdout.strip()
+        if value:
+            proxies.append(f"--aptopt={name} {json.dumps(shlex.split(value)[0].removeprefix('P='))}")
+    command = ["mmdebstrap", "--variant=apt", *proxies, "--include=" + ",".join(packages),
                "--essential-hook=mkdir -p $1/etc/postgresql-common",
                "--essential-hook=echo create_main_cluster=false > $1/etc/postgresql-common/createcluster.conf",
                "bookworm", str(fresh), *sources]
@@ -76,7 +82,8 @@ class Machine:
 
     def start(self):
         """Boots it; raises CannotRun where this computer allows no such thing."""
-        command = ["systemd-nspawn", "-q", "-D", str(self.root), "--volatile=overlay", "--register=no", "--keep-unit",
+        # However the test ends, the machine ends with it.
+        command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "-q", "-D", str(self.root), "--volatile=overlay", "--register=no", "--keep-unit",
                    "--private-network", f"--machine=payoutd-test-{os.getpid()}",
                    *[f"--bind-ro={source}:{target}" for source, target in self.binds], "-b"]
         self.nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -109,12 +116,14 @@ class Machine:
     def stop(self):
         if self.nspawn is None or self.nspawn.poll() is not None:
             return
-        self.nspawn.send_signal(signal.SIGTERM)
+        # What it held in memory is of no use to anybody, so it need not go down in an orderly way.
+        if self.leader:
+            os.kill(self.leader, signal.SIGKILL)
+        else:
+            self.nspawn.send_signal(signal.SIGTERM)
         try:
             self.nspawn.wait(30)
         except subprocess.TimeoutExpired:
-            if self.leader:
-                os.kill(self.leader, signal.SIGKILL)
             self.nspawn.kill()
             self.nspawn.wait()
 

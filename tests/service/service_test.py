@@ -12,6 +12,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -450,7 +451,12 @@ def carry_out(steps, service):
     return failures
 
 
+def end(number, frame):
+    raise SystemExit(128 + number)
+
+
 def main():
+    signal.signal(signal.SIGTERM, end)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packages", type=pathlib.Path, required=True, help="folder of the .deb files")
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of payoutd-ledger-check")
