@@ -32,7 +32,7 @@ function(payoutd_add_plugin name)
     SUFFIX ".so"
     OUTPUT_NAME "${name}-${plugin_VERSION}"
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/plugins"
-    INSTALL_RPATH "$ORIGIN/../.."
+    INSTALL_RPATH "$ORIGIN/.."
     PAYOUTD_PLUGIN_VERSION "${plugin_VERSION}")
   add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -E create_symlink "$<TARGET_FILE_NAME:${name}>"

@@ -8,6 +8,7 @@
 
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/manual.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/notification.hpp"
 #include "ctl/pay.hpp"
@@ -15,7 +16,9 @@
 #include "ctl/plugin_new.hpp"
 #include "ctl/plugin_verify.hpp"
 #include "ctl/policy_command_line.hpp"
+#include "ctl/reload.hpp"
 #include "ctl/retry.hpp"
+#include "ctl/service_environment.hpp"
 #include "ctl/token.hpp"
 #include "ctl/webhook.hpp"
 #include "identity/role.hpp"
@@ -148,6 +151,7 @@ class CommandLine {
     add_decisions();
     add_providers();
     add_operations();
+    add_manual();
     add_migrate();
     add_plugins();
     add_tokens();
@@ -385,6 +389,11 @@ class CommandLine {
                                   [this](Context& c) { return tally(c, a_.batch, a_.provider); });
     tally_command->add_option("--batch", a_.batch, "Only of this batch, finished ones included");
     tally_command->add_option("--provider", a_.provider, "Only of this provider");
+    add(&app_, "reload", "Have the host read its configuration, secrets, plugins and scripts again", reload)
+        ->footer(
+            "\nWhat is refused stays as it was; every reason is printed, and the exit code is 4. Secrets "
+            "that "
+            "systemd\nhands over (credential:NAME) and variables are read at a start only.\n");
     add(&app_, "drain", "Have the host finish what it has in hand, and stop",
         [](Context& c) { return drain(c); });
     add_offline("config", "Print the reference of all settings of a configuration",
@@ -403,6 +412,31 @@ class CommandLine {
     check_command->add_option("file", a_.value, "Configuration file; the host's if left out");
     check_command->add_option("--provider-executable", a_.provider_executable,
                               "payoutd-provider, which looks into the plugins");
+  }
+
+  /// What the package's manual and completion are made from.
+  void add_manual() {
+    CLI::App* sub =
+        add_offline("help", "Print the manual's pages, or the completion of bash", [this](Context& c) {
+          const std::string version = PAYOUTD_VERSION;
+          if (a_.value == "completion") {
+            c.out << bash_completion(app_);
+          } else if (a_.value == "settings") {
+            c.out << settings_man_page(ops::describe_config(), version);
+          } else if (a_.value == "man") {
+            c.out << man_page(app_, {.section = 1,
+                                     .version = version,
+                                     .summary = "pay files, and look after payouts, through payoutd",
+                                     .files = {},
+                                     .see_also = "payoutd(8), payoutd.yaml(5)"});
+          } else {
+            c.out << app_.help();
+          }
+          return ExitCode::ok;
+        });
+    sub->group("");
+    sub->add_option("what", a_.value, "man, settings or completion")
+        ->check(CLI::IsMember({"man", "settings", "completion"}));
   }
 
   void add_migrate() {
@@ -615,6 +649,7 @@ int carry_out(const CommandLine& line) {
     std::cerr << "payoutctl: " << message << '\n';
   };
   try {
+    adopt_service_environment(line.arguments().config_file());
     if (line.needs_host()) context.socket = find_socket(line.arguments());
     const ExitCode code = line.chosen()(context);
     std::cout.flush();

@@ -5,6 +5,7 @@
 
 #include "ctl/plugin_files.hpp"
 #include "ops/config.hpp"
+#include "policy/bundle.hpp"
 #include "providers/inspect.hpp"
 
 namespace payoutd::ctl {
@@ -43,6 +44,18 @@ void check_provider(const ops::Config& config, const ops::ProviderConfig& provid
   std::vector<Problem> found;
   Settings::check(*schema, provider.settings, provider.secrets_json(), found);
   for (const Problem& problem : found) problems.push_back(config.provider_problem(provider.name, problem));
+}
+
+// A host that ran scripts before goes on with those, so this keeps none from starting.
+void check_scripts(const ops::Config& config, std::vector<ops::ConfigProblem>& warnings) {
+  const fs::path& directory = config.static_config.scripts_dir;
+  if (directory.empty()) return;
+  try {
+    policy::Bundle::build(policy::read_scripts(directory));
+  } catch (const policy::ScriptError& error) {
+    for (const policy::ScriptProblem& problem : error.problems())
+      warnings.push_back({config.locate("scripts_dir"), "scripts_dir", problem.text()});
+  }
 }
 
 json::array problems_json(const std::vector<ops::ConfigProblem>& problems) {
@@ -90,6 +103,7 @@ ExitCode check(Context& context, const fs::path& config_file, fs::path provider_
     for (const auto& [name, provider] : config.live_config.providers) {
       if (provider.enabled) check_provider(config, provider, provider_executable, problems);
     }
+    check_scripts(config, warnings);
   } catch (const ops::ConfigError& error) {
     problems = error.problems();
   }

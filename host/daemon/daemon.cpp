@@ -1,7 +1,6 @@
 #include "daemon/daemon.hpp"
 
 #include <signal.h>
-#include <systemd/sd-daemon.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -13,6 +12,7 @@
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/plugin_versions.hpp"
+#include "daemon/pulse.hpp"
 #include "daemon/quarantine_store.hpp"
 #include "daemon/script_keeper.hpp"
 #include "daemon/view.hpp"
@@ -21,6 +21,7 @@
 #include "jobs/housekeeper.hpp"
 #include "notify/notifier.hpp"
 #include "ops/log.hpp"
+#include "ops/service_manager.hpp"
 #include "policy/scripted_policy.hpp"
 #include "store/lookup.hpp"
 #include "store/migrations.hpp"
@@ -29,6 +30,7 @@ namespace payoutd::daemon {
 namespace {
 
 namespace asio = boost::asio;
+namespace service_manager = ops::service_manager;
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kDatabaseWait{10};
@@ -36,6 +38,8 @@ constexpr milliseconds kProvidersSettle{6'000};
 constexpr milliseconds kSampleInterval{2'000};
 constexpr milliseconds kHttpStop{5'000};
 constexpr milliseconds kNotificationsStop{15'000};
+// What a stop takes beside the drain: answers that are under way, provider processes, the private database.
+constexpr milliseconds kStopMargin{120'000};
 
 policy::Schedule schedule_of(const ops::BackoffConfig& c) {
   return {c.base, c.max, static_cast<int>(c.jitter * 100), static_cast<int>(c.factor * 100)};
@@ -190,6 +194,41 @@ std::string check_database(const std::string& dsn, bool embedded) {
   }
 }
 
+std::set<std::string> enabled_providers(const ops::Config& config) {
+  std::set<std::string> names;
+  for (const auto& [name, provider] : config.live_config.providers)
+    if (provider.enabled) names.insert(name);
+  return names;
+}
+
+// What a new configuration asks for and only a start does.
+std::string waits_for_restart(const std::set<std::string>& running, const ops::Config& fresh) {
+  const std::set<std::string> wanted = enabled_providers(fresh);
+  std::string text;
+  const auto say = [&text](const std::string& name, const char* what) {
+    text.append(text.empty() ? "" : ", ").append(name).append(what);
+  };
+  for (const std::string& name : wanted)
+    if (!running.contains(name)) say(name, " starts");
+  for (const std::string& name : running)
+    if (!wanted.contains(name)) say(name, " stops");
+  return text.empty() ? text : text + " with the next start of the host only";
+}
+
+Awaitable<http::HostView::ReloadPart> reload_scripts(ScriptKeeper* scripts, std::string actor) {
+  http::HostView::ReloadPart part{"scripts", false, {}, {}};
+  try {
+    const http::ScriptChange change = co_await scripts->reload(std::move(actor));
+    part.done = change.done;
+    part.message = change.message;
+    for (const policy::ScriptProblem& problem : change.problems) part.problems.push_back(problem.text());
+    if (!change.done && part.problems.empty()) part.problems.push_back(change.message);
+  } catch (const store::StoreError& error) {
+    part.problems.push_back(std::string("the scripts cannot be published: ") + error.what());
+  }
+  co_return part;
+}
+
 class Host {
  public:
   Host(const DaemonOptions& options, ops::Config config) : options_(options), config_(std::move(config)) {}
@@ -208,7 +247,8 @@ class Host {
   Awaitable<void> sample_callbacks();
   Awaitable<void> sample_notifications();
   Awaitable<void> reload_on_hangup();
-  Awaitable<void> reload();
+  Awaitable<http::HostView::ReloadReport> reload(std::string actor);
+  Awaitable<http::HostView::ReloadReport> reload_parts(std::string actor);
   void apply(const ops::LiveConfig& live);
   void spawn(Awaitable<void> task, std::string name);
 
@@ -217,6 +257,7 @@ class Host {
   std::string incarnation_ = core::random_uuid();
   Secret instance_key_;
   std::string revision_;
+  std::set<std::string> running_;  ///< providers that this host started with
   // Declared in the order in which they are needed: destruction goes the other way round.
   std::unique_ptr<DatabaseKeeper> database_;
   asio::io_context io_{1};
@@ -235,9 +276,12 @@ class Host {
   std::unique_ptr<notify::Notifier> notifier_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
   std::unique_ptr<DaemonView> view_;
+  std::unique_ptr<Pulse> pulse_;
   std::unique_ptr<http::Router> router_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<core::Signal> stop_;
+  core::Signal reload_over_{io_.get_executor()};
+  bool reloading_ = false;
   bool stopping_ = false;
   std::string stop_reason_;
   std::exception_ptr failure_;  ///< why the host had to end
@@ -349,7 +393,8 @@ DaemonView::Parts Host::view_parts() {
                 return plugins_->change(config_, std::move(plugin), std::move(file));
               },
           .scripts = scripts_.get(),
-          .notifications = notifier_.get()};
+          .notifications = notifier_.get(),
+          .reload = [this](std::string actor) { return reload(std::move(actor)); }};
 }
 
 int Host::run() {
@@ -388,6 +433,8 @@ int Host::run() {
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
+  pulse_ = std::make_unique<Pulse>(
+      Pulse::Parts{io_.get_executor(), *engine_, *supervisor_, [this] { return scripts_->generation(); }});
   http::RouterOptions router_options;
   router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
   router_options.gate = gate_options(fixed.http, config_.live_config.access);
@@ -432,6 +479,7 @@ Awaitable<void> Host::live() {
   std::vector<providers::ProviderConfig> configs = plugins_->start(config_);
   std::vector<std::string> names;
   for (const auto& one : configs) names.push_back(one.name);
+  running_ = enabled_providers(config_);
   co_await engine_->prepare_start(std::move(names));
   try {
     co_await scripts_->start();
@@ -445,6 +493,7 @@ Awaitable<void> Host::live() {
   incarnations.forget_predecessors();
   notifier_->start();
   spawn(housekeeper_->run(), "housekeeping");
+  spawn(pulse_->run(), "pulse");
   spawn(sample(), "metrics");
   spawn(reload_on_hangup(), "reload");
   spawn(scripts_->follow_directory(), "scripts of the directory");
@@ -455,11 +504,13 @@ Awaitable<void> Host::live() {
              {"incarnation", incarnation_},
              {"listen", config_.static_config.http.listen_address + ":" + std::to_string(server_->port())},
              {"control_socket", config_.static_config.control_socket.string()}});
-  sd_notify(0, "READY=1");
+  service_manager::ready();
 
   while (!stopping_) co_await stop_->wait(milliseconds{60'000});
 
-  sd_notify(0, "STOPPING=1");
+  service_manager::stopping();
+  service_manager::extend_timeout(config_.live_config.engine.drain_timeout + kStopMargin);
+  pulse_->draining();
   log::info("host.draining", "The host drains: no new submits, what is in flight comes to its record.",
             {{"in_hand", engine_->dispatcher().in_hand()}, {"reason", stop_reason_}});
   view_->draining = true;
@@ -483,6 +534,7 @@ Awaitable<void> Host::live() {
   front_pool_->stop();
   job_pool_->stop();
   heart_pool_->stop();
+  pulse_->stop();
   io_.stop();
 }
 
@@ -579,7 +631,7 @@ Awaitable<void> Host::reload_on_hangup() {
     boost::system::error_code error;
     co_await hangup.async_wait(asio::redirect_error(asio::use_awaitable, error));
     if (error) break;
-    co_await reload();
+    co_await reload("SIGHUP");
   }
 }
 
@@ -608,28 +660,60 @@ void Host::apply(const ops::LiveConfig& live) {
   config_.live_config.providers = live.providers;
 }
 
+// One after the other: two at once would mix what they read.
+Awaitable<http::HostView::ReloadReport> Host::reload(std::string actor) {
+  while (reloading_) co_await reload_over_.wait(milliseconds{500});
+  struct Turn {
+    explicit Turn(Host& h) : host(h) { host.reloading_ = true; }
+    ~Turn() {
+      host.reloading_ = false;
+      host.reload_over_.notify();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    Host& host;
+  };
+  const Turn mine(*this);
+  co_return co_await reload_parts(std::move(actor));
+}
+
 // All or nothing for what is checked here: a file with a mistake changes nothing.
-Awaitable<void> Host::reload() {
+Awaitable<http::HostView::ReloadReport> Host::reload_parts(std::string actor) {
+  http::HostView::ReloadReport report;
   std::optional<ops::Config> fresh;
-  std::string refused;
   try {
     fresh = ops::load_config(options_.config_file);
   } catch (const ops::ConfigError& error) {
-    refused = error.what();
+    std::vector<std::string> problems;
+    for (const ops::ConfigProblem& problem : error.problems()) problems.push_back(problem.text());
+    log::error("host.reload_refused", "The configuration was not taken over: " + std::string(error.what()),
+               {{"actor", actor}});
+    report.parts.push_back({"configuration", false, {}, std::move(problems)});
   }
-  if (!fresh) {
-    log::error("host.reload_refused", "The configuration was not taken over: " + refused);
-    co_return;
-  }
+  if (!fresh) co_return report;
+  const std::string waiting = waits_for_restart(running_, *fresh);
+  report.parts.push_back({"configuration", true, "taken over" + (waiting.empty() ? "" : "; " + waiting), {}});
   try {
     server_->reload_tls();
+    if (!config_.static_config.http.tls_certificate.empty())
+      report.parts.push_back({"certificate", true, "taken over", {}});
   } catch (const http::ListenError& error) {
     log::error("host.certificate_refused", "The certificate before stays in use.", {{"error", error.what()}});
+    report.parts.push_back({"certificate", false, {}, {error.what()}});
   }
-  co_await plugins_->reload(*fresh);
+  http::HostView::ReloadPart providers{"providers", false, "taken over", {}};
+  try {
+    providers.problems = co_await plugins_->reload(*fresh);
+  } catch (const store::StoreError& error) {
+    providers.problems.push_back(error.what());
+  }
+  providers.done = providers.problems.empty();
+  report.parts.push_back(std::move(providers));
   apply(fresh->live_config);
-  if (!config_.static_config.scripts_dir.empty()) co_await scripts_->reload("SIGHUP");
-  log::info("host.reloaded", "The live part of the configuration was taken over.");
+  if (!config_.static_config.scripts_dir.empty())
+    report.parts.push_back(co_await reload_scripts(scripts_.get(), actor));
+  log::info("host.reloaded", "The live part of the configuration was taken over.", {{"actor", actor}});
+  co_return report;
 }
 
 }  // namespace

@@ -7,14 +7,19 @@
 #include <chrono>
 
 #include "ops/log.hpp"
+#include "ops/service_manager.hpp"
 
 namespace payoutd::daemon {
 namespace {
 
 constexpr std::chrono::seconds kRestartPause{1};
+// Longer than the pauses between two reports of a recovery, which may take as long as it needs.
+constexpr std::chrono::seconds kStepLimit{60};
 
 void tell(std::string_view sentence) {
   log::info("database.embedded", sentence);
+  ops::service_manager::extend_timeout(kStepLimit);
+  ops::service_manager::status("Starting: " + std::string(sentence));
 }
 
 }  // namespace

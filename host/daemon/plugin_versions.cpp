@@ -50,10 +50,11 @@ std::vector<providers::ProviderConfig> PluginVersions::start(const ops::Config& 
   return all;
 }
 
-Awaitable<void> PluginVersions::reload(const ops::Config& config) {
+Awaitable<std::vector<std::string>> PluginVersions::reload(const ops::Config& config) {
+  std::vector<std::string> refusals;
   const auto refuse = [&](const std::string& provider, const Problem& problem) {
-    log::error("host.provider_reload_refused", config.provider_problem(provider, problem).text(),
-               {{"provider", provider}});
+    refusals.push_back(config.provider_problem(provider, problem).text());
+    log::error("host.provider_reload_refused", refusals.back(), {{"provider", provider}});
   };
   const std::vector<providers::ProviderStatus> running = supervisor_.status();
   std::map<fs::path, std::vector<providers::ProviderConfig>> upgrades;
@@ -73,12 +74,14 @@ Awaitable<void> PluginVersions::reload(const ops::Config& config) {
     const std::string first = configs.front().name;
     const std::vector<Problem> problems = co_await supervisor_.upgrade(std::move(configs));
     for (const Problem& problem : problems) {
-      log::error("host.provider_reload_refused",
-                 "the new version of its plugin is not taken over: " + problem.field + " " + problem.reason,
-                 {{"provider", first}, {"plugin", installed.string()}});
+      const std::string why =
+          "the new version of its plugin is not taken over: " + problem.field + " " + problem.reason;
+      refusals.push_back("providers." + first + ".plugin: " + why + " (" + installed.string() + ")");
+      log::error("host.provider_reload_refused", why, {{"provider", first}, {"plugin", installed.string()}});
     }
     if (problems.empty() && library != installed) shelf_.put_in_service(installed, library);
   }
+  co_return refusals;
 }
 
 Awaitable<http::HostView::PluginChange> PluginVersions::change(const ops::Config& config, std::string plugin,

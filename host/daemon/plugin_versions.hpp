@@ -21,8 +21,8 @@ class PluginVersions {
   std::vector<providers::ProviderConfig> start(const ops::Config& config);
 
   /// New settings, secrets and libraries for the providers that run. A library that changed is an upgrade of
-  /// all providers that use it, or of none. What is refused is logged and stays as it was.
-  Awaitable<void> reload(const ops::Config& config);
+  /// all providers that use it, or of none. What is refused is logged and stays as it was; a line for each.
+  Awaitable<std::vector<std::string>> reload(const ops::Config& config);
 
   /// The library in `file`, or (empty) the version before, for all providers that use this plugin.
   Awaitable<http::HostView::PluginChange> change(const ops::Config& config, std::string plugin,

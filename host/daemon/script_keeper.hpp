@@ -38,6 +38,8 @@ class ScriptKeeper final : public http::ScriptsView {
   Awaitable<void> follow_directory();
   Awaitable<void> follow_database();
   void stop();
+  /// Of the bundle that runs here; 0: none.
+  std::int64_t generation() const { return standing_.generation; }
 
   /// What a shadow did, counted since it began here.
   void shadow_judged(std::size_t judged, std::size_t differed);

@@ -19,6 +19,7 @@ class DaemonView final : public http::EngineHostView {
     std::function<Awaitable<PluginChange>(std::string plugin, std::string file)> change_plugin;
     http::ScriptsView* scripts;
     notify::Administration* notifications;
+    std::function<Awaitable<ReloadReport>(std::string actor)> reload;
   };
   explicit DaemonView(Parts parts) : EngineHostView(parts.engine), parts_(std::move(parts)) {}
 
@@ -33,6 +34,7 @@ class DaemonView final : public http::EngineHostView {
   Build build() const override;
   Readiness readiness() const override;
   std::string metrics_text() override { return metrics_->serialize(); }
+  Awaitable<ReloadReport> reload(std::string actor) override { return parts_.reload(std::move(actor)); }
   void request_drain(std::string actor) override { parts_.drain(std::move(actor)); }
   void count_request(std::string_view route, std::string_view method, int status, double seconds) override {
     metrics_->http_request(route, method, status, seconds);

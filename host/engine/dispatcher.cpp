@@ -44,16 +44,20 @@ Awaitable<void> Dispatcher::start(std::vector<std::string> predecessors) {
 }
 
 Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* desk) {
+  const std::string name = "payments of " + handle->name();
   while (!stopping_) {
     std::size_t claimed = 0;
+    parts_.loops.pace().works(name);
     std::string failure;
     try {
       if (parts_.life.may_submit(*handle)) claimed = co_await claim_payments(handle, desk);
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    if (!failure.empty()) trouble("payments of " + handle->name(), failure);
-    if (claimed == 0) co_await desk->payments.wait(options_.tick);
+    if (!failure.empty()) trouble(name, failure);
+    if (claimed > 0) continue;
+    parts_.loops.pace().rests(name, options_.tick);
+    co_await desk->payments.wait(options_.tick);
   }
 }
 
@@ -119,7 +123,9 @@ Awaitable<void> Dispatcher::give_back(std::vector<store::Claimed> claimed) {
 }
 
 Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Desk* desk) {
+  const std::string name = "questions of " + handle->name();
   while (!stopping_) {
+    parts_.loops.pace().works(name);
     const int room = question_limit(handle->contract(), options_.max_in_hand) - desk->asking;
     std::size_t claimed = 0;
     std::string failure;
@@ -130,7 +136,8 @@ Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Des
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    if (!failure.empty()) trouble("questions of " + handle->name(), failure);
+    if (!failure.empty()) trouble(name, failure);
+    parts_.loops.pace().rests(name, std::max(options_.tick, kCompany));
     if (claimed == 0) {
       co_await desk->questions.wait(options_.tick);
     } else if (static_cast<int>(claimed) < room) {
@@ -225,8 +232,11 @@ Awaitable<void> Dispatcher::find_forgotten() {
 }
 
 Awaitable<void> Dispatcher::recovery_loop() {
+  constexpr milliseconds kEvery{1'000};
   for (int round = 0; !stopping_; ++round) {
-    co_await parts_.loops.pause(milliseconds{1'000});
+    parts_.loops.pace().rests("recovery", kEvery);
+    co_await parts_.loops.pause(kEvery);
+    parts_.loops.pace().works("recovery");
     std::string failure;
     try {
       if (parts_.heart.writes_stopped() || !parts_.heart.fresh()) continue;

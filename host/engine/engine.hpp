@@ -105,6 +105,8 @@ class Engine {
   Heart& heart() { return heart_; }
   Recorder& recorder() { return recorder_; }
   Dispatcher& dispatcher() { return dispatcher_; }
+  /// Whether the engine's loops go on.
+  Pace& pace() { return loops_.pace(); }
   const Admission& admission() const { return admission_; }
   const Health& health() const { return health_; }
   providers::ProviderHandle* provider(const std::string& name) const;

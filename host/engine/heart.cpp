@@ -87,6 +87,7 @@ Awaitable<void> Heart::run(Loops& loops) {
   bool failing = false;
   while (!stopping_) {
     std::string trouble;
+    loops.pace().works("heart");
     try {
       co_await beat_now();
     } catch (const std::exception& error) {
@@ -100,7 +101,9 @@ Awaitable<void> Heart::run(Loops& loops) {
                     {});
     }
     failing = !trouble.empty();
-    co_await loops.pause(failing ? std::chrono::milliseconds{250} : kInterval);
+    const std::chrono::milliseconds rest = failing ? std::chrono::milliseconds{250} : kInterval;
+    loops.pace().rests("heart", rest);
+    co_await loops.pause(rest);
   }
 }
 

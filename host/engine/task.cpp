@@ -34,7 +34,12 @@ Awaitable<void> Loops::run(Awaitable<void> loop, std::string name) {
   } catch (const std::exception& error) {
     failure = error.what();
   }
-  if (!failure.empty()) report_failed_task(observer_, name, failure);
+  if (failure.empty()) {
+    pace_.ended(name);
+  } else {
+    pace_.rests(name, {});  // it is missed from now on: without it the host is not whole
+    report_failed_task(observer_, name, failure);
+  }
   if (--running_ == 0) ended_.notify();
 }
 

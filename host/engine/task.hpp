@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/observer.hpp"
+#include "engine/pace.hpp"
 #include "providers/event.hpp"
 
 namespace payoutd::engine {
@@ -28,6 +29,8 @@ class Loops {
   void stop();
   /// True when every loop has returned, false after `limit`.
   Awaitable<bool> ended(std::chrono::milliseconds limit);
+  /// Where loops say that they go on, under the name that they were spawned with.
+  Pace& pace() { return pace_; }
 
  private:
   Awaitable<void> run(Awaitable<void> loop, std::string name);
@@ -36,6 +39,7 @@ class Loops {
   Observer& observer_;
   providers::Event ended_;
   providers::Event pauses_;
+  Pace pace_;
   int running_ = 0;
   bool stopped_ = false;
 };

@@ -116,6 +116,18 @@ class HostView {
   };
   virtual Readiness readiness() const = 0;
   virtual std::string metrics_text() = 0;
+  /// Reads again what a reload takes over, and returns when it is done. What is refused stays as it was.
+  struct ReloadPart {
+    std::string name;  ///< configuration, certificate, providers, scripts
+    bool done = false;
+    std::string message{};                ///< what was taken over
+    std::vector<std::string> problems{};  ///< why not, a line each
+  };
+  struct ReloadReport {
+    std::vector<ReloadPart> parts;
+    bool done() const { return std::ranges::all_of(parts, &ReloadPart::done); }
+  };
+  virtual Awaitable<ReloadReport> reload(std::string actor) = 0;
   /// As a SIGTERM would: claims nothing more, finishes what is in hand, ends.
   virtual void request_drain(std::string actor) = 0;
 

@@ -233,6 +233,8 @@ constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::strin
     {"POST /v1/admin/switches/{name}", "Turn dry_run, stop_submissions or stop_writes on or off"},
     {"GET /v1/admin/hosts", "Which hosts share the database, and whether they live"},
     {"GET /v1/admin/tally", "How many payouts stand where, and for how long"},
+    {"POST /v1/admin/reload", "Read configuration, secrets, certificate, plugins and scripts again"},
+    {"POST /v1/admin/drain", "Finish what is in hand, and stop"},
     {"GET /v1/admin/scripts", "Which scripts run where"},
     {"POST /v1/admin/scripts/reload", "Read the scripts of this machine again"},
     {"POST /v1/admin/scripts/rollback", "Make the scripts before active again"},

@@ -18,6 +18,8 @@ std::vector<Route> retry_routes(HostView& host);
 std::vector<Route> support_routes(HostView& host);
 /// What people did.
 std::vector<Route> audit_routes(HostView& host);
+/// The files of this machine, read again.
+std::vector<Route> reload_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);
 /// What providers call.
 std::vector<Route> webhook_routes(HostView& host);

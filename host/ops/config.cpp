@@ -1357,7 +1357,8 @@ ConfigProblem Config::provider_problem(const std::string& provider, const Proble
 }
 
 Config load_config(const std::filesystem::path& file, const ReadEnvironment& environment) {
-  return Loader(file, environment).load();
+  const ReadEnvironment known = with_credentials(environment);
+  return Loader(file, known).load();
 }
 
 std::string describe_config() {

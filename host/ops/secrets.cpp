@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kLargestSecret = 64 * 1024;
 constexpr std::size_t kShortestInstanceKey = 32;
 constexpr std::size_t kInstanceKeyBytes = 32;
+// LoadCredential=payoutd:FOLDER makes a credential payoutd_NAME of each file.
+const std::string kLoadedFolder = "payoutd_";
 
 std::string error_text(int error) {
   return std::generic_category().message(error);
@@ -71,7 +73,11 @@ Result<std::string> read_credential(const std::string& name, const SecretSource&
   if (!directory || directory->empty())
     return Problem{"", "credential " + name +
                            " cannot be read: CREDENTIALS_DIRECTORY is not set (LoadCredential= of the unit)"};
-  return read_whole(std::filesystem::path(*directory) / name);
+  const std::filesystem::path folder(*directory);
+  std::error_code ignored;
+  for (const std::string& file : {name, kLoadedFolder + name})
+    if (std::filesystem::exists(folder / file, ignored)) return read_whole(folder / file);
+  return read_whole(folder / name);
 }
 
 Result<std::string> read_reference(const SecretReference& reference, const SecretSource& source) {
@@ -132,6 +138,20 @@ std::optional<std::string> process_environment(const std::string& name) {
   const char* value =
       ::getenv(name.c_str());  // read at start and at reload, by the one thread that may set it
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+ReadEnvironment with_credentials(ReadEnvironment environment) {
+  return [environment = std::move(environment)](const std::string& name) -> std::optional<std::string> {
+    auto value = environment(name);
+    if ((value && !value->empty()) || name == "CREDENTIALS_DIRECTORY" ||
+        !environment("CREDENTIALS_DIRECTORY"))
+      return value;
+    std::string credential = name;
+    for (char& c : credential) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    auto read = read_credential(credential, {{}, environment, false});
+    if (!read) return value;
+    return *std::move(read);
+  };
 }
 
 SecretReference SecretReference::parse(std::string_view written) {

@@ -13,9 +13,13 @@ namespace payoutd::ops {
 using ReadEnvironment = std::function<std::optional<std::string>(const std::string& name)>;
 std::optional<std::string> process_environment(const std::string& name);
 
+/// The same, and where a variable is not set, the credential of its name in lower case: JWT_SECRET may be the
+/// file `jwt_secret` that systemd loaded.
+ReadEnvironment with_credentials(ReadEnvironment environment);
+
 /// Where a secret is written. `${NAME}` and `env:NAME` are an environment variable, `file:/path` a file,
-/// `credential:NAME` a file in $CREDENTIALS_DIRECTORY (systemd's LoadCredential); anything else is the secret
-/// itself, in plain.
+/// `credential:NAME` a file in $CREDENTIALS_DIRECTORY (systemd's LoadCredential): NAME, or payoutd_NAME as
+/// the installed unit loads the files of a folder; anything else is the secret itself, in plain.
 struct SecretReference {
   enum class Kind { plain, environment, file, credential };
   Kind kind = Kind::plain;

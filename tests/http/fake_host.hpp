@@ -311,6 +311,10 @@ class FakeHost final : public http::HostView {
   Build build() const override { return {"1.2.3", "abc"}; }
   Readiness readiness() const override { return ready; }
   std::string metrics_text() override { return "http_requests_total 1\n"; }
+  Awaitable<ReloadReport> reload(std::string actor) override {
+    reloaded_by = std::move(actor);
+    co_return reload_report;
+  }
   void request_drain(std::string actor) override { drained_by = std::move(actor); }
   void count_request(std::string_view route, std::string_view method, int status, double) override {
     const std::lock_guard guard(mutex);
@@ -355,6 +359,8 @@ class FakeHost final : public http::HostView {
   store::SwitchChange last_switch;
   std::string last_pause;
   std::string drained_by;
+  std::string reloaded_by;
+  ReloadReport reload_report{{{"configuration", true, "taken over", {}}}};
   bool probe_fails = false;
   Switches switches_now;
   Readiness ready{

@@ -62,6 +62,32 @@ TEST_CASE("a secret that cannot be read says why, without showing it", "[secrets
         "credential:NAME");
 }
 
+TEST_CASE("a credential of a loaded folder is found by its own name", "[secrets]") {
+  Fixture fixture;
+  fixture.folder.write("loaded/payoutd_momo_key", "from-the-folder\n");
+  fixture.folder.write("loaded/single", "from-a-drop-in\n");
+  fixture.folder.write("loaded/payoutd_single", "from-the-folder\n");
+  fixture.variables = {{"CREDENTIALS_DIRECTORY", (fixture.folder.path() / "loaded").string()}};
+  CHECK(fixture.read("credential:momo_key") == "from-the-folder");
+  CHECK(fixture.read("credential:single") == "from-a-drop-in");
+  CHECK(fixture.read("credential:payoutd_momo_key") == "from-the-folder");
+}
+
+TEST_CASE("a variable that is not set may be a credential of its name", "[secrets]") {
+  Fixture fixture;
+  fixture.folder.write("loaded/payoutd_jwt_secret", "from-the-folder\n");
+  fixture.folder.write("loaded/payoutd_database_url", "postgresql://somebody@somewhere/x\n");
+  const ReadEnvironment known = with_credentials(fixture.source.environment);
+  CHECK_FALSE(known("JWT_SECRET"));
+  fixture.variables = {{"CREDENTIALS_DIRECTORY", (fixture.folder.path() / "loaded").string()},
+                       {"DATABASE_URL", "postgresql://me@here/x"}};
+  CHECK(known("JWT_SECRET") == "from-the-folder");
+  CHECK(known("DATABASE_URL") == "postgresql://me@here/x");  // what is set goes first
+  fixture.variables["DATABASE_URL"] = "";  // as an EnvironmentFile= with a bare name says it
+  CHECK(known("DATABASE_URL") == "postgresql://somebody@somewhere/x");
+  CHECK_FALSE(known("MOMO_WEBHOOK_SECRET"));
+}
+
 TEST_CASE("what was read is known to the redactor", "[secrets]") {
   Fixture fixture;
   fixture.variables = {{"KEY", "registered-by-reading"}};
