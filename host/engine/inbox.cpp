@@ -4,6 +4,7 @@
 
 #include "core/fault.hpp"
 #include "core/ids.hpp"
+#include "engine/payout_trace.hpp"
 #include "ops/redact.hpp"
 
 namespace payoutd::engine {
@@ -309,7 +310,8 @@ Awaitable<CallbackReply> Inbox::turn_away(InboxEvent event, CallbackReply::Kind 
                        {"reason", event.reason},
                        {"remote_address", event.remote_address},
                        {"event", event.id},
-                       {"flow_id", event.flow_id}});
+                       {"flow_id", event.flow_id},
+                       {"trace_id", event.trace_id}});
   if (!valid && !may_store_unproven(event.provider)) co_return reply;
   reply.event_id = event.id;
   co_await arrivals_.submit(std::move(event));
@@ -337,6 +339,7 @@ Awaitable<CallbackReply> Inbox::receive(Callback callback) {
   event.body = std::move(callback.webhook.body);
   event.remote_address = std::move(callback.remote_address);
   event.flow_id = std::move(callback.flow_id);
+  event.trace_id = std::move(callback.trace_id);
   const Proof proof = prove(event, callback.webhook.reference, callback.signature);
   const bool keyed = keys_.contains(event.provider) && !keys_.at(event.provider).empty();
   // Without a proof of ours, and with no secret that could be one, the plugin is the judge; and who is said
@@ -414,10 +417,12 @@ Awaitable<void> Inbox::work_on(InboxEvent event) {
 }
 
 Awaitable<Settled> Inbox::work(InboxEvent event) {
+  const trace::Moment began;
   const Verdict verdict = co_await judge(event);
   fault::point("inbox.before_verdict");
   const Settled settled = co_await verdicts_.submit(verdict);
   if (settled.asked) parts_.wake_questions();
+  trace_webhook(parts_.observer, began, event, settled);
   tell(event, verdict, settled);
   co_return settled;
 }
@@ -435,6 +440,12 @@ void Inbox::tell(const InboxEvent& event, const Verdict& verdict, const Settled&
       {"flow_id", event.flow_id},   {"state", settled.state},
       {"reason", settled.reason},   {"key_id", event.key_id.empty() ? verdict.key_id : event.key_id},
       {"payout", settled.payout_id}};
+  // The payout's trace where it is known which payout it is about.
+  if (!settled.trace.flow_id.empty()) {
+    fields["trace_id"] = trace_id_of(settled.trace);
+  } else if (!event.trace_id.empty()) {
+    fields["trace_id"] = event.trace_id;
+  }
   if (!event.replay_of.empty()) fields["replay_of"] = event.replay_of;
   if (!verdict.error.empty()) fields["error"] = verdict.error;
   const bool trouble = settled.state == "failed" || settled.state == "rejected";
@@ -540,6 +551,8 @@ Awaitable<Verdict> Inbox::apply_status(InboxEvent event, WebhookReading reading,
   News base;
   base.actor = "webhook:" + event.provider;
   base.evidence["webhook"] = event.id;
+  const store::Payout& payout = current->payout;
+  verdict.trace = {payout.flow_id, payout.traceparent, payout.tracestate, hit.attempt.id, hit.attempt.n};
   const Recorded recorded =
       co_await parts_.life.take_status(std::move(*current), hit.attempt, reading.status, std::move(base));
   verdict.kind = Verdict::Kind::settle;

@@ -21,6 +21,7 @@ struct Callback {
   Webhook webhook;        ///< `reference` as the URL says it, proven or not
   std::string remote_address;
   std::string flow_id;
+  std::string trace_id;  ///< of the request
 };
 
 struct CallbackReply {
