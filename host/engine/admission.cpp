@@ -300,7 +300,7 @@ void fill(AdmissionReply& reply, const store::Admitted& admitted) {
 Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   const std::string id = core::random_uuid();
   if (request.flow_id.empty()) request.flow_id = id;
-  trace::Span span = admission_span(parts_.observer, request);
+  trace::Span span = admission_span(parts_.observer, request, id);
   const std::string payload = request.canonical();
   const std::string hash = core::sha256_hex(payload);
   auto [reply, decision] = co_await check(request);

@@ -83,11 +83,11 @@ std::string trace_id_of(const store::TracePlace& place) {
   return caller.known() ? caller.trace_id : core::trace_id_of_flow(place.flow_id);
 }
 
-trace::Span admission_span(Observer& observer, const PayoutRequest& request) {
+trace::Span admission_span(Observer& observer, const PayoutRequest& request, const std::string& id) {
   trace::Tracer& tracer = observer.tracer();
   if (!tracer.enabled()) return {};
   core::TraceContext context = tracer.trace_of(request.trace.caller, request.flow_id);
-  context.span_id = core::random_span_id();
+  context.span_id = core::span_id_of(id);
   const bool below_request = !request.trace.span_id.empty();
   trace::Span span(tracer, std::move(context),
                    below_request ? request.trace.span_id : request.trace.caller.span_id, "admission",
@@ -99,8 +99,6 @@ trace::Span admission_span(Observer& observer, const PayoutRequest& request) {
 
 void end_admission(trace::Span& span, const AdmissionReply& reply) {
   if (!span) return;
-  const bool created = reply.kind == AdmissionReply::Kind::created;
-  if (created) span.known_as(core::span_id_of(reply.payout_id));
   span.with("payout.id", reply.payout_id).with("provider", reply.provider);
   span.end(outcome_of(reply.kind), reply.kind == AdmissionReply::Kind::not_ready);
 }
