@@ -35,6 +35,11 @@ if(PAYOUTD_SANITIZE)
   add_link_options(-fsanitize=${PAYOUTD_SANITIZE})
 endif()
 
+option(PAYOUTD_FUZZ_COVERAGE "Tell fuzz targets which code their inputs reach, in all libraries (with a sanitizer)" OFF)
+if(PAYOUTD_FUZZ_COVERAGE)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # One precompiled header for everything: the standard library, Boost.JSON and the small part of Asio that
 # coroutines need. Beast and SSL stay out of it: only the few files that speak HTTP include them.
 function(payoutd_defaults target)

@@ -15,6 +15,7 @@
 #include "daemon/pulse.hpp"
 #include "daemon/quarantine_store.hpp"
 #include "daemon/script_keeper.hpp"
+#include "daemon/tracing.hpp"
 #include "daemon/view.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
@@ -260,8 +261,10 @@ class Host {
   std::set<std::string> running_;  ///< providers that this host started with
   // Declared in the order in which they are needed: destruction goes the other way round.
   std::unique_ptr<DatabaseKeeper> database_;
+  trace::Tracer tracer_;  // of spans that end with the coroutines of io_
   asio::io_context io_{1};
   std::unique_ptr<ops::Metrics> metrics_;
+  std::unique_ptr<Tracing> tracing_;
   std::unique_ptr<HostObserver> observer_;
   std::unique_ptr<store::Pool> pool_;
   std::unique_ptr<store::Pool> front_pool_;
@@ -442,8 +445,9 @@ int Host::run() {
   // The routes are one of the metrics' closed label sets, so the metrics come after them.
   metrics_ = std::make_unique<ops::Metrics>(labels(config_, router_->patterns()));
   metrics_->build_info(version(), build_id(), std::string(to_string(fixed.environment)));
-  observer_->attach(*metrics_);
-  view_->attach(*metrics_);
+  tracing_ = std::make_unique<Tracing>(config_, incarnation_, *metrics_, tracer_);
+  observer_->attach(*metrics_, tracer_);
+  view_->attach(*metrics_, tracer_);
   http::ServerOptions server_options;
   server_options.address = fixed.http.listen_address;
   server_options.port = fixed.http.listen_port;
@@ -459,6 +463,7 @@ int Host::run() {
 
   spawn(live(), "host");
   io_.run();
+  tracing_->stop();
   if (failure_) std::rethrow_exception(failure_);
   server_.reset();
   database_.reset();
@@ -639,6 +644,7 @@ Awaitable<void> Host::reload_on_hangup() {
 // run.
 void Host::apply(const ops::LiveConfig& live) {
   log::set_level(live.log_level);
+  tracing_->configure(live);
   router_->gate().configure(gate_options(config_.static_config.http, live.access));
   policy_->configure(policy_options(live.engine));
   engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);

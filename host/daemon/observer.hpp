@@ -8,7 +8,10 @@ namespace payoutd::daemon {
 class HostObserver final : public engine::Observer {
  public:
   /// Before the engine starts.
-  void attach(ops::Metrics& metrics) { metrics_ = &metrics; }
+  void attach(ops::Metrics& metrics, trace::Tracer& tracer) {
+    metrics_ = &metrics;
+    tracer_ = &tracer;
+  }
 
   void log(engine::LogLevel level, std::string_view event, std::string_view message,
            boost::json::object fields) override;
@@ -20,9 +23,11 @@ class HostObserver final : public engine::Observer {
   void users_flagged(std::int64_t count) override;
   void webhook(const std::string& provider, bool signature_valid, bool applied) override;
   void recovered(const std::string& provider, std::string_view how) override;
+  trace::Tracer& tracer() override { return *tracer_; }
 
  private:
   ops::Metrics* metrics_ = nullptr;
+  trace::Tracer* tracer_ = &trace::off();
 };
 
 }  // namespace payoutd::daemon

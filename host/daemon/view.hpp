@@ -42,16 +42,21 @@ class DaemonView final : public http::EngineHostView {
   void count_replay(std::string_view route) override { metrics_->idempotency_replay(route); }
   void count_auth_refusal(std::string_view reason) override { metrics_->auth_refusal(reason); }
   void count_rate_limit_block(std::string_view by) override { metrics_->rate_limit_block(by); }
+  trace::Tracer& tracer() override { return *tracer_; }
 
   /// Set when the host begins to drain.
   bool draining = false;
 
   /// Before the first request is served.
-  void attach(ops::Metrics& metrics) { metrics_ = &metrics; }
+  void attach(ops::Metrics& metrics, trace::Tracer& tracer) {
+    metrics_ = &metrics;
+    tracer_ = &tracer;
+  }
 
  private:
   Parts parts_;
   ops::Metrics* metrics_ = nullptr;
+  trace::Tracer* tracer_ = &trace::off();
 };
 
 }  // namespace payoutd::daemon

@@ -4,6 +4,7 @@
 
 #include "core/ids.hpp"
 #include "core/text.hpp"
+#include "engine/payout_trace.hpp"
 #include "policy/inputs.hpp"
 
 namespace payoutd::engine {
@@ -297,6 +298,9 @@ void fill(AdmissionReply& reply, const store::Admitted& admitted) {
 }  // namespace
 
 Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
+  const std::string id = core::random_uuid();
+  if (request.flow_id.empty()) request.flow_id = id;
+  trace::Span span = admission_span(parts_.observer, request, id);
   const std::string payload = request.canonical();
   const std::string hash = core::sha256_hex(payload);
   auto [reply, decision] = co_await check(request);
@@ -307,10 +311,11 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
           return store::find_key(work, client, key, hash);
         });
     if (standing) fill(reply, *standing);
+    end_admission(span, reply);
     co_return reply;
   }
   store::NewPayout payout;
-  payout.id = core::random_uuid();
+  payout.id = id;
   payout.client_id = std::move(request.client_id);
   payout.idempotency_key = std::move(request.idempotency_key);
   payout.payload_hash = hash;
@@ -323,11 +328,14 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   payout.note = std::move(request.note);
   if (!request.metadata.empty()) payout.metadata = boost::json::serialize(request.metadata);
   payout.batch = std::move(request.batch);
-  payout.flow_id = request.flow_id.empty() ? payout.id : std::move(request.flow_id);
+  payout.flow_id = std::move(request.flow_id);
+  if (request.trace.caller.known()) payout.traceparent = core::to_traceparent(request.trace.caller);
+  payout.tracestate = std::move(request.trace.caller.state);
   payout.actor = std::move(request.actor);
   payout.decision = std::move(decision);
   const store::Admitted admitted = co_await writes_.submit(std::move(payout));
   fill(reply, admitted);
+  end_admission(span, reply);
   if (reply.kind == AdmissionReply::Kind::created && parts_.admitted) parts_.admitted();
   co_return reply;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/limits.hpp"
+#include "core/trace_context.hpp"
 #include "engine/observer.hpp"
 #include "policy/bundle.hpp"
 #include "providers/provider_handle.hpp"
@@ -28,6 +29,7 @@ struct PayoutRequest {
   boost::json::object metadata;
   std::string batch;
   std::string flow_id;
+  core::RequestTrace trace;
   std::string actor;
 
   /// What the client sent, keys sorted, defaults left out: two requests are the same if this is the same.

@@ -1,6 +1,7 @@
 #include "engine/dispatcher.hpp"
 
 #include "core/fault.hpp"
+#include "engine/payout_trace.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -94,6 +95,7 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   for (const auto& one : claimed) payouts.push_back(one.payout);
   std::vector<Ruling> rulings;
   std::string failure;
+  const trace::Moment began;
   try {
     rulings = co_await parts_.screener.screen(std::move(payouts));
   } catch (const std::exception& error) {
@@ -106,6 +108,8 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
     throw std::runtime_error("screening: " + failure);
   }
   fault::point("engine.after_screening");
+  for (std::size_t i = 0; i < count; ++i)
+    trace_screening(parts_.observer, began, claimed[i].payout, rulings[i]);
   for (std::size_t i = 0; i < count; ++i)
     begin(Task::pay, std::move(claimed[i]), desk, std::move(rulings[i]));
   co_return count;

@@ -4,6 +4,8 @@
 
 #include "core/fault.hpp"
 #include "core/ids.hpp"
+#include "engine/callback_proof.hpp"
+#include "engine/payout_trace.hpp"
 #include "ops/redact.hpp"
 
 namespace payoutd::engine {
@@ -17,11 +19,9 @@ using store::Verdict;
 
 constexpr int kClaimAtOnce = 100;
 constexpr int kMostTries = 20;
-constexpr std::size_t kMostTexts = 24;
 constexpr milliseconds kLooksForMatches{1'000};
 constexpr milliseconds kOperatorWaits{2'000};
 constexpr milliseconds kPluginWaits{1'500};  // providers give up after two seconds
-constexpr const char* kInstanceKeyId = "instance";
 
 store::GroupCommitOptions group_options(const char* name, const InboxOptions& from) {
   store::GroupCommitOptions options;
@@ -49,37 +49,6 @@ std::optional<milliseconds> look_again_after(int tries) {
   return std::chrono::seconds{kSeconds[static_cast<std::size_t>(std::max(tries, 0))]};
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
-}
-
-// Empty if there is none; two of them are none that can be believed.
-struct Header {
-  std::string value;
-  int count = 0;
-};
-Header header_of(const InboxEvent& event, std::string_view name) {
-  Header header;
-  for (const auto& [key, value] : event.headers) {
-    if (lower(key) != name) continue;
-    header.value = value;
-    ++header.count;
-  }
-  return header;
-}
-
-// `[sha256=]hex`, as lower-case digits.
-std::string signature_digits(std::string_view value) {
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-  std::string digits = lower(value);
-  constexpr std::string_view kScheme = "sha256=";
-  if (digits.starts_with(kScheme)) digits.erase(0, kScheme.size());
-  return digits;
-}
-
 std::string masked_digits(const std::string& digits) {
   constexpr std::size_t kShown = 6;
   if (digits.empty()) return {};
@@ -88,70 +57,11 @@ std::string masked_digits(const std::string& digits) {
          std::to_string(digits.size()) + " characters)";
 }
 
-// Only what says that it is something else may be something else than JSON.
-bool should_be_json(const InboxEvent& event) {
-  if (event.body.empty()) return false;
-  const std::string type = lower(header_of(event, "content-type").value);
-  for (const char* other : {"xml", "x-www-form-urlencoded", "multipart/", "text/html"})
-    if (type.find(other) != std::string::npos) return false;
-  return true;
-}
-
-std::optional<json::value> read_body(const std::string& body) {
-  json::parse_options options;
-  options.max_depth = 32;
-  json::error_code ec;
-  json::value value = json::parse(body, ec, {}, options);
-  if (ec) return std::nullopt;
-  return value;
-}
-
-// What a callback that names its payment in a field of the provider's own choosing may have called it. Only
-// ever a reason to ask: nothing that is found so is believed.
-std::vector<std::string> texts_of(const std::string& body) {
-  std::vector<std::string> texts;
-  const auto read = read_body(body);
-  if (!read || !read->is_object()) return texts;
-  const auto collect = [&](const json::object& object) {
-    for (const auto& [name, value] : object) {
-      if (texts.size() >= kMostTexts) return;
-      std::string text;
-      if (value.is_string()) text = std::string(value.get_string());
-      if (value.is_int64()) text = std::to_string(value.get_int64());
-      const bool printable =
-          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-      if (text.size() >= 6 && text.size() <= 128 && printable) texts.push_back(std::move(text));
-    }
-  };
-  collect(read->get_object());
-  if (const auto* data = read->get_object().if_contains("data"); data != nullptr && data->is_object())
-    collect(data->get_object());
-  return texts;
-}
-
 std::string hash_of(const InboxEvent& event) {
   std::string bytes = event.url_reference;
   bytes += '\0';
   bytes += event.body;
   return core::sha256_hex(bytes);
-}
-
-struct SignedUrl {
-  std::string reference;
-  std::string signature;
-};
-
-// Of `/v1/webhooks/{provider}/{reference}/{signature}`; empty where the path is another.
-SignedUrl signed_url_of(const InboxEvent& event) {
-  std::vector<std::string> parts;
-  const std::string path = event.path.substr(0, event.path.find('?'));
-  for (std::size_t at = 0; at < path.size();) {
-    const auto end = std::min(path.find('/', at + 1), path.size());
-    parts.push_back(path.substr(at + 1, end - at - 1));
-    at = end;
-  }
-  if (parts.size() != 5) return {};
-  return {parts[3], parts[4]};
 }
 
 // What a plugin says is stored and shown: at most so much of it, and nothing that is no text.
@@ -242,41 +152,12 @@ providers::ProviderHandle* Inbox::provider(const std::string& name) const {
   return nullptr;
 }
 
-// The body's HMAC under any key that has not expired, or a URL that this instance minted for this provider.
-// Every key is tried whatever the ones before it said.
-Inbox::Proof Inbox::prove(const InboxEvent& event, const std::string& reference,
-                          const std::string& signature) const {
-  Proof proof;
-  const Header header = header_of(event, "x-signature");
-  const std::string digits = header.count == 1 ? signature_digits(header.value) : std::string();
-  proof.offered = header.count > 0 || !signature.empty();
-  Proof by_url = proof;
-  const auto try_url = [&](const Secret& key, const std::string& id) {
-    if (signature.empty() || reference.empty()) return;
-    if (!core::equal_constant_time(core::sign_callback(key, event.provider, reference), signature)) return;
-    if (by_url.valid) return;
-    by_url.valid = true;
-    by_url.kind = "url";
-    by_url.key_id = id;
-    by_url.url_reference = reference;
-  };
-  if (const auto found = keys_.find(event.provider); found != keys_.end()) {
-    const auto now = std::chrono::system_clock::now();
-    for (const core::WebhookKey& key : found->second) {
-      if (key.expired(now)) continue;
-      const bool matches = core::equal_constant_time(core::hmac_sha256_hex(key.secret, event.body), digits);
-      if (matches && !proof.valid) {
-        proof.valid = true;
-        proof.kind = "signature";
-        proof.key_id = key.id;
-      }
-      try_url(core::callback_url_key(key.secret), key.id);
-    }
-  }
-  try_url(options_.instance_key, kInstanceKeyId);
-  if (!proof.valid) return by_url;
-  proof.url_reference = by_url.url_reference;
-  return proof;
+CallbackProof Inbox::prove(const InboxEvent& event, const std::string& reference,
+                           const std::string& signature) const {
+  const auto keys = keys_.find(event.provider);
+  return prove_callback(event, reference, signature,
+                        keys == keys_.end() ? std::vector<core::WebhookKey>() : keys->second,
+                        options_.instance_key);
 }
 
 bool Inbox::may_store_unproven(const std::string& provider) {
@@ -309,7 +190,8 @@ Awaitable<CallbackReply> Inbox::turn_away(InboxEvent event, CallbackReply::Kind 
                        {"reason", event.reason},
                        {"remote_address", event.remote_address},
                        {"event", event.id},
-                       {"flow_id", event.flow_id}});
+                       {"flow_id", event.flow_id},
+                       {"trace_id", event.trace_id}});
   if (!valid && !may_store_unproven(event.provider)) co_return reply;
   reply.event_id = event.id;
   co_await arrivals_.submit(std::move(event));
@@ -337,7 +219,8 @@ Awaitable<CallbackReply> Inbox::receive(Callback callback) {
   event.body = std::move(callback.webhook.body);
   event.remote_address = std::move(callback.remote_address);
   event.flow_id = std::move(callback.flow_id);
-  const Proof proof = prove(event, callback.webhook.reference, callback.signature);
+  event.trace_id = std::move(callback.trace_id);
+  const CallbackProof proof = prove(event, callback.webhook.reference, callback.signature);
   const bool keyed = keys_.contains(event.provider) && !keys_.at(event.provider).empty();
   // Without a proof of ours, and with no secret that could be one, the plugin is the judge; and who is said
   // to send nothing owes no proof either, as nothing of it is ever done.
@@ -354,7 +237,7 @@ Awaitable<CallbackReply> Inbox::receive(Callback callback) {
         proof.offered ? CallbackReply::Kind::signature_wrong : CallbackReply::Kind::signature_missing,
         proof.offered ? "bad_signature" : "signature_missing");
   }
-  if (should_be_json(event) && !read_body(event.body))
+  if (should_be_json(event) && !callback_json(event.body))
     co_return co_await turn_away(std::move(event), CallbackReply::Kind::bad_json, "bad_json");
   if (!proof.valid && !may_store_unproven(event.provider)) {
     reply.kind = CallbackReply::Kind::too_many;
@@ -414,10 +297,12 @@ Awaitable<void> Inbox::work_on(InboxEvent event) {
 }
 
 Awaitable<Settled> Inbox::work(InboxEvent event) {
+  const trace::Moment began;
   const Verdict verdict = co_await judge(event);
   fault::point("inbox.before_verdict");
   const Settled settled = co_await verdicts_.submit(verdict);
   if (settled.asked) parts_.wake_questions();
+  trace_webhook(parts_.observer, began, event, settled);
   tell(event, verdict, settled);
   co_return settled;
 }
@@ -435,6 +320,12 @@ void Inbox::tell(const InboxEvent& event, const Verdict& verdict, const Settled&
       {"flow_id", event.flow_id},   {"state", settled.state},
       {"reason", settled.reason},   {"key_id", event.key_id.empty() ? verdict.key_id : event.key_id},
       {"payout", settled.payout_id}};
+  // The payout's trace where it is known which payout it is about.
+  if (!settled.trace.flow_id.empty()) {
+    fields["trace_id"] = trace_id_of(settled.trace);
+  } else if (!event.trace_id.empty()) {
+    fields["trace_id"] = event.trace_id;
+  }
   if (!event.replay_of.empty()) fields["replay_of"] = event.replay_of;
   if (!verdict.error.empty()) fields["error"] = verdict.error;
   const bool trouble = settled.state == "failed" || settled.state == "rejected";
@@ -507,7 +398,7 @@ Awaitable<Verdict> Inbox::judge(InboxEvent event) {
   if (!by_url_only) verdict.sought.provider_ref = reading.provider_ref;
   if (reading.kind == WebhookReading::Kind::verified && contract.webhook == WebhookKind::signed_)
     co_return co_await apply_status(std::move(event), std::move(reading), std::move(verdict));
-  if (event.proof == "signature") verdict.sought.anything = texts_of(event.body);
+  if (event.proof == "signature") verdict.sought.anything = texts_of_callback(event.body);
   verdict.kind = Verdict::Kind::ask;
   verdict.look_again = look_again_after(event.attempts);
   co_return verdict;
@@ -540,6 +431,8 @@ Awaitable<Verdict> Inbox::apply_status(InboxEvent event, WebhookReading reading,
   News base;
   base.actor = "webhook:" + event.provider;
   base.evidence["webhook"] = event.id;
+  const store::Payout& payout = current->payout;
+  verdict.trace = {payout.flow_id, payout.traceparent, payout.tracestate, hit.attempt.id, hit.attempt.n};
   const Recorded recorded =
       co_await parts_.life.take_status(std::move(*current), hit.attempt, reading.status, std::move(base));
   verdict.kind = Verdict::Kind::settle;
@@ -632,9 +525,9 @@ Awaitable<std::optional<InboxEvent>> Inbox::find(std::string id) {
 Awaitable<std::optional<json::object>> Inbox::verify(std::string id) {
   const auto event = co_await find(id);
   if (!event) co_return std::nullopt;
-  const Header header = header_of(*event, "x-signature");
+  const CallbackHeader header = callback_header(*event, "x-signature");
   const std::string digits = signature_digits(header.value);
-  const auto [reference, url_signature] = signed_url_of(*event);
+  const auto [reference, url_signature] = signed_url_of_path(event->path);
   const bool signed_url = !url_signature.empty();
   const auto now = std::chrono::system_clock::now();
   json::array tried;
@@ -715,8 +608,8 @@ Awaitable<Inbox::ReplayReply> Inbox::store_replay(InboxEvent original, std::stri
   replay.proof = original.proof;
   replay.key_id = original.key_id;
   if (!original.signature_valid.value_or(false)) {
-    const SignedUrl url = signed_url_of(original);
-    const Proof proof = prove(original, url.reference, url.signature);
+    const SignedUrl url = signed_url_of_path(original.path);
+    const CallbackProof proof = prove(original, url.reference, url.signature);
     const bool keyed = keys_.contains(original.provider) && !keys_.at(original.provider).empty();
     if (!proof.valid && (keyed || proof.offered)) {
       reply.settled = {"rejected", proof.offered ? "bad_signature" : "signature_missing", {}, false};

@@ -7,6 +7,7 @@
 
 #include "core/signal.hpp"
 #include "core/webhook_key.hpp"
+#include "engine/callback_proof.hpp"
 #include "engine/life.hpp"
 #include "engine/task.hpp"
 #include "store/group_commit.hpp"
@@ -21,6 +22,7 @@ struct Callback {
   Webhook webhook;        ///< `reference` as the URL says it, proven or not
   std::string remote_address;
   std::string flow_id;
+  std::string trace_id;  ///< of the request
 };
 
 struct CallbackReply {
@@ -110,14 +112,6 @@ class Inbox {
                                    std::string note);
 
  private:
-  /// What proves that a callback is the provider's.
-  struct Proof {
-    bool valid = false;
-    bool offered = false;  ///< a signature was there
-    std::string kind;
-    std::string key_id;
-    std::string url_reference;
-  };
   struct Bucket {
     double tokens = 0;
     std::chrono::steady_clock::time_point filled{};
@@ -125,8 +119,8 @@ class Inbox {
   struct Waiting;
 
   providers::ProviderHandle* provider(const std::string& name) const;
-  Proof prove(const store::InboxEvent& event, const std::string& reference,
-              const std::string& signature) const;
+  CallbackProof prove(const store::InboxEvent& event, const std::string& reference,
+                      const std::string& signature) const;
   bool may_store_unproven(const std::string& provider);
   Awaitable<CallbackReply> turn_away(store::InboxEvent event, CallbackReply::Kind kind, std::string reason);
   Awaitable<void> work_and_tell(store::InboxEvent event, std::shared_ptr<Waiting> waiting);

@@ -4,6 +4,7 @@
 
 #include "core/fault.hpp"
 #include "core/ids.hpp"
+#include "engine/payout_trace.hpp"
 #include "ops/redact.hpp"
 
 namespace payoutd::engine {
@@ -132,6 +133,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
   }
   News news;
   std::optional<Prepared> prepared;
+  trace::Span span = prepare_span(parts_.observer, claimed.payout);
   try {
     prepared = co_await handle->prepare(order, options_.prepare_timeout);
   } catch (const std::exception& failure) {
@@ -153,6 +155,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     news.message = without_accounts(prepared->impossible->reason);
     prepared.reset();
   }
+  prepared ? span.end("prepared") : end_as(span, news.saw);
   if (!prepared) {
     parts_.health.note(handle->name(), news.saw);
     news.reference = order.reference;
@@ -181,12 +184,14 @@ Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, provide
       claimed.payout.in_state_ms - (contract.submit_window + contract.response_timeout).count();
   Status status;
   std::optional<Prepared> prepared;
+  trace::Span span = query_span(parts_.observer, claimed.payout, nullptr);
   try {
     prepared = co_await handle->prepare(order, options_.prepare_timeout);
     if (contract.lookup_by_reference) status = co_await handle->query(order, *prepared, {});
   } catch (const std::exception& failure) {
     status.message = failure.what();
   }
+  end_as(span, saw_of(status.kind));
   news = news_of_status(claimed.payout, order.reference, status, std::move(news));
   if (prepared) {
     store::NewAttempt adopted;
@@ -291,10 +296,12 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
     news.message =
         "This host's heartbeat was too old, or the database's history in doubt: nothing was handed over.";
   } else {
+    trace::Span span = submit_span(parts_.observer, claimed.payout, attempt_id);
     const providers::SubmitReply reply =
         co_await handle->submit(std::move(order), std::move(prepared), attempt_id, deadline);
     fault::point("engine.after_answer");
     news.saw = saw_of(reply.submission.kind);
+    end_as(span, news.saw);
     news.code = reply.submission.code;
     news.message = without_accounts(reply.submission.message);
     news.provider_ref = reply.submission.provider_ref;
@@ -323,6 +330,7 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
   base.since_answer_deadline_ms = attempt.since_answer_deadline_ms;
   Status status;
   if (handle->contract().can_look_up()) {
+    trace::Span span = query_span(parts_.observer, claimed.payout, &attempt);
     try {
       status = co_await handle->query(
           order_of(claimed, attempt.reference), prepared_of(attempt),
@@ -331,6 +339,7 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
       status = Status{};
       status.message = failure.what();
     }
+    end_as(span, saw_of(status.kind));
   }
   fault::point("engine.after_query");
   Recorded recorded = co_await take_status(claimed, attempt, std::move(status), std::move(base));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "ops/trace.hpp"
 #include "store/rows.hpp"
 
 namespace payoutd::engine {
@@ -29,6 +30,8 @@ class Observer {
   /// A callback was refused or settled.
   virtual void webhook(const std::string& provider, bool signature_valid, bool applied) = 0;
   virtual void recovered(const std::string& provider, std::string_view how) = 0;
+  /// Where spans go.
+  virtual trace::Tracer& tracer() { return trace::off(); }
 };
 
 }  // namespace payoutd::engine

@@ -5,6 +5,7 @@
 
 #include "core/assert.hpp"
 #include "core/signal.hpp"
+#include "engine/payout_trace.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -322,6 +323,7 @@ void Recorder::report(const store::Claimed& before, const News& news, const Deci
   if (p.state != d.to) parts_.observer.state_changed(p, p.state, d.to);
   boost::json::object fields{{"payout", p.id},
                              {"flow_id", p.flow_id},
+                             {"trace_id", trace_id_of(p)},
                              {"provider", p.provider},
                              {"from", core::to_string(p.state)},
                              {"to", core::to_string(d.to)},

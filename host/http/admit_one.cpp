@@ -48,9 +48,15 @@ AdmitOutcome outcome_of(const engine::PayoutRequest& request, const engine::Admi
   return failed(500, "INTERNAL", "The host does not know what became of this.");
 }
 
+/// By which a request's lines in the log are found.
+struct Ids {
+  std::string flow_id;
+  std::string trace_id;  ///< the caller's; empty: it named none
+};
+
 // While the database is away every item of every bulk request fails: one line a second says so, and how many
 // it stands for. One thread admits.
-void report(const std::string& flow_id, const std::exception& failure, log::Level level) {
+void report(const Ids& ids, const std::exception& failure, log::Level level) {
   using Clock = std::chrono::steady_clock;
   static Clock::time_point next{};
   static std::int64_t left_out = 0;
@@ -60,9 +66,11 @@ void report(const std::string& flow_id, const std::exception& failure, log::Leve
     return;
   }
   next = now + std::chrono::seconds(1);
-  log::write(
-      level, "http.admission_failed", "A payout could not be admitted.",
-      {{"flow_id", flow_id}, {"error", failure.what()}, {"left_out_before", std::exchange(left_out, 0)}});
+  log::write(level, "http.admission_failed", "A payout could not be admitted.",
+             {{"flow_id", ids.flow_id},
+              {"trace_id", ids.trace_id.empty() ? core::trace_id_of_flow(ids.flow_id) : ids.trace_id},
+              {"error", failure.what()},
+              {"left_out_before", std::exchange(left_out, 0)}});
 }
 
 }  // namespace
@@ -76,35 +84,35 @@ Awaitable<AdmitOutcome> admit_one(HostView* host, engine::PayoutRequest request)
     co_return failed(503, "WRITES_STOPPED",
                      "An operator has stopped writes; nothing was stored. Try again later.");
   }
-  const std::string flow_id = request.flow_id;
+  const Ids ids{request.flow_id, request.trace.caller.trace_id};
   try {
     const engine::AdmissionReply reply = co_await host->admit(request);
     co_return outcome_of(request, reply);
   } catch (const store::InDoubt& failure) {
-    report(flow_id, failure, log::Level::warning);
+    report(ids, failure, log::Level::warning);
     co_return failed(
         503, "OUTCOME_IN_DOUBT",
         "The database did not say whether it stored this. Send the same request with the same key "
         "again: it finds out and pays nothing twice.");
   } catch (const store::Overloaded& failure) {
-    report(flow_id, failure, log::Level::warning);
+    report(ids, failure, log::Level::warning);
     co_return failed(503, "OVERLOADED",
                      "More is waiting to be stored than the database keeps up with; nothing was "
                      "stored. Send the same request again later.");
   } catch (const store::Unavailable& failure) {
-    report(flow_id, failure, log::Level::warning);
+    report(ids, failure, log::Level::warning);
     co_return failed(
         503, "DATABASE_UNAVAILABLE",
         "The database is not available at the moment; nothing was stored. Send the same request again.");
   } catch (const store::Conflict& failure) {
-    report(flow_id, failure, log::Level::warning);
+    report(ids, failure, log::Level::warning);
     co_return failed(503, "BUSY",
                      "Others are changing the same rows; nothing was stored. Send the same request again.");
   } catch (const store::DataError& failure) {
-    report(flow_id, failure, log::Level::warning);
+    report(ids, failure, log::Level::warning);
     co_return failed(422, "INVALID_PAYOUT", "The database does not take one of the values.");
   } catch (const std::exception& failure) {
-    report(flow_id, failure, log::Level::error);
+    report(ids, failure, log::Level::error);
     co_return failed(500, "INTERNAL",
                      "Something is wrong in the host; its log says what, under this flow id.");
   }

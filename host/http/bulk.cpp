@@ -47,6 +47,7 @@ Item read_item(const json::value& value, const Request& request) {
   payout->client_id = request.peer.client_id;
   payout->actor = request.peer.actor;
   payout->flow_id = request.flow_id;
+  payout->trace = request.trace;
   item.request = std::move(*payout);
   return item;
 }

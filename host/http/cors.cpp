@@ -26,7 +26,7 @@ std::optional<Response> Cors::preflight(const Request& request, const std::strin
   response.headers = {
       {"Access-Control-Allow-Methods", methods},
       {"Access-Control-Allow-Headers",
-       "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent"},
+       "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent, tracestate"},
       {"Access-Control-Max-Age", "600"},
   };
   return response;

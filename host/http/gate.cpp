@@ -162,7 +162,8 @@ void Gate::record(const Request& head, std::string_view reason, const std::strin
                              {"method", head.method},
                              {"route", head.route->pattern},
                              {"address", client_address(head, proxies_)},
-                             {"flow_id", head.flow_id}};
+                             {"flow_id", head.flow_id},
+                             {"trace_id", trace_id_of(head)}};
   if (!subject.empty()) fields["subject"] = subject;
   log::warning("http.auth_refused", "A request was refused for want of a good token.", std::move(fields));
 }

@@ -11,6 +11,7 @@
 #include "http/scripts_view.hpp"
 #include "identity/keyring.hpp"
 #include "notify/administration.hpp"
+#include "ops/trace.hpp"
 #include "store/host_registry.hpp"
 #include "store/lookup.hpp"
 
@@ -139,6 +140,8 @@ class HostView {
   virtual void count_auth_refusal(std::string_view reason) = 0;
   /// `by`: `subject`, `address`, `auth_failures`, `connections`.
   virtual void count_rate_limit_block(std::string_view by) = 0;
+  /// Where the spans of requests go.
+  virtual trace::Tracer& tracer() { return trace::off(); }
 };
 
 /// The part of it that the engine answers.

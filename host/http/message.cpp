@@ -15,19 +15,6 @@ bool is_flow_id(std::string_view text) {
   });
 }
 
-// version-traceid-parentid-flags: 2, 32, 16 and 2 hex digits in lower case; an id of zeros is none.
-std::string_view trace_id_of(std::string_view traceparent) {
-  constexpr std::size_t kLength = 55;
-  if (traceparent.size() != kLength) return {};
-  for (std::size_t i = 0; i < kLength; ++i) {
-    const char c = traceparent[i];
-    const bool dash = i == 2 || i == 35 || i == 52;
-    if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return {};
-  }
-  const std::string_view id = traceparent.substr(3, 32);
-  return id.find_first_not_of('0') == std::string_view::npos ? std::string_view() : id;
-}
-
 }  // namespace
 
 std::string_view Request::header(std::string_view name) const {
@@ -133,17 +120,30 @@ std::string_view reason_phrase(int status) noexcept {
 
 std::string flow_id_of(const Request& request) {
   if (const auto id = request.header("x-request-id"); is_flow_id(id)) return std::string(id);
-  if (const auto id = trace_id_of(request.header("traceparent")); !id.empty()) return std::string(id);
+  if (const auto caller = core::parse_traceparent(request.header("traceparent"))) return caller->trace_id;
   return core::random_uuid();
 }
 
+core::RequestTrace trace_of(const Request& request) {
+  if (request.count("traceparent") != 1) return {};
+  auto caller = core::parse_traceparent(request.header("traceparent"));
+  if (!caller) return {};
+  std::string states;
+  for (const auto& [name, value] : request.headers)
+    if (name == "tracestate") states.append(states.empty() ? "" : ",").append(value);
+  caller->state = core::read_tracestate(states);
+  return {*std::move(caller), core::random_span_id()};
+}
+
 std::string traceparent_of_answer(const Request& request) {
-  const std::string_view given = request.header("traceparent");
-  if (request.count("traceparent") != 1 || trace_id_of(given).empty()) return {};
-  std::string span = core::random_uuid();
-  std::erase(span, '-');
-  // Ours is version 00 whatever theirs is: what later versions add is not passed on.
-  return "00-" + std::string(trace_id_of(given)) + "-" + span.substr(16) + std::string(given.substr(52));
+  const core::TraceContext& caller = request.trace.caller;
+  if (!caller.known()) return {};
+  return core::to_traceparent({caller.trace_id, request.trace.span_id, caller.sampled, {}});
+}
+
+std::string trace_id_of(const Request& request) {
+  const core::TraceContext& caller = request.trace.caller;
+  return caller.known() ? caller.trace_id : core::trace_id_of_flow(request.flow_id);
 }
 
 std::string in_quotes(std::string_view text) {

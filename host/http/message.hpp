@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/trace_context.hpp"
 #include "identity/role.hpp"
 
 namespace payoutd::http {
@@ -39,6 +40,7 @@ struct Request {
   bool has_body = false;  ///< a body was announced, even an empty chunked one
   Peer peer{};
   std::string flow_id{};
+  core::RequestTrace trace{};
 
   const Route* route = nullptr;
   Pairs query{};                                    ///< decoded
@@ -79,9 +81,16 @@ std::string_view reason_phrase(int status) noexcept;
 /// or the trace id of a W3C `traceparent`), else a new one.
 std::string flow_id_of(const Request& request);
 
-/// The request's W3C `traceparent` with a span id of our own in place of its, for the answer; empty if it
+/// What the request's W3C `traceparent` and `tracestate` say; nothing where they are malformed or stand
+/// twice. If they say something, the request gets a span id of its own.
+core::RequestTrace trace_of(const Request& request);
+
+/// The request's `traceparent` with the request's own span id in place of its, for the answer; empty if it
 /// carries none that is well-formed.
 std::string traceparent_of_answer(const Request& request);
+
+/// The trace that the request's lines in the log belong to: the caller's, or the flow's own.
+std::string trace_id_of(const Request& request);
 
 /// `text` in quotes, cut to 32 characters, with everything but printable ASCII replaced: safe in a message.
 std::string in_quotes(std::string_view text);

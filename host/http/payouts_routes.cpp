@@ -73,6 +73,7 @@ Awaitable<Response> post_payout(HostView* host, Request request) {
   payout->idempotency_key = key;
   payout->actor = request.peer.actor;
   payout->flow_id = request.flow_id;
+  payout->trace = request.trace;
   AdmitOutcome outcome = co_await admit_one(host, std::move(*payout));
   co_return response_of(host, request, std::move(outcome));
 }

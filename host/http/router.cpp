@@ -141,7 +141,30 @@ void report(const Request& request, const std::exception& failure, log::Level le
   log::write(level, "http.request_failed", "A request could not be answered as it should.",
              {{"route", request.route == nullptr ? "" : request.route->pattern},
               {"flow_id", request.flow_id},
+              {"trace_id", trace_id_of(request)},
               {"error", failure.what()}});
+}
+
+// What monitors ask every few seconds, and whatever was refused before anybody knew whose it is, leaves no
+// span: a stranger could fill the queue with them.
+void trace_request(trace::Tracer& tracer, const Request& head, int status,
+                   std::chrono::nanoseconds duration) {
+  if (!tracer.enabled() || head.route == nullptr || status == 401 || status == 429) return;
+  const std::string& pattern = head.route->pattern;
+  if (!pattern.starts_with("/v1/") && !pattern.starts_with("/admin/")) return;
+  core::TraceContext context = tracer.trace_of(head.trace.caller, head.flow_id);
+  context.span_id = head.trace.span_id;
+  trace::Moment began;
+  began.wall -= std::chrono::duration_cast<std::chrono::system_clock::duration>(duration);
+  began.steady -= duration;
+  trace::Span span(tracer, std::move(context), head.trace.caller.span_id, "request", trace::Kind::server,
+                   began);
+  if (head.trace.caller.known()) span.remote_parent();
+  span.with("trace.flow_id", head.flow_id)
+      .with("http.request.method", head.method)
+      .with("http.route", pattern)
+      .with("http.response.status_code", status);
+  span.end(std::to_string(status), status >= 500);
 }
 
 }  // namespace
@@ -179,6 +202,7 @@ std::vector<std::string> Router::patterns() const {
 
 Service::Screening Router::screen(Request& head) {
   Screening screening;
+  if (head.trace.span_id.empty() && host_.tracer().enabled()) head.trace.span_id = core::random_span_id();
   if (auto refusal = gate_.count_address(head)) {
     screening.refusal = std::move(refusal);
   } else {
@@ -290,6 +314,7 @@ store::AuditEntry audit_entry(const Request& request) {
 Awaitable<Response> Router::handle(Request request) {
   if (!is_audited(request)) co_return co_await answered_by_route(std::move(request));
   store::AuditEntry entry = audit_entry(request);
+  const std::string trace_id = trace_id_of(request);
   Response response = co_await answered_by_route(std::move(request));
   entry.status = response.status;
   std::string failure;
@@ -305,13 +330,15 @@ Awaitable<Response> Router::handle(Request request) {
                 {"subject", entry.subject},
                 {"status", entry.status},
                 {"flow_id", entry.flow_id},
+                {"trace_id", trace_id},
                 {"error", failure}});
   }
   co_return response;
 }
 
 Awaitable<Response> Router::answered_by_route(Request request) {
-  const Request head{.method = request.method, .flow_id = request.flow_id, .route = request.route};
+  const Request head{
+      .method = request.method, .flow_id = request.flow_id, .trace = request.trace, .route = request.route};
   try {
     co_return co_await request.route->handle(std::move(request));
   } catch (const store::InDoubt& failure) {
@@ -342,6 +369,7 @@ Awaitable<Response> Router::answered_by_route(Request request) {
 void Router::answered(const Request& head, int status, std::chrono::nanoseconds duration) {
   host_.count_request(head.route == nullptr ? "other" : std::string_view(head.route->pattern), head.method,
                       status, std::chrono::duration<double>(duration).count());
+  trace_request(host_.tracer(), head, status, duration);
 }
 
 BodyObject read_body_object(const Request& request, const std::vector<std::string>& known_fields) {

@@ -112,6 +112,7 @@ Request request_from(const beast::http::request<beast::http::string_body>& messa
     request.headers.emplace_back(std::move(name), std::string(field.value()));
   }
   request.flow_id = flow_id_of(request);
+  request.trace = trace_of(request);
   return request;
 }
 
@@ -478,6 +479,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
                        .target = request.target,
                        .peer = request.peer,
                        .flow_id = request.flow_id,
+                       .trace = request.trace,
                        .route = request.route};
     response = co_await self->service_.handle(std::move(request));
     request = head;

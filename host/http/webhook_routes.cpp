@@ -61,6 +61,7 @@ Awaitable<Response> post_webhook(HostView* host, Request request) {
   callback.signature = parameter(request, "signature");
   callback.remote_address = request.peer.address;
   callback.flow_id = request.flow_id;
+  callback.trace_id = trace_id_of(request);
   callback.webhook.method = request.method;
   callback.webhook.path = request.target;
   callback.webhook.headers = request.headers;

@@ -198,6 +198,52 @@ const std::vector<Row>& rows() {
         .description = "`auto` is text on a terminal and json elsewhere.",
         .default_value = "auto",
         .choices = {"auto", "json", "text"}}},
+      {{.name = "tracing.endpoint",
+        .type = url,
+        .description = "Base URL of a collector that takes OTLP over HTTP in JSON, such as "
+                       "http://127.0.0.1:4318; spans go to /v1/traces there. Left out: no tracing. The "
+                       "variable OTEL_EXPORTER_OTLP_ENDPOINT goes before it, and "
+                       "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, a whole URL, before both.",
+        .optional = true}},
+      {{.name = "tracing.headers",
+        .type = secret,
+        .description = "Headers of the requests to the collector: `Name=value`, with commas between them, "
+                       "values percent-encoded where they need it.",
+        .optional = true}},
+      {{.name = "tracing.service_name",
+        .type = string,
+        .description = "The `service.name` of the spans. The variable OTEL_SERVICE_NAME goes before it.",
+        .default_value = "payoutd"}},
+      {{.name = "tracing.sample_ratio",
+        .type = amount,
+        .description = "The share, 0 to 1, of traces that are recorded. Where the client sent a traceparent, "
+                       "its flag decides instead.",
+        .default_value = "1"},
+       true},
+      {{.name = "tracing.queue_size",
+        .type = integer,
+        .description = "Spans that may wait for the collector; more are dropped and counted.",
+        .default_value = "8192",
+        .min = 1,
+        .max = 1'000'000}},
+      {{.name = "tracing.batch_size",
+        .type = integer,
+        .description = "Most spans of one request to the collector.",
+        .default_value = "512",
+        .min = 1,
+        .max = 10'000}},
+      {{.name = "tracing.interval",
+        .type = duration,
+        .description = "How long spans wait for company, unless a batch is full before.",
+        .default_value = "5s",
+        .min = 10,
+        .max = 600'000}},
+      {{.name = "tracing.timeout",
+        .type = duration,
+        .description = "How long a request to the collector may take.",
+        .default_value = "10s",
+        .min = 100,
+        .max = 60'000}},
       {{.name = "engine.claim_batch",
         .type = integer,
         .description =
@@ -616,12 +662,55 @@ class Loader {
                                    target.control_socket.string());
     if (target.environment != Environment::dev && target.public_url.starts_with("http:"))
       report("public_url", "must be https outside of dev");
+    fill_tracing(target.tracing);
     fill_http(target.http);
     fill_database(target.database);
     fill_instance_key(target);
   }
 
+  void fill_tracing(TracingConfig& tracing) {
+    const std::string endpoint = text("tracing.endpoint", "");
+    if (!endpoint.empty()) tracing.url = is_traces_url_whole_ ? endpoint : traces_url(endpoint);
+    tracing.service_name = text("tracing.service_name", "payoutd");
+    tracing.queue_size = number("tracing.queue_size");
+    tracing.batch_size = number("tracing.batch_size");
+    tracing.interval = time("tracing.interval");
+    tracing.timeout = time("tracing.timeout");
+    if (tracing.batch_size > tracing.queue_size && config_has("tracing.queue_size"))
+      report("tracing.batch_size", "must not be larger than tracing.queue_size");
+    const auto written = written_secrets_.find("tracing.headers");
+    if (written == written_secrets_.end()) return;
+    const auto secret = read_secret(written->second, secret_source(folder_));
+    if (!secret) return report("tracing.headers", secret.error().reason);
+    auto headers = parse_otlp_headers(secret->reveal());
+    if (!headers) return report("tracing.headers", headers.error().reason);
+    tracing.headers = *std::move(headers);
+    if (tracing.url.starts_with("http:") && !is_loopback_url(tracing.url))
+      warn("tracing.endpoint", "takes tracing.headers over a network without TLS, where they can be read");
+  }
+
+  static bool is_loopback_url(std::string_view url) {
+    const std::string_view authority = url.substr(url.find("://") + 3);
+    return authority.starts_with("127.") || authority.starts_with("[::1]") ||
+           authority.starts_with("localhost");
+  }
+
+  /// As the specification of OpenTelemetry's exporters has them: a variable that is empty is not set.
+  void tracing_from_environment() {
+    const auto take = [this](const char* variable, const char* setting) {
+      const auto value = environment_(variable);
+      if (!value || value->empty()) return false;
+      values_[setting] = *value;
+      config_.places[setting] = {std::string("environment variable ") + variable, 0, 0};
+      return true;
+    };
+    take("OTEL_SERVICE_NAME", "tracing.service_name");
+    is_traces_url_whole_ = take("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "tracing.endpoint");
+    if (!is_traces_url_whole_) take("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.endpoint");
+  }
+
   void override_from_environment() {
+    tracing_from_environment();
     if (auto value = environment_("CORS_ALLOW_ORIGINS"); value && !value->empty()) {
       values_["cors.allow_origins"] = separated_by_commas(*value);
       config_.places["cors.allow_origins"] = {"environment variable CORS_ALLOW_ORIGINS", 0, 0};
@@ -926,6 +1015,7 @@ class Loader {
   void fill_live() {
     auto& target = config_.live_config;
     target.log_level = log::parse_level(text("logging.level", "info")).value_or(log::Level::info);
+    target.trace_sample_ratio = decimal("tracing.sample_ratio", 0, 1);
     target.database_pool = {number("database_pool.engine_connections"),
                             number("database_pool.http_connections"), number("database_pool.job_connections"),
                             time("database_pool.acquire_timeout")};
@@ -1294,6 +1384,7 @@ class Loader {
   std::map<std::string, std::string, std::less<>> written_secrets_;
   Settings values_checked_;
   bool is_database_from_environment_ = false;
+  bool is_traces_url_whole_ = false;
   std::vector<ConfigProblem> problems_;
 };
 

@@ -44,6 +44,7 @@ const std::vector<std::string> kAuthRefusals = {
     "wrong_algorithm", "wrong_audience", "wrong_issuer",     "wrong_scheme"};
 const std::vector<std::string> kScripts = {"abuse", "backoff", "routing"};
 const std::vector<std::string> kSwitches = {"stop_submissions", "stop_writes"};
+const std::vector<std::string> kSpanFates = {"exported", "failed", "queue_full", "rejected"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
 const std::vector<std::string> kQueryResults = {"confirmed", "pending", "refused",     "refused_for_now",
@@ -333,7 +334,10 @@ struct Metrics::Families {
                                  {{"kind", LabelSet(kScripts)}})),
         shadow_judged(counters(r, "payoutd_shadow_judged_total", "Payouts that a shadow judged too.", {})),
         shadow_differed(counters(r, "payoutd_shadow_differed_total",
-                                 "Payouts that a shadow judged otherwise than the active rules.", {})) {
+                                 "Payouts that a shadow judged otherwise than the active rules.", {})),
+        spans(counters(r, "payoutd_trace_spans_total",
+                       "Spans by what became of them; all but the exported ones are lost.",
+                       {{"result", LabelSet(kSpanFates)}})) {
     flagged.with({});
     generation.with({}).Set(0);
     dry_run.with({}).Set(0);
@@ -359,6 +363,7 @@ struct Metrics::Families {
   MetricFamily<Counter> restarts, flagged, reloads;
   MetricFamily<Gauge> generation, last_reload;
   MetricFamily<Counter> verdicts, script_failures, shadow_judged, shadow_differed;
+  MetricFamily<Counter> spans;
 };
 
 Metrics::Metrics(MetricsLabels labels)
@@ -494,6 +499,10 @@ void Metrics::provider_process(std::string_view provider, std::string_view state
 
 void Metrics::provider_restart(std::string_view provider) {
   families_->restarts.with({provider}).Increment();
+}
+
+void Metrics::spans(std::string_view fate, std::size_t count) {
+  families_->spans.with({fate}).Increment(static_cast<double>(count));
 }
 
 void Metrics::pool(const std::string& name, PoolSnapshot snapshot) {

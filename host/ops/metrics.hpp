@@ -136,6 +136,8 @@ class Metrics {
   /// `state` is 1 for the process's present state and 0 for the others.
   void provider_process(std::string_view provider, std::string_view state);
   void provider_restart(std::string_view provider);
+  /// `fate`: exported, queue_full, failed, rejected.
+  void spans(std::string_view fate, std::size_t count);
   void pool(const std::string& name, PoolSnapshot snapshot);
   /// Whether new payouts are paid by this host, and what forbids it.
   void ready(bool is_ready);

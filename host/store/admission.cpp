@@ -12,9 +12,9 @@ constexpr const char* kAdmit = R"sql(
 with input as (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::numeric[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::text[], $15::text[],
-    $16::text[], $17::jsonb[]) as i(
+    $16::text[], $17::jsonb[], $18::text[], $19::text[]) as i(
     id, client_id, key, payload, payload_hash, provider, amount, currency, destination, user_ref, region, note,
-    metadata, batch, flow_id, actor, decision)
+    metadata, batch, flow_id, actor, decision, traceparent, tracestate)
 ), fresh as (
   insert into app.idempotency_keys (client_id, key, payout_id, provider, payload_hash, payload)
   select client_id, key, id, provider, payload_hash, payload from input order by client_id, key
@@ -22,9 +22,9 @@ with input as (
   returning payout_id
 ), admitted as (
   insert into app.payouts (id, client_id, idempotency_key, provider, amount, currency, destination, user_ref, region,
-    note, metadata, batch, flow_id, next_action_at)
+    note, metadata, batch, flow_id, traceparent, tracestate, next_action_at)
   select id, client_id, key, provider, amount, currency, destination, user_ref, region, note, metadata, batch,
-    flow_id, now()
+    flow_id, traceparent, tracestate, now()
   from input where id in (select payout_id from fresh)
 ), routed as (
   insert into app.decisions (payout_id, kind, bundle, verdict, reason, inputs, cost_ns)
@@ -33,7 +33,7 @@ with input as (
   from input where decision is not null and id in (select payout_id from fresh)
 )
 insert into app.events (payout_id, kind, to_state, actor, host, data)
-select id, 'admitted', 'PENDING', actor, $18::uuid, jsonb_build_object('key', key, 'batch', batch)
+select id, 'admitted', 'PENDING', actor, $20::uuid, jsonb_build_object('key', key, 'batch', batch)
 from input where id in (select payout_id from fresh)
 )sql";
 
@@ -59,7 +59,7 @@ Admitted read_standing(const pqxx::row& row, const std::string& payload_hash) {
 
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
                             const std::string& host) {
-  std::array<Column, 17> c;
+  std::array<Column, 19> c;
   for (const NewPayout& p : batch) {
     c[0].add(p.id);
     c[1].add(p.client_id);
@@ -78,6 +78,8 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
     c[14].add(p.flow_id);
     c[15].add(p.actor);
     c[16].add_or_null(p.decision);
+    c[17].add_or_null(p.traceparent);
+    c[18].add_or_null(p.tracestate);
   }
   const Column clients = c[1];
   const Column keys = c[2];

@@ -24,6 +24,8 @@ struct NewPayout {
   std::string metadata;  ///< JSON text or empty
   std::string batch;
   std::string flow_id;
+  std::string traceparent;  ///< the client's; empty: it sent none
+  std::string tracestate;
   std::string actor;
   std::string decision;  ///< JSON text of the routing decision, or empty
 };

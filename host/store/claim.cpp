@@ -11,7 +11,8 @@ namespace {
 std::string with_attempts() {
   return " select " + payout_columns("c", Times::left_out) + ", " + attempt_columns("a", Times::left_out) +
          ", case when c.lane is not null then"
-         "  (select n.state from app.lanes n where n.provider = c.provider and n.name = c.lane) end"
+         "  (select n.state from app.lanes n where n.provider = c.provider and n.name = c.lane) end,"
+         " c.traceparent, c.tracestate"
          " from claimed c left join app.attempts a on a.payout_id = c.id and a.live";
 }
 
@@ -23,7 +24,9 @@ std::vector<Claimed> read_claimed(const pqxx::result& rows) {
     Claimed one;
     one.payout = read_payout(row, column);
     one.attempt = read_attempt(row, column);
-    one.lane_state = text_of(row, column);
+    one.lane_state = text_of(row, column++);
+    one.payout.traceparent = text_of(row, column++);
+    one.payout.tracestate = text_of(row, column);
     claimed.push_back(std::move(one));
   }
   return claimed;

@@ -186,10 +186,11 @@ std::string uuid_array(const std::vector<std::string>& texts) {
 
 std::string match_statement(const std::string& attempts, const std::string& payouts) {
   const auto ways = [&](const std::string& columns, const std::string& where, int rank) {
-    return "select a.payout_id, a.reference, a.live, a.n, " + std::to_string(rank) + " as rank" + columns +
-           " from " + attempts + " a where " + where;
+    return "select a.payout_id, a.reference, a.live, a.n, a.id as attempt_id, " + std::to_string(rank) +
+           " as rank" + columns + " from " + attempts + " a where " + where;
   };
-  return "select i.ord, m.payout_id, m.reference, m.live, p.state, p.next_action_at is not null"
+  return "select i.ord, m.payout_id, m.reference, m.live, p.state, p.next_action_at is not null,"
+         " p.flow_id, p.traceparent, p.tracestate, m.attempt_id, m.n"
          " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality"
          "  as i(provider, reference, provider_ref, texts, ids, ord)"
          " cross join lateral (select * from (" +
@@ -218,8 +219,14 @@ void match_in(pqxx::transaction_base& work, const std::string& sql, std::span<co
   for (const auto& row :
        work.exec_params(sql, c[0].take(), c[1].take(), c[2].take(), c[3].take(), c[4].take())) {
     Match& match = matches[open[static_cast<std::size_t>(std::stoll(text_of(row, 0))) - 1]];
-    match = {text_of(row, 1), text_of(row, 2),        text_of(row, 3) == "t",
-             text_of(row, 4), text_of(row, 5) == "t", archived};
+    match = {
+        text_of(row, 1),
+        text_of(row, 2),
+        text_of(row, 3) == "t",
+        text_of(row, 4),
+        text_of(row, 5) == "t",
+        archived,
+        {text_of(row, 6), text_of(row, 7), text_of(row, 8), text_of(row, 9), std::stoi(text_of(row, 10))}};
   }
 }
 
@@ -449,11 +456,12 @@ std::vector<Settled> conclude(pqxx::transaction_base& work, std::span<const Verd
   std::size_t next = 0;
   for (const Verdict& v : verdicts) {
     if (v.kind != Verdict::Kind::ask) {
-      settled.push_back({v.state, v.reason, v.payout_id, false});
+      settled.push_back({v.state, v.reason, v.payout_id, false, v.trace});
       continue;
     }
     const Match& match = matches[next++];
     settled.push_back(settled_by(match, v));
+    settled.back().trace = match.trace;
     if (settled.back().asked) hints.push_back({v.sought.provider, match.reference});
   }
   if (!hints.empty()) hint(work, hints);

@@ -42,6 +42,7 @@ struct InboxEvent {
   std::string replayed_by;
   std::string note;
 
+  std::string trace_id;  ///< of the request that brought it; known to the host only that it came to
   std::string hash;  ///< 64 hex digits under which the same bytes are known; empty: each one counts. Written
                      ///< only
 };
@@ -73,6 +74,14 @@ struct Sought {
   std::string provider_ref;           ///< theirs
   std::vector<std::string> anything;  ///< texts of which one may be either of them, or a payout's id
 };
+/// Where the spans of what happens to a payout belong.
+struct TracePlace {
+  std::string flow_id;
+  std::string traceparent;
+  std::string tracestate;
+  std::string attempt_id;
+  int attempt = 0;
+};
 struct Match {
   std::string payout_id;  ///< empty: none of ours
   std::string reference;
@@ -80,6 +89,7 @@ struct Match {
   std::string state;
   bool due = false;       ///< something is still to be done for it
   bool archived = false;  ///< it stands in the history
+  TracePlace trace{};
 };
 /// One for each, in order. A provider's callback only ever finds the provider's own payouts.
 std::vector<Match> match_payouts(pqxx::transaction_base& work, std::span<const Sought> sought);
@@ -104,6 +114,7 @@ struct Verdict {
   std::string key_id;
   std::string status;
   std::string payout_id;
+  TracePlace trace{};  ///< of the payout
   /// When to look again for a payout that is not there yet; nullopt: never by schedule.
   std::optional<std::chrono::milliseconds> look_again;
   // Of a replay: it is told in the payout's events.
@@ -115,6 +126,7 @@ struct Settled {
   std::string reason;
   std::string payout_id;
   bool asked = false;  ///< a payout is due to be asked about
+  TracePlace trace{};
 };
 /// Writes verdicts; one answer for each, in order. `host` is this host's incarnation.
 std::vector<Settled> conclude(pqxx::transaction_base& work, std::span<const Verdict> verdicts,

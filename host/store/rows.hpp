@@ -29,6 +29,8 @@ struct Payout {
   std::string metadata;  ///< JSON text
   std::string batch;
   std::string flow_id;
+  std::string traceparent;  ///< the client's, if it sent one; read with claims only
+  std::string tracestate;
   int attempt_count = 0;
   int reference_n = 1;
   int query_count = 0;
