@@ -16,6 +16,7 @@
 #include "ctl/plugin_verify.hpp"
 #include "ctl/policy_command_line.hpp"
 #include "ctl/retry.hpp"
+#include "ctl/smoke.hpp"
 #include "ctl/token.hpp"
 #include "ctl/webhook.hpp"
 #include "identity/role.hpp"
@@ -51,6 +52,7 @@ constexpr const char* kFooter =
     "  3    no host (or database) answers\n"
     "  4    the host refuses: no such payout, a state that does not allow it, …\n"
     "  5    the host, its database or a provider could not do it now\n"
+    "  10   and above: the step of `smoke` that failed; its help says which\n"
     "  130  interrupted; what was sent goes on, and the same command resumes\n";
 
 constexpr const char* kPayFooter =
@@ -163,6 +165,14 @@ class CommandLine {
       chosen_ = std::move(command);
       needs_host_ = needs_host;
     });
+    smoke_.emplace(
+        app_,
+        [this](Command command) {
+          chosen_ = std::move(command);
+          needs_host_ = false;
+        },
+        [this] { return std::pair{a_.config_file(), !a_.config.empty()}; },
+        [this] { return find_socket(a_); });
   }
 
   CLI::App& app() { return app_; }
@@ -563,6 +573,7 @@ class CommandLine {
   std::optional<PolicyCommandLine> policy_;
   std::optional<WebhookCommandLine> webhook_;
   std::optional<NotificationCommandLine> notification_;
+  std::optional<SmokeCommandLine> smoke_;
   Command chosen_;
   bool needs_host_ = true;
 };

@@ -1,0 +1,9 @@
+#include "ctl/smoke_notification.hpp"
+
+namespace payoutd::ctl {
+
+std::unique_ptr<SmokeNotification> SmokeNotification::open(SmokeApi&, const std::string&) {
+  return nullptr;
+}
+
+}  // namespace payoutd::ctl
