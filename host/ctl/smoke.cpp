@@ -10,6 +10,7 @@
 #include "ctl/json_view.hpp"
 #include "ctl/smoke_api.hpp"
 #include "ctl/smoke_notification.hpp"
+#include "identity/base64url.hpp"
 #include "identity/token.hpp"
 #include "ops/config.hpp"
 
@@ -110,6 +111,16 @@ std::string socket_for(const Context& context, const std::string& base_url) {
        {"http://127.", "http://localhost", "http://[::1]", "https://127.", "https://localhost"})
     if (base_url.starts_with(local)) return context.socket;
   return {};
+}
+
+/// Whose payouts the bearer of a token makes. The host is the one who believes it or not.
+std::string client_of(const std::string& token) {
+  if (token.empty()) return "default";
+  const auto begin = token.find('.') + 1;
+  const auto claims = identity::read_base64url(token.substr(begin, token.find('.', begin) - begin));
+  json::error_code unreadable;
+  const json::value read = claims ? json::parse(*claims, unreadable) : json::value(nullptr);
+  return !unreadable && read.is_object() ? text_at(read.get_object(), "client") : std::string();
 }
 
 /// One run: what each step found out for those after it.
@@ -266,7 +277,8 @@ class Smoke {
   }
 
   Told identity() {
-    api_.use_token(own_token());
+    token_ = own_token();
+    api_.use_token(token_);
     expect(api_.send("GET", "/v1/payouts?limit=1"), 200, "GET /v1/payouts");
     const Answer listed = api_.operate("GET", "/v1/admin/providers");
     expect(listed, 200, "GET /v1/admin/providers");
@@ -303,7 +315,8 @@ class Smoke {
 
   Told listen() {
     if (options_.notify_listen.empty()) return {Result::skipped, "--notify-listen is not given"};
-    notification_ = SmokeNotification::open(api_, options_.notify_listen);
+    notification_ =
+        SmokeNotification::open(api_, {options_.notify_listen, options_.notify_url, client_of(token_)});
     if (!notification_) return {Result::skipped, "this host has no notifications"};
     return {Result::ok, "an endpoint for this test is registered"};
   }
@@ -489,6 +502,7 @@ class Smoke {
   std::optional<ops::Config> config_;
   std::unique_ptr<SmokeNotification> notification_;
   std::vector<Step> steps_;
+  std::string token_;
   std::string version_;
   std::string provider_;
   std::string plugin_;
@@ -527,6 +541,8 @@ SmokeCommandLine::SmokeCommandLine(CLI::App& app, std::function<void(Command)> u
   sub->add_flag("--no-webhook", options_.no_webhook, "Send and await no callback");
   sub->add_option("--notify-listen", options_.notify_listen,
                   "ADDRESS:PORT where the host reaches this machine: await the notification there");
+  sub->add_option("--notify-url", options_.notify_url,
+                  "How the host reaches it, where it is not http://ADDRESS:PORT: a TLS proxy in front of it");
   sub->add_option("--ca-file", options_.ca_file, "PEM of an authority that the system does not know");
   sub->add_option("--timeout", options_.timeout_s, "Seconds that a step may take")
       ->check(CLI::Range(1, 3600))

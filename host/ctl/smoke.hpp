@@ -26,6 +26,7 @@ struct SmokeOptions {
   std::filesystem::path webhook_secret_file;
   bool no_webhook = false;
   std::string notify_listen;  ///< `ADDRESS:PORT`; empty: no notification is waited for
+  std::string notify_url;     ///< under which the host reaches it; empty: `http://ADDRESS:PORT`
   std::string ca_file;        ///< PEM, for a certificate that the system does not know
   int timeout_s = 60;         ///< for each step
 };

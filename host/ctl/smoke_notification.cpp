@@ -2,7 +2,7 @@
 
 namespace payoutd::ctl {
 
-std::unique_ptr<SmokeNotification> SmokeNotification::open(SmokeApi&, const std::string&) {
+std::unique_ptr<SmokeNotification> SmokeNotification::open(SmokeApi&, const Listen&) {
   return nullptr;
 }
 

@@ -12,9 +12,14 @@ namespace payoutd::ctl {
 class SmokeNotification {
  public:
   virtual ~SmokeNotification() = default;
+  struct Listen {
+    std::string address;  ///< `ADDRESS:PORT` of the receiver
+    std::string url;      ///< under which the host reaches it; empty: `http://ADDRESS:PORT`
+    std::string client;   ///< whose payout it will be
+  };
   /// Registers the endpoint; nullptr if this host has no notifications. Throws CommandFailed with the reason
   /// if it cannot be registered.
-  static std::unique_ptr<SmokeNotification> open(SmokeApi& api, const std::string& listen);
+  static std::unique_ptr<SmokeNotification> open(SmokeApi& api, const Listen& listen);
 
   /// Waits for the notification that this payout is paid and checks it; what was seen, as a sentence. Throws
   /// CommandFailed.

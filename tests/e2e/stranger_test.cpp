@@ -31,6 +31,7 @@ class GoodClient {
 
   /// Every request was answered with 200, and soon.
   void finish() {
+    eventually(seconds{10}, [this] { return answered_ + failed_ > 20; });
     end();
     INFO("answered " << answered_ << ", not answered with 200: " << failed_ << ", slowest "
                      << slowest_.count() << " ms");
@@ -56,8 +57,8 @@ class GoodClient {
   }
 
   std::atomic<bool> stop_{false};
-  int answered_ = 0;
-  int failed_ = 0;
+  std::atomic<int> answered_{0};
+  std::atomic<int> failed_{0};
   milliseconds slowest_{0};
   std::thread thread_;
 };
