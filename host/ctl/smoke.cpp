@@ -90,10 +90,12 @@ void expect(const Answer& answer, int status, const std::string& what) {
   if (answer.status != status) throw StepFailed(what + " answered " + said(answer));
 }
 
+/// Of an answer that stays: what is returned is a part of it.
 const json::object& object_of(const Answer& answer) {
   static const json::object kNone;
   return answer.body.is_object() ? answer.body.get_object() : kNone;
 }
+const json::object& object_of(Answer&&) = delete;
 
 std::string first_line_of(const std::filesystem::path& file, const char* option) {
   std::ifstream in(file);
@@ -369,8 +371,8 @@ class Smoke {
   std::string why_not_submitted() {
     std::string why;
     if (const std::string reason = text_at(payout(), "reason_text"); !reason.empty()) why += ": " + reason;
-    for (const json::value& value :
-         array_at(object_of(api_.operate("GET", "/v1/admin/providers")), "providers")) {
+    const Answer providers = api_.operate("GET", "/v1/admin/providers");
+    for (const json::value& value : array_at(object_of(providers), "providers")) {
       const json::object& one = value.as_object();
       if (text_at(one, "name") != provider_) continue;
       if (true_at(one, "paused")) why += "; the provider is paused";
