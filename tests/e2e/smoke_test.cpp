@@ -104,6 +104,36 @@ TEST_CASE("smoke takes a token and a webhook secret from files, on a machine wit
   CHECK(process.wait(seconds{60}) == 0);
 }
 
+TEST_CASE("smoke receives the notification at an endpoint of its own, verifies it, and leaves nothing behind",
+          "[smoke]") {
+  Desk desk("smoke-notification", [](HostProcess& host) {
+    as_in_production(host);
+    host.settings().more_sections +=
+        "notifications:\n  keys:\n    - {id: june, secret: \"the master key of these tests, long enough\"}\n"
+        "  timeout: 1s\n  allow_networks: [127.0.0.1]\n";
+  });
+  const std::string listen = "127.0.0.1:" + std::to_string(free_port());
+  const json::object told = report(desk, {"--notify-listen", listen});
+  INFO(json::serialize(told));
+  CHECK(told.at("exit_code").as_int64() == 0);
+  CHECK(result_of(told, "listen") == "ok");
+  CHECK(result_of(told, "notification") == "ok");
+  CHECK(desk.sql("select count(*) from app.notification_endpoints where removed_at is null") == "0");
+  CHECK(desk.sql("select client_id from app.notification_endpoints") == "smoke");
+  CHECK(desk.sql("select state from app.notification_deliveries where state <> 'cancelled'") == "delivered");
+
+  const json::object unreached =
+      report(desk, {"--notify-listen", listen, "--notify-url", "http://127.0.0.1:1", "--timeout", "4"});
+  INFO(json::serialize(unreached));
+  CHECK(unreached.at("exit_code").as_int64() == 17);
+  CHECK(result_of(unreached, "admin") == "ok");
+  CHECK(desk.sql("select count(*) from app.notification_endpoints where removed_at is null") == "0");
+  const json::object refused = report(desk, {"--notify-listen", listen, "--notify-url", "gopher://here"});
+  CHECK(refused.at("exit_code").as_int64() == 17);
+  CHECK(detail_of(refused, "listen").find("registering") != std::string::npos);
+  CHECK(report(desk, {"--notify-listen", "nowhere"}).at("exit_code").as_int64() == 17);
+}
+
 TEST_CASE("without tokens smoke works too, in development", "[smoke]") {
   Desk desk("smoke-open");
   const json::object told = report(desk);
