@@ -19,6 +19,7 @@
 #include "ctl/reload.hpp"
 #include "ctl/retry.hpp"
 #include "ctl/service_environment.hpp"
+#include "ctl/smoke.hpp"
 #include "ctl/token.hpp"
 #include "ctl/webhook.hpp"
 #include "identity/role.hpp"
@@ -54,6 +55,7 @@ constexpr const char* kFooter =
     "  3    no host (or database) answers\n"
     "  4    the host refuses: no such payout, a state that does not allow it, …\n"
     "  5    the host, its database or a provider could not do it now\n"
+    "  10   and above: the step of `smoke` that failed; its help says which\n"
     "  130  interrupted; what was sent goes on, and the same command resumes\n";
 
 constexpr const char* kPayFooter =
@@ -167,6 +169,14 @@ class CommandLine {
       chosen_ = std::move(command);
       needs_host_ = needs_host;
     });
+    smoke_.emplace(
+        app_,
+        [this](Command command) {
+          chosen_ = std::move(command);
+          needs_host_ = false;
+        },
+        [this] { return std::pair{a_.config_file(), !a_.config.empty()}; },
+        [this] { return find_socket(a_); });
   }
 
   CLI::App& app() { return app_; }
@@ -597,6 +607,7 @@ class CommandLine {
   std::optional<PolicyCommandLine> policy_;
   std::optional<WebhookCommandLine> webhook_;
   std::optional<NotificationCommandLine> notification_;
+  std::optional<SmokeCommandLine> smoke_;
   Command chosen_;
   bool needs_host_ = true;
 };

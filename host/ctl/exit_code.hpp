@@ -12,6 +12,15 @@ enum class ExitCode : int {
   unreachable = 3,  ///< no host answers on the control socket
   refused = 4,      ///< the host refuses to do it
   failed = 5,       ///< the host, its database or a provider could not do it now
+  // What `smoke` found not to work.
+  smoke_health = 10,
+  smoke_identity = 11,
+  smoke_create = 12,
+  smoke_submit = 13,
+  smoke_webhook = 14,
+  smoke_confirm = 15,
+  smoke_admin = 16,
+  smoke_notification = 17,
   interrupted = 130,
 };
 

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "core/text.hpp"
+#include "http/payload_difference.hpp"
 #include "http/payout_json.hpp"
 #include "ops/log.hpp"
 #include "store/errors.hpp"
@@ -23,6 +25,24 @@ std::string sentence(const Problem& problem) {
   return (problem.field.empty() ? std::string() : problem.field + " ") + problem.reason + ".";
 }
 
+// Which fields differ, for the client in the answer and for operators in the log.
+AdmitOutcome conflict(const engine::PayoutRequest& request, const engine::AdmissionReply& reply) {
+  std::string names;
+  for (const std::string& name : differing_fields(reply.existing_payload, request.canonical()))
+    names.append(names.empty() ? "" : ", ").append(core::has_control_character(name) ? "?" : name);
+  log::warning("http.idempotency_conflict", "A key was used again with another payload; nothing was changed.",
+               {{"client", request.client_id},
+                {"idempotency_key", request.idempotency_key},
+                {"payout", reply.payout_id},
+                {"flow_id", request.flow_id},
+                {"differing", names}});
+  return failed(409, "IDEMPOTENCY_CONFLICT",
+                "This key was used before with another payload, for payout " + reply.payout_id +
+                    (names.empty() ? "" : "; what differs: " + names) +
+                    ". Nothing was changed. Another payout needs another key.",
+                "idempotency_key");
+}
+
 AdmitOutcome outcome_of(const engine::PayoutRequest& request, const engine::AdmissionReply& reply) {
   switch (reply.kind) {
     case Kind::created:
@@ -34,10 +54,7 @@ AdmitOutcome outcome_of(const engine::PayoutRequest& request, const engine::Admi
       return outcome;
     }
     case Kind::conflict:
-      return failed(409, "IDEMPOTENCY_CONFLICT",
-                    "This key was used before with another payload, for payout " + reply.payout_id +
-                        ". Nothing was changed. Another payout needs another key.",
-                    "idempotency_key");
+      return conflict(request, reply);
     case Kind::refused:
       return failed(422, "PAYOUT_REFUSED", sentence(reply.problem), reply.problem.field);
     case Kind::not_ready:

@@ -1,15 +1,16 @@
 #pragma once
 #include <boost/json/value.hpp>
-#include <vector>
-
-#include "http/router.hpp"
+#include <span>
+#include <string_view>
 
 namespace payoutd::http {
 
-/// The document at /openapi.json for these routes and itself.
-Route openapi_route(const std::vector<Route>& routes);
-/// OpenAPI 3.1 of all routes that are not the control socket's alone: written out for what clients use, made
-/// from the table of routes for the rest; who may call an operation always comes from the table.
-boost::json::value openapi_document(const std::vector<Route>& routes);
+/// The lines of openapi.json, which the build embeds.
+std::span<const std::string_view> openapi_lines();
+
+/// The document at /openapi.json: OpenAPI 3.1 of every route, those of the control socket included. That is
+/// openapi.json, and in each operation what all of its kind have in common: the answers of the server and the
+/// router around it, and the flow id.
+boost::json::value openapi_document();
 
 }  // namespace payoutd::http

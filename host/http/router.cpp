@@ -5,7 +5,6 @@
 
 #include "core/text.hpp"
 #include "http/json_input.hpp"
-#include "http/openapi.hpp"
 #include "http/routes.hpp"
 #include "ops/log.hpp"
 #include "ops/redact.hpp"
@@ -183,7 +182,7 @@ Router::Router(HostView& host, RouterOptions options)
   add(webhook_routes(host));
   add(inbox_routes(host));
   add(notification_routes(host));
-  add({openapi_route(routes_)});
+  add(openapi_routes());
 }
 
 void Router::add(std::vector<Route> routes) {

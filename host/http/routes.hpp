@@ -27,5 +27,7 @@ std::vector<Route> webhook_routes(HostView& host);
 std::vector<Route> inbox_routes(HostView& host);
 /// What operators do about notifications and their endpoints.
 std::vector<Route> notification_routes(HostView& host);
+/// The document that describes all of these; a test compares the two.
+std::vector<Route> openapi_routes();
 
 }  // namespace payoutd::http

@@ -23,9 +23,10 @@ const Buckets kBanAmounts = {.0001, .001, .01, .1, 1, 5, 10, 25, 50};  // the ru
 const Buckets kBatchSizes = {1, 2, 5, 10, 25, 50, 100, 200, 500, 1000, 2000, 5000};
 
 const std::vector<std::string> kMethods = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"};
-const std::vector<std::string> kStatuses = {"200", "201", "202", "204", "400", "401", "403",
-                                            "404", "405", "408", "409", "411", "413", "415",
-                                            "422", "429", "431", "500", "503", "504"};
+// Every status that the API's document names.
+const std::vector<std::string> kStatuses = {"200", "201", "202", "207", "400", "401", "403", "404",
+                                            "405", "408", "409", "413", "414", "415", "417", "421",
+                                            "422", "429", "431", "500", "502", "503", "505"};
 const std::vector<std::string> kResults = {"CONFIRMED",    "SENT",      "FAILED",  "REFUSED_FOR_NOW",
                                            "NOT_ACCEPTED", "DUPLICATE", "UNKNOWN", "SIMULATED"};
 const std::vector<std::string> kProcessStates = {"starting", "ready",       "restarting",
@@ -338,7 +339,10 @@ struct Metrics::Families {
         spans(counters(r, "payoutd_trace_spans_total",
                        "Spans by what became of them; all but the exported ones are lost.",
                        {{"result", LabelSet(kSpanFates)}})) {
+    // Present from the start, so that a dashboard shows nothing as 0 and not as missing.
     flagged.with({});
+    retry_latency.with({});
+    ban_amounts.with({});
     generation.with({}).Set(0);
     dry_run.with({}).Set(0);
     r.described.push_back(

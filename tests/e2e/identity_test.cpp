@@ -154,7 +154,8 @@ TEST_CASE("ending all sessions is in force at once on one host and within a seco
   CHECK(status_of(second, "/v1/payouts", fresh) == 401);
 }
 
-TEST_CASE("keys rotate by a reload: the old one verifies until its end", "[identity]") {
+TEST_CASE("NepXy: JWT rotation: keys rotate by a reload, and the old one verifies until its end",
+          "[identity][coverage]") {
   Scene scene("identity-keys");
   HostProcess& host = scene.add_host("host-a");
   const auto keys = [](const std::string& list) { return "auth:\n  required: true\n  keys:\n" + list; };

@@ -127,7 +127,8 @@ void write_secret(const std::filesystem::path& file, const std::string& secret) 
 
 }  // namespace
 
-TEST_CASE("webhook codes over the wire: 401, 400, 200 with a reason, 200 when final", "[webhooks]") {
+TEST_CASE("NepXy: webhook codes over the wire: 401, 400, 200 with a reason, 200 when final",
+          "[webhooks][coverage]") {
   Callbacks c("webhook-codes");
   HostProcess& host = c.add_host("host-a");
   host.settings().more_providers =
@@ -281,7 +282,7 @@ TEST_CASE("while the provider's process is stopped, events are stored, answered,
   for (const std::string& id : ids) CHECK(c.confirmed(id, seconds{40}));
 }
 
-TEST_CASE("webhook secrets rotate with overlap, by reload", "[webhooks]") {
+TEST_CASE("NepXy: webhook secrets rotate with overlap, by reload", "[webhooks][coverage]") {
   Callbacks c("webhook-rotation");
   HostProcess& host = c.add_host("host-a");
   host.settings().environment.erase("MOMO_WEBHOOK_SECRET");
@@ -315,7 +316,7 @@ TEST_CASE("webhook secrets rotate with overlap, by reload", "[webhooks]") {
   CHECK(with("second secret of the rotation").status == 200);
 }
 
-TEST_CASE("payoutctl webhook: list, show, verify, replay", "[webhooks]") {
+TEST_CASE("Ops: payoutctl webhook: list, show, verify, replay", "[webhooks][coverage]") {
   Callbacks c("webhook-ctl");
   HostProcess& host = c.add_host("host-a");
   host.settings().environment.erase("MOMO_WEBHOOK_SECRET");

@@ -1,6 +1,5 @@
 #include <catch2/catch.hpp>
 
-#include "http/openapi.hpp"
 #include "running_server.hpp"
 #include "signed_token.hpp"
 

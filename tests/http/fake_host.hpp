@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/ids.hpp"
+#include "engine/explanation.hpp"
 #include "fake_scripts.hpp"
 #include "http/host_view.hpp"
 #include "identity/token.hpp"
@@ -48,6 +49,7 @@ class FakeHost final : public http::HostView {
       reply.kind = same ? engine::AdmissionReply::Kind::replayed : engine::AdmissionReply::Kind::conflict;
       reply.payout_id = entry.payout.id;
       reply.created_at = entry.payout.created_at;
+      reply.existing_payload = entry.request.canonical();
       co_return reply;
     }
     Entry entry;
@@ -101,8 +103,9 @@ class FakeHost final : public http::HostView {
     co_return std::vector<store::Event>{event};
   }
   Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) override {
-    if (!entries.contains(payout_id)) co_return std::nullopt;
-    co_return boost::json::object{{"headline", "PENDING: it waits."}};
+    const auto found = entries.find(payout_id);
+    if (found == entries.end()) co_return std::nullopt;
+    co_return engine::explain({found->second.payout, {}, co_await events(payout_id)});
   }
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override {
     std::map<std::pair<std::string, std::string>, std::int64_t> counts;
@@ -171,8 +174,21 @@ class FakeHost final : public http::HostView {
     co_return std::nullopt;
   }
   Awaitable<std::optional<boost::json::object>> verify_webhook(std::string id) override {
-    if (!co_await webhook_event(id)) co_return std::nullopt;
-    co_return boost::json::object{{"event", id}, {"valid", true}};
+    const auto event = co_await webhook_event(id);
+    if (!event) co_return std::nullopt;
+    co_return boost::json::object{
+        {"event", id},
+        {"provider", event->provider},
+        {"body_bytes", event->body.size()},
+        {"body_sha256", core::sha256_hex(event->body)},
+        {"received",
+         boost::json::object{
+             {"x_signature", "aaaa…"}, {"x_signature_headers", 1}, {"url_signature", nullptr}}},
+        {"keys", boost::json::array{boost::json::object{{"key_id", "env"}, {"expired", false}}}},
+        {"valid", true},
+        {"key_id", "env"},
+        {"valid_when_received", nullptr},
+        {"plugin", nullptr}};
   }
   Awaitable<engine::Inbox::ReplayReply> replay_webhook(std::string id, std::string actor,
                                                        std::string note) override {
@@ -209,7 +225,12 @@ class FakeHost final : public http::HostView {
     last_pause = provider + (paused ? " paused by " : " resumed by ") + actor + ": " + note;
     co_return;
   }
-  Awaitable<std::vector<store::HostRow>> hosts() override { co_return std::vector<store::HostRow>(1); }
+  Awaitable<std::vector<store::HostRow>> hosts() override {
+    store::HostRow row;
+    row.incarnation = "6b1f0e52-0000-4000-8000-000000000001";
+    row.started_at = row.beat_at = "2026-01-31T08:00:00.000Z";
+    co_return std::vector<store::HostRow>{row};
+  }
   http::ScriptsView* scripts() override { return has_scripts ? &script_keeper : nullptr; }
   notify::Administration* desk = nullptr;
   notify::Administration* notifications() override { return desk; }
@@ -245,6 +266,7 @@ class FakeHost final : public http::HostView {
       store::AuditRow row;
       static_cast<store::AuditEntry&>(row) = entry;
       row.id = static_cast<std::int64_t>(rows.size()) + 1;
+      row.at = "2026-01-31T08:00:00.000Z";
       rows.insert(rows.begin(), std::move(row));
     }
     co_return rows;
@@ -288,8 +310,18 @@ class FakeHost final : public http::HostView {
   const core::Limits& limits() const override { return configured_limits; }
   bool has_provider(const std::string& name) const override { return name == "momo-ci"; }
   boost::json::array providers() const override {
-    return {
-        boost::json::object{{"name", "momo-ci"}, {"plugin", "momo"}, {"state", "ready"}, {"paused", false}}};
+    return {boost::json::object{{"name", "momo-ci"},
+                                {"plugin", "momo"},
+                                {"plugin_version", "1.0.0"},
+                                {"state", "ready"},
+                                {"pid", 7},
+                                {"restarts", 0},
+                                {"submits_in_flight", 0},
+                                {"last_error", ""},
+                                {"paused", false},
+                                {"dry_run", false},
+                                {"problems", boost::json::array()},
+                                {"currencies", boost::json::array{"XOF"}}}};
   }
   Awaitable<void> probe(std::string) override {
     if (probe_fails) throw providers::CallFailed(true, "the credentials are refused");

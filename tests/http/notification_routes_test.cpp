@@ -75,6 +75,7 @@ class FakeDesk final : public notify::Administration {
     store::DeliveryRow row;
     row.notification_id = kId;
     row.endpoint_id = kOther;
+    row.payout_id = kId;
     row.state = "failed";
     row.last_status = 500;
     return row;

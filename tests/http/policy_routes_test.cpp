@@ -37,6 +37,8 @@ store::FlagRow flag(std::int64_t id) {
   row.user = "awa";
   row.rule = "shared_destination";
   row.count = 2;
+  row.first_payout = row.last_payout = "00000000-0000-4000-8000-000000000001";
+  row.first_at = row.last_at = "2026-01-31T08:00:00.000Z";
   return row;
 }
 

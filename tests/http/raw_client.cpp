@@ -11,6 +11,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "openapi/api_contract.hpp"
+
 namespace payoutd::test {
 
 boost::json::value RawResponse::json() const {
@@ -34,7 +36,7 @@ RawClient RawClient::tcp(std::uint16_t port) {
     ::close(descriptor);
     throw std::runtime_error("cannot connect to port " + std::to_string(port));
   }
-  return RawClient(descriptor);
+  return {descriptor, false};
 }
 
 RawClient RawClient::unix_socket(const std::string& path) {
@@ -46,7 +48,7 @@ RawClient RawClient::unix_socket(const std::string& path) {
     ::close(descriptor);
     throw std::runtime_error("cannot connect to " + path);
   }
-  return RawClient(descriptor);
+  return {descriptor, true};
 }
 
 RawClient::~RawClient() {
@@ -54,9 +56,13 @@ RawClient::~RawClient() {
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), pending_(std::move(other.pending_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      control_(other.control_),
+      pending_(std::move(other.pending_)),
+      unanswered_(std::move(other.unanswered_)) {}
 
 void RawClient::send(std::string_view bytes) {
+  unanswered_ += bytes;
   while (!bytes.empty()) {
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return;  // the answer, if there is one, says why
@@ -91,14 +97,27 @@ RawResponse RawClient::receive(bool head_only) {
     for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     response.headers[name] = head.substr(colon + 2, stop == std::string::npos ? stop : stop - colon - 2);
   }
-  if (head_only || response.status == 100) return response;
+  if (response.status == 100) return response;
+  if (head_only) {
+    compare_with_document(response);
+    return response;
+  }
   const std::size_t length = std::stoul(response.headers.at("content-length"));
   while (pending_.size() < length) {
     if (!fill(kLimit)) throw std::runtime_error("the connection ended inside a body");
   }
   response.body = pending_.substr(0, length);
   pending_.erase(0, length);
+  compare_with_document(response);
   return response;
+}
+
+void RawClient::compare_with_document(const RawResponse& response) {
+  ApiRequest request = take_request(unanswered_);
+  request.control = control_;
+  if (response.headers.contains("connection") && response.headers.at("connection") == "close")
+    unanswered_.clear();
+  ApiContract::of_this_build().require(request, {response.status, response.headers, response.body});
 }
 
 bool RawClient::closed(std::chrono::milliseconds limit) {

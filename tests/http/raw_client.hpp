@@ -18,7 +18,8 @@ struct RawResponse {
   std::string code() const;
 };
 
-/// A client that sends whatever bytes a test wants.
+/// A client that sends whatever bytes a test wants to a host, or to its server alone. Each answer is held
+/// against the API's document; one that the document does not describe is thrown as ContractBroken.
 class RawClient {
  public:
   static RawClient tcp(std::uint16_t port);
@@ -34,11 +35,14 @@ class RawClient {
   bool closed(std::chrono::milliseconds limit = std::chrono::seconds(5));
 
  private:
-  explicit RawClient(int descriptor) : descriptor_(descriptor) {}
+  RawClient(int descriptor, bool control) : descriptor_(descriptor), control_(control) {}
+  void compare_with_document(const RawResponse& response);
   bool fill(std::chrono::milliseconds limit);
 
   int descriptor_ = -1;
+  bool control_ = false;
   std::string pending_;
+  std::string unanswered_;  ///< bytes of requests that were sent
 };
 
 /// A well-formed request.

@@ -26,6 +26,7 @@ store::InboxEvent event(const std::string& state) {
   e.body = R"({"financialTransactionId":"77","payee":{"partyId":"22507000001"}})";
   e.state = state;
   e.received_at = "2026-01-31T08:00:00.000Z";
+  e.flow_id = "flow-1";
   return e;
 }
 

@@ -62,6 +62,7 @@ Stage::Stage(std::string name)
   HostSettings& settings = host_->settings();
   settings.scripts_directory = scripts;
   settings.environment["MOMO_WEBHOOK_SECRET"] = "the webhook secret of the stage";
+  write(scene_.directory() / "momo.secret", "the webhook secret of the stage\n");
   settings.more_sections =
       "auth:\n  keys:\n    - {kid: \"2026-05\", secret: \"the signing key of the stage, 32+\"}\n";
   variables_ = {{"PATH", build_bin().string() + ":" + std::getenv("PATH")},

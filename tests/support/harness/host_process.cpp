@@ -8,6 +8,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "openapi/api_contract.hpp"
+
 namespace payoutd::test {
 
 using std::chrono::seconds;
@@ -175,6 +177,13 @@ simulator::Reply HostProcess::request(const std::string& method, const std::stri
   if (reply.wire != simulator::Wire::kAnswered) {
     throw std::runtime_error(method + " " + target + " got no answer:\n" + log_end());
   }
+  ApiRequest asked{.method = method, .target = target, .body = body};
+  for (const auto& [name, value] : all) {
+    std::string lower = name;
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    asked.headers[lower] = value;
+  }
+  ApiContract::of_this_build().require(asked, {reply.status, reply.headers, reply.body});
   return reply;
 }
 

@@ -59,7 +59,7 @@ class HostProcess {
   std::string log() const;
   std::string log_end(std::size_t bytes = 4000) const;
 
-  /// One request to the API; throws if no answer comes.
+  /// One request to the API; throws if no answer comes, or one that the API's document does not describe.
   simulator::Reply request(const std::string& method, const std::string& target, const std::string& body = {},
                            const simulator::Headers& headers = {});
   boost::json::value get(const std::string& target);
