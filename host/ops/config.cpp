@@ -1610,6 +1610,54 @@ std::string all_texts(const std::vector<ConfigProblem>& problems) {
   return text;
 }
 
+/// What the parser reads by hand, for the reference.
+struct WrittenOut {
+  std::string_view path;
+  std::string_view type;
+  std::string_view fallback;
+  bool live = false;
+  std::string_view description;
+};
+constexpr auto kWrittenOut = std::to_array<WrittenOut>({
+    {"include", "list", "", true,
+     "Files with more providers, such as `[providers/*.yaml]`; relative to this file."},
+    {"profiles.ENVIRONMENT", "section", "", false,
+     "What holds in this environment (dev, staging, prod) only, and goes before the rest of the file: any "
+     "of these "
+     "settings but `environment`."},
+    {"auth.keys", "list", "the variable JWT_SECRET, as key `env`", true,
+     "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
+     "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
+     "verify."},
+    {"notifications.keys", "list",
+     "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key", true,
+     "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The "
+     "first "
+     "makes new secrets; the others serve the endpoints whose secrets were made under them."},
+    {"limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it."},
+    {"limits.two_approvals_above.CURRENCY", "amount", "", true,
+     "Payouts above it are held until two different people have approved them."},
+    {"limits.outflow.PROVIDER.CURRENCY.hour", "amount", "", true,
+     "More than this in 60 minutes halts the provider's payouts in the currency until it is lifted."},
+    {"limits.outflow.PROVIDER.CURRENCY.day", "amount", "", true, "The same for 24 hours."},
+    {"providers.NAME.plugin", "string", "", true,
+     "The plugin's name (in plugins_dir), or the path of its library."},
+    {"providers.NAME.enabled", "boolean", "`true`", false, "A provider that is not enabled is not started."},
+    {"providers.NAME.environment", "sandbox, live", "", true,
+     "What its credentials are for. Staging refuses live ones, prod those of a sandbox; addresses of "
+     "providers' live "
+     "systems are known."},
+    {"providers.NAME.settings", "section", "", true,
+     "The plugin's own settings: `payoutd-provider --inspect FILE`."},
+    {"providers.NAME.secrets", "section", "", true,
+     "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
+     "current and the previous one."},
+    {"providers.NAME.webhooks.secrets", "list", "the variable PLUGIN_WEBHOOK_SECRET, as key `env`", true,
+     "Secrets that prove the provider's callbacks (`X-Signature`, and the callback URLs that the host "
+     "mints): a secret by reference, or `{id, secret, expires_at}`. The first that has not expired signs, "
+     "all that have not expired verify."},
+});
+
 /// What a number counts; empty where it has no unit.
 std::string unit_of(const Setting& setting) {
   if (setting.type == duration) return "ms";
@@ -1714,6 +1762,17 @@ json::array config_reference() {
         {"secret", setting.type == secret},
         {"description", setting.description}});
   }
+  for (const auto& [path, type, fallback, live, meaning] : kWrittenOut)
+    all.push_back(json::object{{"path", path},
+                               {"type", type},
+                               {"unit", nullptr},
+                               {"default", fallback.empty() ? json::value(nullptr) : json::value(fallback)},
+                               {"choices", nullptr},
+                               {"min", nullptr},
+                               {"max", nullptr},
+                               {"live", live},
+                               {"secret", path.ends_with("secrets") || path.ends_with("keys")},
+                               {"description", meaning}});
   return all;
 }
 
@@ -1727,43 +1786,8 @@ std::string describe_config() {
   for (const auto& [setting, live] : rows())
     add(setting.name, range_text(setting), setting.default_value ? "`" + *setting.default_value + "`" : "",
         live, setting.description);
-  add("include", "list", "", true,
-      "Files with more providers, such as `[providers/*.yaml]`; relative to this file.");
-  add("profiles.ENVIRONMENT", "section", "", false,
-      "What holds in this environment (dev, staging, prod) only, and goes before the rest of the file: any "
-      "of these "
-      "settings but `environment`.");
-  add("auth.keys", "list", "the variable JWT_SECRET, as key `env`", true,
-      "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
-      "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
-      "verify.");
-  add("notifications.keys", "list",
-      "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key", true,
-      "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The "
-      "first "
-      "makes new secrets; the others serve the endpoints whose secrets were made under them.");
-  add("limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it.");
-  add("limits.two_approvals_above.CURRENCY", "amount", "", true,
-      "Payouts above it are held until two different people have approved them.");
-  add("limits.outflow.PROVIDER.CURRENCY.hour", "amount", "", true,
-      "More than this in 60 minutes halts the provider's payouts in the currency until it is lifted.");
-  add("limits.outflow.PROVIDER.CURRENCY.day", "amount", "", true, "The same for 24 hours.");
-  add("providers.NAME.plugin", "string", "", true,
-      "The plugin's name (in plugins_dir), or the path of its library.");
-  add("providers.NAME.enabled", "boolean", "`true`", false, "A provider that is not enabled is not started.");
-  add("providers.NAME.environment", "sandbox, live", "", true,
-      "What its credentials are for. Staging refuses live ones, prod those of a sandbox; addresses of "
-      "providers' live "
-      "systems are known.");
-  add("providers.NAME.settings", "section", "", true,
-      "The plugin's own settings: `payoutd-provider --inspect FILE`.");
-  add("providers.NAME.secrets", "section", "", true,
-      "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
-      "current and the previous one.");
-  add("providers.NAME.webhooks.secrets", "list", "the variable PLUGIN_WEBHOOK_SECRET, as key `env`", true,
-      "Secrets that prove the provider's callbacks (`X-Signature`, and the callback URLs that the host "
-      "mints): a secret by reference, or `{id, secret, expires_at}`. The first that has not expired signs, "
-      "all that have not expired verify.");
+  for (const auto& [path, type, fallback, live, meaning] : kWrittenOut)
+    add(path, type, fallback, live, meaning);
   return text;
 }
 
