@@ -11,6 +11,7 @@
 #include "ctl/manual.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/notification.hpp"
+#include "ctl/operations_command_line.hpp"
 #include "ctl/pay.hpp"
 #include "ctl/plugin_inspect.hpp"
 #include "ctl/plugin_new.hpp"
@@ -40,7 +41,9 @@ constexpr const char* kAbout =
     "  payoutctl explain ID                                   why a payout is where it is\n"
     "  payoutctl review list                                  what waits for a human\n"
     "  payoutctl provider list                                how the providers are\n"
-    "  payoutctl scripts status                               which rules and schedules run where\n";
+    "  payoutctl scripts status                               which rules and schedules run where\n"
+    "  payoutctl health, stats, top                           how the host is, and what goes through it\n"
+    "  payoutctl doctor                                       what is wrong, and what to do about it\n";
 
 constexpr const char* kFooter =
     "\nWhere the host is: --socket, else $PAYOUTD_SOCKET, else control_socket of the configuration "
@@ -165,6 +168,12 @@ class CommandLine {
       chosen_ = std::move(command);
       needs_host_ = needs_host;
     });
+    operations_.emplace(app_, OperationsCommandLine::Parts{[this](Command command, bool needs_host) {
+                                                             chosen_ = std::move(command);
+                                                             needs_host_ = needs_host;
+                                                           },
+                                                           [this] { return a_.config_file(); },
+                                                           [this] { return find_socket(a_); }});
     policy_.emplace(app_, [this](Command command, bool needs_host) {
       chosen_ = std::move(command);
       needs_host_ = needs_host;
@@ -404,15 +413,6 @@ class CommandLine {
             "\nWhat is refused stays as it was; every reason is printed, and the exit code is 4. Secrets "
             "that "
             "systemd\nhands over (credential:NAME) and variables are read at a start only.\n");
-    add(&app_, "drain", "Have the host finish what it has in hand, and stop",
-        [](Context& c) { return drain(c); });
-    add_offline("config", "Print the reference of all settings of a configuration",
-                [](Context& context) {
-                  context.out << ops::describe_config();
-                  return ExitCode::ok;
-                })
-        ->add_option("what", a_.value, "reference")
-        ->check(CLI::IsMember({"reference"}));
     add(&app_, "version", "Versions of payoutctl and of the host", [](Context& c) { return version(c); });
     CLI::App* check_command = add_offline(
         "check", "Say what is wrong with a configuration, without starting", [this](Context& context) {
@@ -604,6 +604,7 @@ class CommandLine {
 
   Arguments a_;
   CLI::App app_{kAbout, "payoutctl"};
+  std::optional<OperationsCommandLine> operations_;
   std::optional<PolicyCommandLine> policy_;
   std::optional<WebhookCommandLine> webhook_;
   std::optional<NotificationCommandLine> notification_;

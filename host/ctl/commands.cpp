@@ -251,16 +251,6 @@ ExitCode tally(Context& context, const std::string& batch, const std::string& pr
   return ExitCode::ok;
 }
 
-ExitCode drain(Context& context) {
-  const json::value answer = Client(context.socket).post("/v1/admin/drain", json::object{});
-  if (context.json) {
-    print_json(context, answer);
-  } else {
-    context.out << "The host claims nothing more, finishes what it has in hand, and stops.\n";
-  }
-  return ExitCode::ok;
-}
-
 ExitCode version(Context& context) {
   json::object body{{"payoutctl", PAYOUTD_VERSION}};
   body["host"] = nullptr;

@@ -40,7 +40,6 @@ ExitCode set_switch(Context& context, const std::string& name, bool enabled, con
 
 ExitCode hosts(Context& context);
 ExitCode tally(Context& context, const std::string& batch, const std::string& provider);
-ExitCode drain(Context& context);
 ExitCode version(Context& context);
 
 }  // namespace payoutd::ctl

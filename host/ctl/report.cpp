@@ -224,9 +224,10 @@ void print_hosts(const json::array& hosts, std::ostream& out, const Style& style
                time_text(text_at(host, "started_at")),
                duration_text(milliseconds(age)) + " ago",
                text_at(host, "leases"),
-               {stopped ? "stopped"
-                : late  ? "gone"
-                        : "alive",
+               {stopped                    ? "stopped"
+                : late                     ? "gone"
+                : true_at(host, "drained") ? "drained"
+                                           : "alive",
                 stopped ? Colour::dim
                 : late  ? Colour::red
                         : Colour::green}});

@@ -11,10 +11,12 @@
 #include "daemon/database_keeper.hpp"
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
+#include "daemon/operations.hpp"
 #include "daemon/plugin_versions.hpp"
 #include "daemon/pulse.hpp"
 #include "daemon/quarantine_store.hpp"
 #include "daemon/script_keeper.hpp"
+#include "daemon/secret_keeper.hpp"
 #include "daemon/tracing.hpp"
 #include "daemon/view.hpp"
 #include "http/router.hpp"
@@ -41,6 +43,7 @@ constexpr milliseconds kHttpStop{5'000};
 constexpr milliseconds kNotificationsStop{15'000};
 // What a stop takes beside the drain: answers that are under way, provider processes, the private database.
 constexpr milliseconds kStopMargin{120'000};
+constexpr int kSamplesBetweenSecrets = 30;
 
 policy::Schedule schedule_of(const ops::BackoffConfig& c) {
   return {c.base, c.max, static_cast<int>(c.jitter * 100), static_cast<int>(c.factor * 100)};
@@ -230,6 +233,22 @@ Awaitable<http::HostView::ReloadPart> reload_scripts(ScriptKeeper* scripts, std:
   co_return part;
 }
 
+/// Whoever holds it reloads.
+class ReloadTurn {
+ public:
+  ReloadTurn(bool& taken, core::Signal& over) : taken_(taken), over_(over) { taken_ = true; }
+  ~ReloadTurn() {
+    taken_ = false;
+    over_.notify();
+  }
+  ReloadTurn(const ReloadTurn&) = delete;
+  ReloadTurn& operator=(const ReloadTurn&) = delete;
+
+ private:
+  bool& taken_;
+  core::Signal& over_;
+};
+
 class Host {
  public:
   Host(const DaemonOptions& options, ops::Config config) : options_(options), config_(std::move(config)) {}
@@ -250,6 +269,11 @@ class Host {
   Awaitable<void> reload_on_hangup();
   Awaitable<http::HostView::ReloadReport> reload(std::string actor);
   Awaitable<http::HostView::ReloadReport> reload_parts(std::string actor);
+  Awaitable<std::vector<std::string>> reload_with(ops::Config fresh, std::string actor);
+  Awaitable<void> take_over(ops::Config fresh, std::string actor, http::HostView::ReloadReport* report);
+  std::vector<std::string> note_restart_needed(const ops::Config& fresh) const;
+  void make_operations();
+  void show_standstill();
   void apply(const ops::LiveConfig& live);
   void spawn(Awaitable<void> task, std::string name);
 
@@ -278,8 +302,10 @@ class Host {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<notify::Notifier> notifier_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
+  std::unique_ptr<SecretKeeper> secrets_;
   std::unique_ptr<DaemonView> view_;
   std::unique_ptr<Pulse> pulse_;
+  std::unique_ptr<Operations> operations_;
   std::unique_ptr<http::Router> router_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<core::Signal> stop_;
@@ -400,6 +426,18 @@ DaemonView::Parts Host::view_parts() {
           .reload = [this](std::string actor) { return reload(std::move(actor)); }};
 }
 
+void Host::make_operations() {
+  secrets_ = std::make_unique<SecretKeeper>(*front_pool_, incarnation_);
+  operations_ =
+      std::make_unique<Operations>(Operations::Parts{*engine_, *front_pool_, *view_, *secrets_,
+                                                     options_.config_file.string(), instance_key_,
+                                                     [this](ops::Config fresh, std::string actor) {
+                                                       return reload_with(std::move(fresh), std::move(actor));
+                                                     }},
+                                   config_);
+  view_->attach(*operations_);
+}
+
 int Host::run() {
   const ops::StaticConfig& fixed = config_.static_config;
   std::filesystem::create_directories(fixed.state_dir / "providers");
@@ -432,12 +470,14 @@ int Host::run() {
                             [this] { return supervisor_->providers(); }, [this] { notifier_->wake(); }},
       engine_options());
   make_notifier();
+  engine_->heart().set_maintenance(config_.live_config.maintenance);
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
   pulse_ = std::make_unique<Pulse>(
       Pulse::Parts{io_.get_executor(), *engine_, *supervisor_, [this] { return scripts_->generation(); }});
+  make_operations();
   http::RouterOptions router_options;
   router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
   router_options.gate = gate_options(fixed.http, config_.live_config.access);
@@ -497,6 +537,8 @@ Awaitable<void> Host::live() {
   co_await engine_->start(incarnations.predecessors());
   incarnations.forget_predecessors();
   notifier_->start();
+  co_await secrets_->use(secrets_in_use(config_, instance_key_, identity::now()),
+                         "host:" + config_.static_config.name);
   spawn(housekeeper_->run(), "housekeeping");
   spawn(pulse_->run(), "pulse");
   spawn(sample(), "metrics");
@@ -546,7 +588,9 @@ Awaitable<void> Host::live() {
 Awaitable<void> Host::sample() {
   core::Signal never(io_.get_executor());
   std::set<std::pair<std::string, std::string>> shown;
-  while (!stopping_) {
+  for (int round = 0; !stopping_; ++round) {
+    show_standstill();
+    if (round % kSamplesBetweenSecrets == 0) co_await secrets_->look_after(*metrics_, identity::now());
     metrics_->pool("engine", snapshot(pool_->stats()));
     metrics_->pool("http", snapshot(front_pool_->stats()));
     metrics_->pool("jobs", snapshot(job_pool_->stats()));
@@ -606,6 +650,19 @@ Awaitable<void> Host::sample_halts() {
   for (const auto& [name, currencies] : halted) metrics_->outflow_halted(name, currencies);
 }
 
+void Host::show_standstill() {
+  const engine::Heart& heart = engine_->heart();
+  const auto seconds = [](core::UtcTime time) {
+    return static_cast<double>(time.time_since_epoch().count()) / 1000;
+  };
+  metrics_->show("payoutd_maintenance_active", {{"", heart.maintenance() ? 1.0 : 0.0}});
+  std::vector<ops::Metrics::Sample> next;
+  if (const auto period = core::next_maintenance(heart.maintenance_windows(), heart.now()))
+    next.push_back({"", seconds(period->begins)});
+  metrics_->show("payoutd_maintenance_next_timestamp_seconds", std::move(next));
+  metrics_->show("payoutd_host_drained", {{"", heart.drained() ? 1.0 : 0.0}});
+}
+
 Awaitable<void> Host::sample_callbacks() {
   std::vector<store::InboxBacklog> backlog;
   try {
@@ -648,6 +705,7 @@ void Host::apply(const ops::LiveConfig& live) {
   router_->gate().configure(gate_options(config_.static_config.http, live.access));
   policy_->configure(policy_options(live.engine));
   engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);
+  engine_->heart().set_maintenance(live.maintenance);
   engine_->set_webhook_keys(webhook_keys(live));
   engine_->inbox().set_answer_within(live.engine.callback_answer_within);
   try {
@@ -663,23 +721,14 @@ void Host::apply(const ops::LiveConfig& live) {
   config_.live_config.engine = live.engine;
   config_.live_config.limits = live.limits;
   config_.live_config.notifications = live.notifications;
+  config_.live_config.maintenance = live.maintenance;
   config_.live_config.providers = live.providers;
 }
 
 // One after the other: two at once would mix what they read.
 Awaitable<http::HostView::ReloadReport> Host::reload(std::string actor) {
   while (reloading_) co_await reload_over_.wait(milliseconds{500});
-  struct Turn {
-    explicit Turn(Host& h) : host(h) { host.reloading_ = true; }
-    ~Turn() {
-      host.reloading_ = false;
-      host.reload_over_.notify();
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    Host& host;
-  };
-  const Turn mine(*this);
+  const ReloadTurn mine(reloading_, reload_over_);
   co_return co_await reload_parts(std::move(actor));
 }
 
@@ -697,29 +746,67 @@ Awaitable<http::HostView::ReloadReport> Host::reload_parts(std::string actor) {
     report.parts.push_back({"configuration", false, {}, std::move(problems)});
   }
   if (!fresh) co_return report;
-  const std::string waiting = waits_for_restart(running_, *fresh);
-  report.parts.push_back({"configuration", true, "taken over" + (waiting.empty() ? "" : "; " + waiting), {}});
+  co_await take_over(*std::move(fresh), std::move(actor), &report);
+  co_return report;
+}
+
+// What changed in the files and needs a restart to count.
+std::vector<std::string> Host::note_restart_needed(const ops::Config& fresh) const {
+  std::vector<std::string> waits;
+  for (const ops::SettingDifference& one : operations_->differences_to(fresh))
+    if (one.needs_restart) waits.push_back(one.path);
+  if (!waits.empty())
+    log::warning("host.restart_needed", "Settings that changed in the files need a restart to count.",
+                 {{"settings", list_text(waits)}});
+  // Of providers it is said which start and which stop.
+  std::erase_if(waits, [](const std::string& path) { return path.starts_with("providers."); });
+  return waits;
+}
+
+// For who has read the files and found that they may be taken over.
+Awaitable<std::vector<std::string>> Host::reload_with(ops::Config fresh, std::string actor) {
+  while (reloading_) co_await reload_over_.wait(milliseconds{500});
+  const ReloadTurn mine(reloading_, reload_over_);
+  http::HostView::ReloadReport report;
+  co_await take_over(std::move(fresh), std::move(actor), &report);
+  std::vector<std::string> problems;
+  for (const http::HostView::ReloadPart& part : report.parts)
+    problems.insert(problems.end(), part.problems.begin(), part.problems.end());
+  co_return problems;
+}
+
+Awaitable<void> Host::take_over(ops::Config fresh, std::string actor, http::HostView::ReloadReport* report) {
+  std::string waiting = waits_for_restart(running_, fresh);
+  if (const auto waits = note_restart_needed(fresh); !waits.empty())
+    waiting += (waiting.empty() ? "" : "; ") + list_text(waits) + (waits.size() == 1 ? " needs" : " need") +
+               " a restart";
+  report->parts.push_back(
+      {"configuration", true, "taken over" + (waiting.empty() ? "" : "; " + waiting), {}});
   try {
     server_->reload_tls();
     if (!config_.static_config.http.tls_certificate.empty())
-      report.parts.push_back({"certificate", true, "taken over", {}});
+      report->parts.push_back({"certificate", true, "taken over", {}});
   } catch (const http::ListenError& error) {
     log::error("host.certificate_refused", "The certificate before stays in use.", {{"error", error.what()}});
-    report.parts.push_back({"certificate", false, {}, {error.what()}});
+    report->parts.push_back({"certificate", false, {}, {error.what()}});
   }
   http::HostView::ReloadPart providers{"providers", false, "taken over", {}};
   try {
-    providers.problems = co_await plugins_->reload(*fresh);
+    providers.problems = co_await plugins_->reload(fresh);
   } catch (const store::StoreError& error) {
     providers.problems.push_back(error.what());
   }
   providers.done = providers.problems.empty();
-  report.parts.push_back(std::move(providers));
-  apply(fresh->live_config);
+  report->parts.push_back(std::move(providers));
+  apply(fresh.live_config);
+  operations_->took_over(fresh);
   if (!config_.static_config.scripts_dir.empty())
-    report.parts.push_back(co_await reload_scripts(scripts_.get(), actor));
+    report->parts.push_back(co_await reload_scripts(scripts_.get(), actor));
+  ops::Config used = std::move(fresh);
+  used.static_config = config_.static_config;
+  co_await secrets_->use(secrets_in_use(used, instance_key_, identity::now()), actor);
+  co_await secrets_->look_after(*metrics_, identity::now());
   log::info("host.reloaded", "The live part of the configuration was taken over.", {{"actor", actor}});
-  co_return report;
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ class DaemonView final : public http::EngineHostView {
   Awaitable<identity::Time> invalidate_sessions(std::string actor, std::string note) override;
   http::ScriptsView* scripts() override { return parts_.scripts; }
   notify::Administration* notifications() override { return parts_.notifications; }
+  http::OperationsView* operations() override { return operations_; }
   Build build() const override;
   Readiness readiness() const override;
   std::string metrics_text() override { return metrics_->serialize(); }
@@ -52,11 +53,13 @@ class DaemonView final : public http::EngineHostView {
     metrics_ = &metrics;
     tracer_ = &tracer;
   }
+  void attach(http::OperationsView& operations) { operations_ = &operations; }
 
  private:
   Parts parts_;
   ops::Metrics* metrics_ = nullptr;
   trace::Tracer* tracer_ = &trace::off();
+  http::OperationsView* operations_ = nullptr;
 };
 
 }  // namespace payoutd::daemon

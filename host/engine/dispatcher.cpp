@@ -51,7 +51,8 @@ Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* de
     parts_.loops.pace().works(name);
     std::string failure;
     try {
-      if (parts_.life.may_submit(*handle)) claimed = co_await claim_payments(handle, desk);
+      if (parts_.life.may_submit(*handle) && !parts_.heart.drained())
+        claimed = co_await claim_payments(handle, desk);
     } catch (const std::exception& error) {
       failure = error.what();
     }
@@ -134,7 +135,8 @@ Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Des
     std::size_t claimed = 0;
     std::string failure;
     try {
-      if (handle->ready() && parts_.heart.fresh() && !parts_.heart.writes_stopped()) {
+      if (handle->ready() && parts_.heart.fresh() && !parts_.heart.writes_stopped() &&
+          !parts_.heart.drained()) {
         claimed = co_await claim_questions(handle, desk);
       }
     } catch (const std::exception& error) {
@@ -244,7 +246,7 @@ Awaitable<void> Dispatcher::recovery_loop() {
     std::string failure;
     try {
       if (parts_.heart.writes_stopped() || !parts_.heart.fresh()) continue;
-      if (parts_.heart.may_reap()) {
+      if (parts_.heart.may_reap() && !parts_.heart.drained()) {
         store::TakeOverRequest request;
         request.host = parts_.heart.host().incarnation;
         request.reap = true;

@@ -177,7 +177,7 @@ Awaitable<store::Page> Engine::list(store::ListFilter filter) {
 }
 
 Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout_id) {
-  const auto dossier = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
+  auto dossier = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
     std::optional<Dossier> found;
     if (auto payout = store::find_payout(work, payout_id)) {
       found =
@@ -186,7 +186,25 @@ Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout
     return found;
   });
   if (!dossier) co_return std::nullopt;
+  dossier->standstill = standstill(dossier->payout.provider);
   co_return engine::explain(*dossier);
+}
+
+std::string Engine::standstill(const std::string& provider) const {
+  const store::Beat& last = heart_.last();
+  const std::string after = " It is submitted in its turn after that.";
+  if (last.stop_writes)
+    return "Nothing happens while stop_writes is on. (payoutctl switch set stop_writes off)";
+  if (last.stop_submissions)
+    return "Nothing is submitted while stop_submissions is on. (payoutctl switch set stop_submissions off)";
+  if (heart_.paused(provider))
+    return "Nothing is submitted through " + provider + " while it is paused or in quarantine." + after;
+  if (const auto period = heart_.maintenance())
+    return "Nothing is submitted during the maintenance window '" + period->window + "', until " +
+           core::utc_text(period->ends) + "." + after;
+  if (last.drained)
+    return "This host is drained; another one submits it, or this one when it is resumed. (payoutctl resume)";
+  return {};
 }
 
 Awaitable<std::vector<store::Event>> Engine::events(std::string payout_id) {

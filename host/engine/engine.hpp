@@ -110,6 +110,9 @@ class Engine {
   const Admission& admission() const { return admission_; }
   const Health& health() const { return health_; }
   providers::ProviderHandle* provider(const std::string& name) const;
+  /// Why nothing is submitted through this provider at the moment, as a sentence; empty: nothing stands in
+  /// the way.
+  std::string standstill(const std::string& provider) const;
   /// For routing: how many payouts wait for each provider.
   void note_waiting(std::map<std::string, std::int64_t> waiting) { waiting_ = std::move(waiting); }
 

@@ -151,8 +151,10 @@ Outlook outlook(const Dossier& dossier) {
   switch (p.state) {
     case State::pending:
       return {what + " is waiting to be submitted." + (why.empty() ? "" : " " + why),
-              p.lease.empty() ? "A host claims it " + due + ", screens, prepares, journals and submits it."
-                              : "A host is working on it now.",
+              !p.lease.empty() ? "A host is working on it now."
+              : !dossier.standstill.empty()
+                  ? dossier.standstill
+                  : "A host claims it " + due + ", screens, prepares, journals and submits it.",
               "Nobody has to act. An operator may cancel or hold it.",
               {"payoutctl cancel " + p.id, "payoutctl hold " + p.id}};
     case State::held:

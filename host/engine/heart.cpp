@@ -38,6 +38,38 @@ Awaitable<void> Heart::beat_now() {
   check_history(beat);
   last_ = std::move(beat);
   keep_high_water();
+  note_standstill();
+}
+
+// Said once when it begins and once when it ends.
+void Heart::note_standstill() {
+  if (last_.drained != said_drained_) {
+    said_drained_ = last_.drained;
+    if (said_drained_) {
+      observer_.log(LogLevel::warning, "engine.claims_stopped",
+                    "This host is drained: it claims nothing until it is resumed.", {});
+    } else {
+      observer_.log(LogLevel::info, "engine.claims_resumed", "This host claims payouts again.", {});
+    }
+  }
+  const auto period = maintenance();
+  if (period.has_value() == said_maintenance_) return;
+  said_maintenance_ = period.has_value();
+  if (period) {
+    observer_.log(LogLevel::info, "engine.maintenance_began",
+                  "A maintenance window has begun: nothing is submitted until it ends.",
+                  {{"window", period->window}, {"until", core::utc_text(period->ends)}});
+  } else {
+    observer_.log(LogLevel::info, "engine.maintenance_ended",
+                  "The maintenance window is over: submissions go on.", {});
+  }
+}
+
+core::UtcTime Heart::now() const {
+  if (clock_) return clock_();
+  if (!last_good_ || last_.now_ms == 0)
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return core::UtcTime{std::chrono::milliseconds{last_.now_ms}} + between(*last_good_, BootTime::now());
 }
 
 void Heart::check_history(const store::Beat& beat) {

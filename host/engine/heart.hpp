@@ -4,6 +4,7 @@
 #include <payoutd/awaitable.hpp>
 #include <string>
 
+#include "core/maintenance_window.hpp"
 #include "engine/task.hpp"
 #include "providers/provider_handle.hpp"
 #include "store/host_registry.hpp"
@@ -37,8 +38,21 @@ class Heart {
   const store::HostIdentity& host() const { return host_; }
   bool paused(const std::string& provider) const;
   bool dry_run(const std::string& provider) const;
-  bool submissions_stopped() const { return last_.stop_submissions || last_.stop_writes; }
+  bool submissions_stopped() const {
+    return last_.stop_submissions || last_.stop_writes || maintenance().has_value();
+  }
   bool writes_stopped() const { return last_.stop_writes; }
+  bool drained() const { return last_.drained; }  ///< this host claims nothing
+
+  /// The database's time, as far as this host knows it.
+  core::UtcTime now() const;
+  /// In which nothing is submitted; takes effect at once.
+  void set_maintenance(std::vector<core::MaintenanceWindow> windows) { windows_ = std::move(windows); }
+  const std::vector<core::MaintenanceWindow>& maintenance_windows() const { return windows_; }
+  /// The maintenance that goes on now.
+  std::optional<core::MaintenancePeriod> maintenance() const { return core::maintenance_at(windows_, now()); }
+  /// For tests: what `now` says instead.
+  void set_clock(std::function<core::UtcTime()> clock) { clock_ = std::move(clock); }
 
   /// The timeline that journals must still see; another one means that the database failed over in between.
   const std::string& timeline() const { return last_.timeline; }
@@ -53,12 +67,17 @@ class Heart {
  private:
   void check_history(const store::Beat& beat);
   void keep_high_water() const;
+  void note_standstill();
 
   store::Pool& pool_;
   store::HostIdentity host_;
   Observer& observer_;
   std::string high_water_file_;
   store::Beat last_;
+  std::vector<core::MaintenanceWindow> windows_;
+  std::function<core::UtcTime()> clock_;
+  bool said_drained_ = false;
+  bool said_maintenance_ = false;
   std::optional<providers::BootTime> last_good_;  ///< when the last good beat was begun
   std::optional<providers::BootTime> unbroken_since_;
   bool stopping_ = false;

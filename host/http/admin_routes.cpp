@@ -192,7 +192,8 @@ Awaitable<Response> get_hosts(HostView* host, Request) {
                                 {"beat_at", row.beat_at},
                                 {"stopped_at", text_or_null(row.stopped_at)},
                                 {"beat_age_ms", row.beat_age_ms},
-                                {"leases", row.leases}});
+                                {"leases", row.leases},
+                                {"drained", row.drained}});
   }
   co_return answer(200, json::object{{"hosts", std::move(rows)}});
 }

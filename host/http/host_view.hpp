@@ -8,6 +8,7 @@
 #include "engine/admission.hpp"
 #include "engine/engine.hpp"
 #include "engine/operator_actions.hpp"
+#include "http/operations_view.hpp"
 #include "http/scripts_view.hpp"
 #include "identity/keyring.hpp"
 #include "notify/administration.hpp"
@@ -63,6 +64,8 @@ class HostView {
   virtual ScriptsView* scripts() = 0;
   /// nullptr: this host sends no notifications.
   virtual notify::Administration* notifications() { return nullptr; }
+  /// nullptr: this host does not answer questions about itself.
+  virtual OperationsView* operations() { return nullptr; }
   // What the rules found, and what the core's limits stopped: see engine::Engine.
   virtual Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) = 0;
   virtual Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,

@@ -21,6 +21,8 @@ std::vector<Route> audit_routes(HostView& host);
 /// The files of this machine, read again.
 std::vector<Route> reload_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);
+/// What operators have in hand about hosts, their configuration and their secrets.
+std::vector<Route> operations_routes(HostView& host);
 /// What providers call.
 std::vector<Route> webhook_routes(HostView& host);
 /// What operators do about callbacks.

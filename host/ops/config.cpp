@@ -10,6 +10,8 @@
 
 #include "identity/token.hpp"
 #include "ops/exposure.hpp"
+#include "ops/live_systems.hpp"
+#include "ops/redact.hpp"
 #include "ops/yaml_tree.hpp"
 
 namespace payoutd::ops {
@@ -148,6 +150,20 @@ const std::vector<Row>& rows() {
         .default_value = "30s",
         .min = 0,
         .max = 300'000},
+       true},
+      {{.name = "auth.seed_admins",
+        .type = list,
+        .description =
+            "Whom `payoutctl seed admin` may make an administrator in prod, such as [awa]; elsewhere "
+            "it may be anybody.",
+        .optional = true},
+       true},
+      {{.name = "maintenance.windows",
+        .type = list,
+        .description =
+            "Times in UTC in which nothing is submitted, on all hosts, such as [Sun 02:00-04:00, first "
+            "Sat 01:00-06:00]. What is in flight goes on, and providers are asked.",
+        .optional = true},
        true},
       {{.name = "cors.allow_origins",
         .type = list,
@@ -418,7 +434,8 @@ const std::vector<Row>& rows() {
 }
 
 constexpr auto kProviderKeys =
-    std::to_array<std::string_view>({"plugin", "enabled", "settings", "secrets", "webhooks"});
+    std::to_array<std::string_view>({"plugin", "enabled", "environment", "settings", "secrets", "webhooks"});
+constexpr auto kProfiles = std::to_array<std::string_view>({"dev", "staging", "prod"});
 
 /// The rows whose values Settings::check reads; secrets are references and read apart.
 SettingsSchema plain_schema() {
@@ -484,27 +501,31 @@ class Loader {
   }
 
   Config load() {
-    const bool is_unreadable = main_.kind == YamlTree::Kind::empty && !problems_.empty();
-    if (is_unreadable) fail();  // what would follow from it says nothing new
-    read_main();
-    read_includes();
-    fill_static();
-    fill_live();
-    for (const auto& [tree, folder] : provider_maps_) read_providers(*tree, folder);
-    check_exposure();
-    if (!problems_.empty()) fail();
-    return std::move(config_);
+    ConfigReading reading = read();
+    if (!reading.problems.empty()) throw ConfigError(std::move(reading.problems));
+    return std::move(reading.config);
   }
 
- private:
-  [[noreturn]] void fail() {
+  /// What can be read, and all that is wrong with it.
+  ConfigReading read() {
+    const bool is_unreadable = main_.kind == YamlTree::Kind::empty && !problems_.empty();
+    if (!is_unreadable && read_main()) {  // otherwise what would follow from it says nothing new
+      read_includes();
+      fill_static();
+      fill_live();
+      for (const auto& [tree, folder] : provider_maps_) read_providers(*tree, folder);
+      check_exposure();
+      check_live_credentials();
+      collect_settings();
+    }
     std::ranges::sort(problems_, [](const ConfigProblem& a, const ConfigProblem& b) {
       return std::tie(a.place.file, a.place.line, a.place.column, a.path) <
              std::tie(b.place.file, b.place.line, b.place.column, b.path);
     });
-    throw ConfigError(std::move(problems_));
+    return {std::move(config_), std::move(problems_)};
   }
 
+ private:
   void report(Place place, std::string path, std::string reason) {
     problems_.push_back({std::move(place), std::move(path), std::move(reason)});
   }
@@ -538,7 +559,7 @@ class Loader {
   /// The names that may follow `section.`: of settings and of sections below.
   static std::vector<std::string> names_below(const std::string& section) {
     std::vector<std::string> names;
-    if (section.empty()) names = {"include", "providers"};
+    if (section.empty()) names = {"include", "providers", "limits", "profiles"};
     if (section == "auth" || section == "notifications") names = {"keys"};
     const auto prefix = section.empty() ? "" : section + ".";
     for (const auto& row : rows()) {
@@ -549,19 +570,53 @@ class Loader {
     return names;
   }
 
-  void read_main() {
+  bool read_main() {
     remember("", main_);
-    if (!expect_map(main_, "")) fail();
+    if (!expect_map(main_, "")) return false;
     read_section(main_, "");
     if (const auto* limits = main_.find("limits")) read_limits(*limits);
     if (const auto* providers = main_.find("providers")) provider_maps_.emplace_back(providers, folder_);
+    if (const auto* profiles = main_.find("profiles")) read_profile(*profiles);
+    return true;
+  }
+
+  static bool belongs_to_the_file(const std::string& key) {
+    return key == "environment" || key == "profiles";
+  }
+
+  /// What the file says for this environment only goes before what it says for all.
+  void read_profile(const YamlTree& profiles) {
+    if (!expect_map(profiles, "profiles")) return;
+    auto wanted = environment_("ENV");
+    if (!wanted || wanted->empty()) {
+      const auto* written = values_.if_contains("environment");
+      wanted = written != nullptr && written->is_string() ? std::string(written->get_string()) : "dev";
+    }
+    for (const auto& entry : profiles.entries) {
+      const auto path = join_path("profiles", entry.key);
+      if (std::ranges::count(kProfiles, entry.key) == 0) {
+        refuse_unknown(entry, path, {kProfiles.begin(), kProfiles.end()});
+      } else if (expect_map(entry.value, path) && entry.key == *wanted) {
+        profile_tree_ = entry.value;
+        profile_ = &profile_tree_;
+      }
+    }
+    if (profile_ == nullptr) return;
+    for (const auto& entry : profile_tree_.entries)
+      if (belongs_to_the_file(entry.key))
+        report(entry.place, "profiles." + *wanted + "." + entry.key, "does not belong into a profile");
+    std::erase_if(profile_tree_.entries, [](const auto& entry) { return belongs_to_the_file(entry.key); });
+    for (const auto& entry : profile_tree_.entries) remember(entry.key, entry.value);
+    read_section(*profile_, "");
+    if (const auto* limits = profile_->find("limits")) read_limits(*limits);
+    if (const auto* providers = profile_->find("providers")) provider_maps_.emplace_back(providers, folder_);
   }
 
   void read_section(const YamlTree& section, const std::string& section_path) {
     const auto names = names_below(section_path);
     for (const auto& entry : section.entries) {
       const auto path = join_path(section_path, entry.key);
-      if (path == "include" || path == "providers" || path == "limits") continue;
+      if (path == "include" || path == "providers" || path == "limits" || path == "profiles") continue;
       if (path == "auth.keys" || path == "notifications.keys") continue;
       if (std::ranges::count(names, entry.key) == 0) {
         refuse_unknown(entry, path, names);
@@ -594,8 +649,12 @@ class Loader {
   }
 
   void read_includes() {
-    const auto* include = main_.find("include");
-    if (include == nullptr) return;
+    if (const auto* include = main_.find("include")) read_includes(include);
+    if (profile_ == nullptr) return;
+    if (const auto* include = profile_->find("include")) read_includes(include);
+  }
+
+  void read_includes(const YamlTree* include) {
     if (include->kind != YamlTree::Kind::list)
       return report("include", "must be a list of files, such as [providers/*.yaml]");
     for (std::size_t i = 0; i < include->items.size(); ++i) {
@@ -813,19 +872,20 @@ class Loader {
     access.requests_per_address = number("http.rate_limit.per_address");
     access.auth_failures_per_minute = number("http.rate_limit.auth_failures_per_minute");
     access.cors_origins = texts("cors.allow_origins");
+    access.seed_admins = texts("auth.seed_admins");
     for (const std::string& origin : access.cors_origins)
       if (!is_origin(origin))
         report(
             "cors.allow_origins",
             "must be exact origins such as https://ops.example: scheme, host and port, nothing behind, no *");
     std::vector<identity::SigningKey> keys;
-    const auto* auth = main_.find("auth");
-    const auto* written = auth == nullptr ? nullptr : auth->find("keys");
+    const auto* written = written_keys("auth");
     if (written != nullptr) {
       keys = read_keys(*written);
     } else if (auto secret = environment_("JWT_SECRET"); secret && !secret->empty()) {
       auto value = read_secret("env:JWT_SECRET", secret_source(folder_));
       config_.places["auth.keys"] = {"environment variable JWT_SECRET", 0, 0};
+      if (value) secret_values_["auth.keys"].push_back(*value);
       if (value) keys.push_back({.kid = "env", .secret = *std::move(value)});
     }
     for (const auto& key : keys) check_signing_key(key);
@@ -836,6 +896,16 @@ class Loader {
     access.keyring = identity::Keyring(std::move(keys));
     if (!access.keyring.empty() && access.keyring.signer(identity::now()) == nullptr)
       warn("auth.keys", "every key is retired: no token can be issued");
+  }
+
+  /// `keys` of this section, in the profile or else in the rest of the file; nullptr: there are none.
+  const YamlTree* written_keys(std::string_view name) const {
+    for (const YamlTree* tree : {profile_, &main_}) {
+      const auto* section = tree == nullptr ? nullptr : tree->find(name);
+      const auto* keys = section == nullptr ? nullptr : section->find("keys");
+      if (keys != nullptr) return keys;
+    }
+    return nullptr;
   }
 
   std::vector<identity::SigningKey> read_keys(const YamlTree& tree) {
@@ -1020,6 +1090,7 @@ class Loader {
                             number("database_pool.http_connections"), number("database_pool.job_connections"),
                             time("database_pool.acquire_timeout")};
     fill_access(target.access);
+    fill_maintenance(target.maintenance);
     auto& engine = target.engine;
     engine.claim_batch = number("engine.claim_batch");
     engine.claim_interval = time("engine.claim_interval");
@@ -1054,13 +1125,15 @@ class Loader {
     target.disable_after = time("notifications.disable_after");
     target.rotation_overlap = time("notifications.rotation_overlap");
     target.keep = time("notifications.keep");
-    const auto* section = main_.find("notifications");
-    const auto* written = section == nullptr ? nullptr : section->find("keys");
+    const auto* written = written_keys("notifications");
     if (written != nullptr) {
       read_notification_keys(*written, target.keys);
     } else if (auto secret = environment_("NOTIFICATIONS_SECRET"); secret && !secret->empty()) {
-      if (auto value = read_secret("env:NOTIFICATIONS_SECRET", secret_source(folder_)))
+      config_.places["notifications.keys"] = {"environment variable NOTIFICATIONS_SECRET", 0, 0};
+      if (auto value = read_secret("env:NOTIFICATIONS_SECRET", secret_source(folder_))) {
+        secret_values_["notifications.keys"].push_back(*value);
         target.keys.push_back({"env", *std::move(value)});
+      }
     }
     if (config_.static_config.environment == Environment::dev) return;
     for (const auto& key : target.keys) {
@@ -1106,6 +1179,16 @@ class Loader {
       if (values.empty()) continue;
       key.secret = std::move(values.front());
       keys.push_back(std::move(key));
+    }
+  }
+
+  void fill_maintenance(std::vector<core::MaintenanceWindow>& windows) {
+    std::size_t at = 0;
+    for (const std::string& written : texts("maintenance.windows")) {
+      auto window = core::parse_maintenance_window(written);
+      if (!window) report("maintenance.windows[" + std::to_string(at) + "]", window.error().reason);
+      if (window) windows.push_back(*std::move(window));
+      ++at;
     }
   }
 
@@ -1213,6 +1296,8 @@ class Loader {
         provider.plugin = scalar_of(entry.value, entry_path);
       else if (entry.key == "enabled")
         provider.enabled = boolean_of(entry.value, entry_path);
+      else if (entry.key == "environment")
+        provider.environment = provider_environment_of(entry.value, entry_path);
       else if (entry.key == "settings")
         provider.settings = read_settings(entry.value, entry_path);
       else if (entry.key == "secrets")
@@ -1236,6 +1321,12 @@ class Loader {
              tree.kind == YamlTree::Kind::list || tree.kind == YamlTree::Kind::map ? "must be a single value"
                                                                                    : "has no value");
     return tree.scalar;
+  }
+
+  std::string provider_environment_of(const YamlTree& tree, const std::string& path) {
+    std::string word = scalar_of(tree, path);
+    if (word != "sandbox" && word != "live") report(tree.place, path, "must be sandbox or live");
+    return word;
   }
 
   bool boolean_of(const YamlTree& tree, const std::string& path) {
@@ -1354,6 +1445,7 @@ class Loader {
       };
       if (std::ranges::any_of(provider.webhook_keys, same)) continue;
       check_webhook_key(key, {"environment variable " + name, 0, 0}, path + ".webhooks");
+      secret_values_[path + ".webhooks"].push_back(key.secret);
       provider.webhook_keys.push_back(std::move(key));
     }
   }
@@ -1370,18 +1462,233 @@ class Loader {
     if (written.kind != YamlTree::Kind::scalar) return report(written.place, path, "must be a single value");
     auto value = read_secret(written.scalar, secret_source(folder));
     if (!value) return report(written.place, path, value.error().reason);
+    secret_values_[path].push_back(*value);
     values.push_back(*std::move(value));
+  }
+
+  // ---- live and sandbox
+
+  /// A provider says what its credentials are for; of some addresses it is known.
+  void check_live_credentials() {
+    for (const auto& [name, provider] : config_.live_config.providers)
+      if (provider.enabled) check_live_credentials(join_path("providers", name), provider);
+  }
+
+  void check_live_credentials(const std::string& path, const ProviderConfig& provider) {
+    const Environment here = config_.static_config.environment;
+    const std::string own = path + ".environment";
+    bool at_live_system = false;
+    for (const auto& setting : provider.settings) {
+      if (!setting.value().is_string()) continue;
+      const auto system = live_system(std::string_view(setting.value().get_string()));
+      if (!system) continue;
+      at_live_system = true;
+      const std::string at = path + ".settings." + std::string(setting.key());
+      const std::string what =
+          "leads to the live system of " + std::string(*system) + ", which pays real money";
+      if (here == Environment::staging) report(at, what + ": not in staging");
+      if (here == Environment::dev) warn(at, what);
+      if (provider.environment == "sandbox" && here != Environment::staging)
+        report(own, "is sandbox, while " + std::string(setting.key()) + " " + what);
+    }
+    if (here == Environment::staging && provider.environment == "live")
+      report(own, "is live: staging takes no live credentials");
+    if (here == Environment::prod && provider.environment == "sandbox")
+      report(own, "is sandbox: in prod nobody would be paid through it");
+    if (here == Environment::staging && provider.environment.empty() && !at_live_system)
+      warn(path,
+           "does not say `environment: sandbox`, so nobody can tell whether its credentials are live ones");
+    if (here == Environment::dev && provider.environment == "live" && !at_live_system)
+      warn(own, "is live: it pays real money");
+  }
+
+  // ---- what it all comes to
+
+  void collect_settings() {
+    const json::object known = values_checked_.redacted();
+    for (const auto& row : rows())
+      config_.settings.push_back(row.setting.type == secret ? secret_setting(row)
+                                                            : plain_setting(row, known));
+    for (const std::string section : {"auth", "notifications"}) {
+      const std::string path = section + ".keys";
+      if (const auto* keys = written_keys(section)) {
+        add_written(*keys, path, true);
+      } else if (secret_values_.contains(path)) {
+        config_.settings.push_back(setting_of_environment(path));
+      }
+    }
+    for (const YamlTree* tree : {static_cast<const YamlTree*>(&main_), profile_}) {
+      if (tree == nullptr) continue;
+      if (const auto* include = tree->find("include")) add_written(*include, "include", true);
+      if (const auto* limits = tree->find("limits")) add_written(*limits, "limits", true);
+    }
+    for (const auto& [tree, folder] : provider_maps_) add_written(*tree, "providers", true);
+    for (const auto& [name, provider] : config_.live_config.providers) {
+      const auto path = join_path("providers", name);
+      if (secret_values_.contains(path + ".webhooks"))
+        config_.settings.push_back(setting_of_environment(path + ".webhooks"));
+      if (!config_.places.contains(path + ".enabled"))
+        config_.settings.push_back({.path = path + ".enabled",
+                                    .value = "true",
+                                    .source = EffectiveSetting::Source::fallback,
+                                    .place = {},
+                                    .live = false});
+    }
+    // What a profile says again stands last, and counts.
+    std::map<std::string, EffectiveSetting> by_path;
+    for (auto& one : config_.settings) by_path.insert_or_assign(one.path, std::move(one));
+    config_.settings.clear();
+    for (auto& [path, one] : by_path) config_.settings.push_back(std::move(one));
+  }
+
+  void set_source(EffectiveSetting& one) const {
+    const auto place = config_.places.find(one.path);
+    if (place == config_.places.end()) {
+      one.source = one.value ? EffectiveSetting::Source::fallback : EffectiveSetting::Source::unset;
+      return;
+    }
+    one.place = place->second;
+    one.source = one.place.line == 0 ? EffectiveSetting::Source::environment : EffectiveSetting::Source::file;
+  }
+
+  EffectiveSetting plain_setting(const Row& row, const json::object& known) const {
+    EffectiveSetting one{.path = row.setting.name, .value = {}, .place = {}, .live = row.live};
+    if (const auto* value = known.if_contains(row.setting.name); value != nullptr && !value->is_null()) {
+      if (value->is_array()) {
+        std::string items;
+        for (const auto& item : value->get_array())
+          items.append(items.empty() ? "" : ", ").append(item.as_string().c_str());
+        one.value = "[" + items + "]";
+      } else {
+        one.value = value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
+      }
+      // As it was written, or would be: 30s, not 30000.
+      const auto* written = values_.if_contains(row.setting.name);
+      if (row.setting.type == duration)
+        one.value = written != nullptr && written->is_string()
+                        ? std::string(written->get_string())
+                        : row.setting.default_value.value_or(*one.value);
+    }
+    if (!one.value) one.value = derived(row.setting.name);
+    set_source(one);
+    if (one.value) one.value = redactor().redact(*one.value);
+    return one;
+  }
+
+  /// What counts where nothing is written and the default depends on the rest.
+  std::optional<std::string> derived(const std::string& name) const {
+    const StaticConfig& fixed = config_.static_config;
+    if (name == "auth.required") return fixed.http.auth_required ? "true" : "false";
+    if (name == "name") return fixed.name;
+    if (name == "control_socket") return fixed.control_socket.string();
+    if (name == "plugins_dir") return fixed.plugins_dir.string();
+    return std::nullopt;
+  }
+
+  EffectiveSetting secret_setting(const Row& row) const {
+    EffectiveSetting one{
+        .path = row.setting.name, .value = {}, .place = {}, .live = row.live, .is_secret = true};
+    const auto written = written_secrets_.find(row.setting.name);
+    if (written != written_secrets_.end()) one.value = shown_secret(written->second);
+    if (row.setting.name == "database") {
+      const auto& database = config_.static_config.database;
+      if (database.embedded) one = {.path = "database", .value = "embedded", .place = {}, .live = false};
+      if (!database.embedded) one.secrets = {database.dsn};
+    } else if (config_.static_config.instance_key) {
+      one.secrets = {*config_.static_config.instance_key};
+    }
+    set_source(one);
+    return one;
+  }
+
+  EffectiveSetting setting_of_environment(const std::string& path) const {
+    EffectiveSetting one{.path = path, .value = "***", .place = {}, .live = false, .is_secret = true};
+    one.source = EffectiveSetting::Source::environment;
+    one.place = {"environment", 0, 0};
+    if (const auto place = config_.places.find(path);
+        place != config_.places.end() && place->second.line == 0)
+      one.place = place->second;
+    one.secrets = secret_values_.at(path);
+    return one;
+  }
+
+  /// Where it is read from; one that stands there in plain is not shown.
+  static std::string shown_secret(const std::string& written) {
+    const auto reference = SecretReference::parse(written);
+    switch (reference.kind) {
+      case SecretReference::Kind::environment:
+        return "*** (env:" + reference.name + ")";
+      case SecretReference::Kind::file:
+        return "*** (file:" + reference.name + ")";
+      case SecretReference::Kind::credential:
+        return "*** (credential:" + reference.name + ")";
+      case SecretReference::Kind::plain:
+        break;
+    }
+    return "***";
+  }
+
+  /// `providers.NAME.secrets.X`, `….webhooks.secrets…` but for ids and times, and what is named like a
+  /// secret.
+  static bool holds_secret(const std::string& path, const std::string& parent) {
+    if (names_a_secret(path)) return true;
+    if (path.ends_with(".id") || path.ends_with(".kid") || path.ends_with("_at") || path.ends_with("_until"))
+      return false;
+    return parent.ends_with(".secrets") || (parent.find(".webhooks") != std::string::npos &&
+                                            path.find(".webhooks.secrets") != std::string::npos);
+  }
+
+  void add_written(const YamlTree& tree, const std::string& path, bool live, const std::string& parent = {}) {
+    using Kind = YamlTree::Kind;
+    // A secret and the one before it are one setting.
+    const bool pair =
+        tree.kind == Kind::list && parent.ends_with(".secrets") && parent.starts_with("providers.");
+    if (tree.kind == Kind::map) {
+      for (const auto& entry : tree.entries) add_written(entry.value, join_path(path, entry.key), live, path);
+      return;
+    }
+    if (tree.kind == Kind::list && !pair) {
+      for (std::size_t i = 0; i < tree.items.size(); ++i)
+        add_written(tree.items[i], path + "[" + std::to_string(i) + "]", live, path);
+      return;
+    }
+    EffectiveSetting one{.path = path,
+                         .value = {},
+                         .source = EffectiveSetting::Source::file,
+                         .place = tree.place,
+                         .live = live};
+    one.is_secret = pair || holds_secret(path, parent);
+    if (one.is_secret) {
+      std::string shown;
+      for (const auto* item : pair ? pointers_to(tree.items) : std::vector<const YamlTree*>{&tree})
+        shown.append(shown.empty() ? "" : ", ").append(shown_secret(item->scalar));
+      one.value = std::move(shown);
+      if (const auto values = secret_values_.find(path); values != secret_values_.end())
+        one.secrets = values->second;
+    } else {
+      one.value = redactor().redact(tree.scalar);
+    }
+    config_.settings.push_back(std::move(one));
+  }
+
+  static std::vector<const YamlTree*> pointers_to(const std::vector<YamlTree>& items) {
+    std::vector<const YamlTree*> all;
+    for (const YamlTree& item : items) all.push_back(&item);
+    return all;
   }
 
   const ReadEnvironment& environment_;
   Config config_;
   fs::path folder_;
   YamlTree main_;
+  YamlTree profile_tree_;
+  const YamlTree* profile_ = nullptr;  ///< nullptr: the file has none for this environment
   std::deque<YamlTree> included_;
   std::vector<std::pair<const YamlTree*, fs::path>> provider_maps_;
   std::map<std::string, Place> provider_places_;
   json::object values_;
   std::map<std::string, std::string, std::less<>> written_secrets_;
+  std::map<std::string, std::vector<Secret>> secret_values_;  ///< by the path where each is written
   Settings values_checked_;
   bool is_database_from_environment_ = false;
   bool is_traces_url_whole_ = false;
@@ -1394,6 +1701,74 @@ std::string all_texts(const std::vector<ConfigProblem>& problems) {
   return text;
 }
 
+/// What the parser reads by hand, for the reference.
+struct WrittenOut {
+  std::string_view path;
+  std::string_view type;
+  std::string_view fallback;
+  bool live = false;
+  std::string_view description;
+};
+constexpr auto kWrittenOut = std::to_array<WrittenOut>({
+    {"include", "list", "", true,
+     "Files with more providers, such as `[providers/*.yaml]`; relative to this file."},
+    {"profiles.ENVIRONMENT", "section", "", false,
+     "What holds in this environment (dev, staging, prod) only, and goes before the rest of the file: any "
+     "of these "
+     "settings but `environment`."},
+    {"auth.keys", "list", "the variable JWT_SECRET, as key `env`", true,
+     "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
+     "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
+     "verify."},
+    {"notifications.keys", "list",
+     "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key", true,
+     "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The "
+     "first "
+     "makes new secrets; the others serve the endpoints whose secrets were made under them."},
+    {"limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it."},
+    {"limits.two_approvals_above.CURRENCY", "amount", "", true,
+     "Payouts above it are held until two different people have approved them."},
+    {"limits.outflow.PROVIDER.CURRENCY.hour", "amount", "", true,
+     "More than this in 60 minutes halts the provider's payouts in the currency until it is lifted."},
+    {"limits.outflow.PROVIDER.CURRENCY.day", "amount", "", true, "The same for 24 hours."},
+    {"providers.NAME.plugin", "string", "", true,
+     "The plugin's name (in plugins_dir), or the path of its library."},
+    {"providers.NAME.enabled", "boolean", "`true`", false, "A provider that is not enabled is not started."},
+    {"providers.NAME.environment", "sandbox, live", "", true,
+     "What its credentials are for. Staging refuses live ones, prod those of a sandbox; addresses of "
+     "providers' live "
+     "systems are known."},
+    {"providers.NAME.settings", "section", "", true,
+     "The plugin's own settings: `payoutd-provider --inspect FILE`."},
+    {"providers.NAME.secrets", "section", "", true,
+     "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
+     "current and the previous one."},
+    {"providers.NAME.webhooks.secrets", "list", "the variable PLUGIN_WEBHOOK_SECRET, as key `env`", true,
+     "Secrets that prove the provider's callbacks (`X-Signature`, and the callback URLs that the host "
+     "mints): a secret by reference, or `{id, secret, expires_at}`. The first that has not expired signs, "
+     "all that have not expired verify."},
+});
+
+/// What a number counts; empty where it has no unit.
+std::string unit_of(const Setting& setting) {
+  if (setting.type == duration) return "ms";
+  if (setting.type != integer) return {};
+  constexpr auto kUnits = std::to_array<std::pair<std::string_view, std::string_view>>({
+      {"_bytes", "bytes"},
+      {"_us", "microseconds"},
+      {"_connections", "connections"},
+      {"per_subject", "requests a second"},
+      {"per_address", "requests a second"},
+      {"per_minute", "requests a minute"},
+      {"claim_batch", "payouts"},
+      {"max_attempts", "attempts"},
+  });
+  if (setting.name.ends_with("max_connections_per_address")) return "connections";
+  for (const auto& [ending, unit] : kUnits)
+    if (setting.name.ends_with(ending)) return std::string(unit);
+  return {};
+}
+
 std::string range_text(const Setting& setting) {
   if (!setting.choices.empty()) {
     std::string words;
@@ -1402,6 +1777,8 @@ std::string range_text(const Setting& setting) {
   }
   const std::string unit = setting.type == duration ? " ms" : "";
   std::string range(setting.type == amount ? "decimal" : to_string(setting.type));
+  if (const std::string counted = unit_of(setting); !counted.empty() && setting.type != duration)
+    range += " of " + counted;
   if (setting.min) range += ", from " + std::to_string(*setting.min) + unit;
   if (setting.max) range += ", to " + std::to_string(*setting.max) + unit;
   return range;
@@ -1452,6 +1829,44 @@ Config load_config(const std::filesystem::path& file, const ReadEnvironment& env
   return Loader(file, known).load();
 }
 
+ConfigReading read_config(const std::filesystem::path& file, const ReadEnvironment& environment) {
+  return Loader(file, environment).read();
+}
+
+json::array config_reference() {
+  json::array all;
+  const auto number = [](const std::optional<std::int64_t>& value) {
+    return value ? json::value(*value) : json::value(nullptr);
+  };
+  for (const auto& [setting, live] : rows()) {
+    json::array choices(setting.choices.begin(), setting.choices.end());
+    const std::string unit = unit_of(setting);
+    all.push_back(json::object{
+        {"path", setting.name},
+        {"type", to_string(setting.type)},
+        {"unit", unit.empty() ? json::value(nullptr) : json::value(unit)},
+        {"default", setting.default_value ? json::value(*setting.default_value) : json::value(nullptr)},
+        {"choices", choices.empty() ? json::value(nullptr) : json::value(std::move(choices))},
+        {"min", number(setting.min)},
+        {"max", number(setting.max)},
+        {"live", live},
+        {"secret", setting.type == secret},
+        {"description", setting.description}});
+  }
+  for (const auto& [path, type, fallback, live, meaning] : kWrittenOut)
+    all.push_back(json::object{{"path", path},
+                               {"type", type},
+                               {"unit", nullptr},
+                               {"default", fallback.empty() ? json::value(nullptr) : json::value(fallback)},
+                               {"choices", nullptr},
+                               {"min", nullptr},
+                               {"max", nullptr},
+                               {"live", live},
+                               {"secret", path.ends_with("secrets") || path.ends_with("keys")},
+                               {"description", meaning}});
+  return all;
+}
+
 std::string describe_config() {
   std::string text = "| setting | type | default | at a reload | meaning |\n|---|---|---|---|---|\n";
   const auto add = [&](std::string_view name, std::string_view type, std::string_view fallback, bool live,
@@ -1462,35 +1877,8 @@ std::string describe_config() {
   for (const auto& [setting, live] : rows())
     add(setting.name, range_text(setting), setting.default_value ? "`" + *setting.default_value + "`" : "",
         live, setting.description);
-  add("include", "list", "", true,
-      "Files with more providers, such as `[providers/*.yaml]`; relative to this file.");
-  add("auth.keys", "list", "the variable JWT_SECRET, as key `env`", true,
-      "Keys of the tokens, each with `kid`, `secret` (by reference), and perhaps `retired_at` (signs nothing "
-      "more) and `verify_until` (what it signed is refused). The first that is not retired signs, all "
-      "verify.");
-  add("notifications.keys", "list",
-      "the variable NOTIFICATIONS_SECRET, as key `env`; without any, the instance key", true,
-      "Master keys that endpoints' secrets are derived from, each with `id` and `secret` (by reference). The "
-      "first "
-      "makes new secrets; the others serve the endpoints whose secrets were made under them.");
-  add("limits.per_payout.CURRENCY", "amount", "", true, "No payout may be larger, whoever approves it.");
-  add("limits.two_approvals_above.CURRENCY", "amount", "", true,
-      "Payouts above it are held until two different people have approved them.");
-  add("limits.outflow.PROVIDER.CURRENCY.hour", "amount", "", true,
-      "More than this in 60 minutes halts the provider's payouts in the currency until it is lifted.");
-  add("limits.outflow.PROVIDER.CURRENCY.day", "amount", "", true, "The same for 24 hours.");
-  add("providers.NAME.plugin", "string", "", true,
-      "The plugin's name (in plugins_dir), or the path of its library.");
-  add("providers.NAME.enabled", "boolean", "`true`", true, "A provider that is not enabled is not started.");
-  add("providers.NAME.settings", "section", "", true,
-      "The plugin's own settings: `payoutd-provider --inspect FILE`.");
-  add("providers.NAME.secrets", "section", "", true,
-      "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
-      "current and the previous one.");
-  add("providers.NAME.webhooks.secrets", "list", "the variable PLUGIN_WEBHOOK_SECRET, as key `env`", true,
-      "Secrets that prove the provider's callbacks (`X-Signature`, and the callback URLs that the host "
-      "mints): a secret by reference, or `{id, secret, expires_at}`. The first that has not expired signs, "
-      "all that have not expired verify.");
+  for (const auto& [path, type, fallback, live, meaning] : kWrittenOut)
+    add(path, type, fallback, live, meaning);
   return text;
 }
 

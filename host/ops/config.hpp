@@ -1,4 +1,5 @@
 #pragma once
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
@@ -12,22 +13,15 @@
 #include <vector>
 
 #include "core/limits.hpp"
+#include "core/maintenance_window.hpp"
 #include "core/webhook_key.hpp"
 #include "identity/keyring.hpp"
+#include "ops/effective_config.hpp"
 #include "ops/log.hpp"
 #include "ops/secrets.hpp"
 #include "ops/trace_config.hpp"
 
 namespace payoutd::ops {
-
-/// A place in a file, counted from 1; line 0: the whole file, or an environment variable.
-struct Place {
-  std::string file;
-  int line = 0;
-  int column = 0;
-
-  friend bool operator==(const Place&, const Place&) = default;
-};
 
 struct ConfigProblem {
   Place place;
@@ -66,6 +60,7 @@ struct AccessConfig {
   identity::Keyring keyring;
   std::chrono::milliseconds clock_skew{};
   std::vector<std::string> cors_origins;  ///< exact, such as https://ops.example
+  std::vector<std::string> seed_admins;   ///< whom `payoutctl seed admin` may make an administrator in prod
   int requests_per_subject = 0;           ///< a second; 0: without limit
   int requests_per_address = 0;           ///< a second; 0: without limit
   int auth_failures_per_minute = 0;       ///< of one address, after which it is told to wait; 0: never
@@ -128,6 +123,7 @@ struct ProviderConfig {
   std::string plugin;             ///< as written
   std::filesystem::path library;  ///< the file that `plugin` means
   bool enabled = true;
+  std::string environment{};                           ///< `sandbox`, `live`, or empty: it does not say
   boost::json::object settings;                        ///< strings and arrays of strings, as written
   std::map<std::string, std::vector<Secret>> secrets;  ///< current first, then the previous one
   std::vector<core::WebhookKey> webhook_keys;          ///< of callbacks; the first that has not expired signs
@@ -161,6 +157,7 @@ struct LiveConfig {
   EngineConfig engine;
   core::Limits limits;
   NotificationConfig notifications;
+  std::vector<core::MaintenanceWindow> maintenance;  ///< in which nothing is submitted
   std::map<std::string, ProviderConfig> providers;
 };
 
@@ -175,9 +172,10 @@ struct Config {
   /// A problem of a plugin's schema with its place: `field` is a setting or secret of the provider.
   ConfigProblem provider_problem(const std::string& provider, const Problem& problem) const;
 
-  std::vector<ConfigProblem> warnings;  ///< what is accepted and should be better
-  std::string file;                     ///< the main file, as given
-  std::map<std::string, Place> places;  ///< of every value that was written
+  std::vector<ConfigProblem> warnings;     ///< what is accepted and should be better
+  std::string file;                        ///< the main file, as given
+  std::map<std::string, Place> places;     ///< of every value that was written
+  std::vector<EffectiveSetting> settings;  ///< every one, those that were not written too, by path
 };
 
 /// Reads `file` and what it includes. ENV, DATABASE_URL and CORS_ALLOW_ORIGINS of the environment go before
@@ -189,7 +187,19 @@ struct Config {
 Config load_config(const std::filesystem::path& file,
                    const ReadEnvironment& environment = process_environment);
 
+/// What can be said of a configuration that may have problems: for showing and comparing, not for running.
+struct ConfigReading {
+  Config config;
+  std::vector<ConfigProblem> problems;
+};
+/// The same as load_config(), and never throws ConfigError.
+ConfigReading read_config(const std::filesystem::path& file,
+                          const ReadEnvironment& environment = process_environment);
+
 /// The reference of all settings, as Markdown, from the table that the parser goes by.
 std::string describe_config();
+/// The same: `[{"path", "type", "unit"|null, "default"|null, "choices"|null, "min"|null, "max"|null, "live",
+/// "secret", "description"}]`.
+boost::json::array config_reference();
 
 }  // namespace payoutd::ops

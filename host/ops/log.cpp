@@ -7,6 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <deque>
+#include <mutex>
+
 #include "ops/redact.hpp"
 
 namespace payoutd::log {
@@ -80,6 +84,27 @@ Current& current() {
 std::shared_ptr<const Log> current_log() {
   const std::lock_guard lock(current().mutex);
   return current().log;
+}
+
+/// For who looks into a host that runs: the log itself is where its lines are kept.
+struct Ring {
+  std::mutex mutex;
+  std::deque<std::string> lines;
+};
+
+Ring& ring() {
+  static auto* instance = new Ring;
+  return *instance;
+}
+
+void keep(std::string line) {
+  constexpr std::size_t kMostLines = 2000;
+  constexpr std::size_t kLongestLine = 16 * 1024;
+  if (line.size() > kLongestLine) return;
+  Ring& all = ring();
+  const std::lock_guard lock(all.mutex);
+  all.lines.push_back(std::move(line));
+  if (all.lines.size() > kMostLines) all.lines.pop_front();
 }
 
 /// RFC 3339 with milliseconds, in UTC.
@@ -166,9 +191,19 @@ void write(Level level, std::string_view event, std::string_view message, boost:
   json::value redacted(std::move(fields));
   redactor.redact(redacted);
   const auto safe_message = redactor.redact(message);
-  auto line = log->as_json ? json_line(*log, level, event, safe_message, std::move(redacted.get_object()))
-                           : text_line(level, event, safe_message, redacted.get_object());
+  std::string line;
+  if (!log->as_json) line = text_line(level, event, safe_message, redacted.get_object());
+  auto kept = json_line(*log, level, event, safe_message, std::move(redacted.get_object()));
+  if (log->as_json) line = kept;
+  keep(std::move(kept));
   log->sink->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+std::vector<std::string> recent(std::size_t most) {
+  Ring& all = ring();
+  const std::lock_guard lock(all.mutex);
+  const auto count = static_cast<std::ptrdiff_t>(std::min(most, all.lines.size()));
+  return {all.lines.end() - count, all.lines.end()};
 }
 
 std::string_view to_string(Level level) noexcept {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// The structured log. Every event has a stable id (`engine.state_changed`) that docs/log-events.md
 /// explains to operators. Messages and fields pass the redactor. Thread-safe.
@@ -44,6 +45,9 @@ inline void warning(std::string_view event, std::string_view message, boost::jso
 inline void error(std::string_view event, std::string_view message, boost::json::object fields = {}) {
   write(Level::error, event, message, std::move(fields));
 }
+
+/// The last lines as JSON objects, whatever the format, the latest last; at most 2000 are kept.
+std::vector<std::string> recent(std::size_t most);
 
 std::string_view to_string(Level level) noexcept;
 std::optional<Level> parse_level(std::string_view name) noexcept;

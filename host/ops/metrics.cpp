@@ -5,10 +5,38 @@
 
 #include <sstream>
 
+#include "core/assert.hpp"
 #include "ops/process_metrics.hpp"
 
 namespace payoutd::ops {
 namespace {
+
+/// What Metrics::show() shows.
+struct ShownFamily {
+  std::string_view name;
+  std::string_view label;  ///< empty: it has none
+  std::string_view help;
+};
+constexpr auto kShown = std::to_array<ShownFamily>({
+    {"payoutd_host_drained", "", "1 while this host is drained and claims nothing."},
+    {"payoutd_maintenance_active", "", "1 while a maintenance window keeps payouts from being submitted."},
+    {"payoutd_maintenance_next_timestamp_seconds", "", "When the next maintenance window begins."},
+    {"secret_expires_timestamp_seconds", "secret", "When a secret that this host uses stops counting."},
+});
+
+prometheus::MetricFamily shown_family(const ShownFamily& known, const std::vector<Metrics::Sample>& samples) {
+  prometheus::MetricFamily family;
+  family.name = known.name;
+  family.help = known.help;
+  family.type = prometheus::MetricType::Gauge;
+  for (const Metrics::Sample& sample : samples) {
+    prometheus::ClientMetric metric;
+    if (!known.label.empty()) metric.label.push_back({std::string(known.label), sample.label});
+    metric.gauge.value = sample.value;
+    family.metric.push_back(std::move(metric));
+  }
+  return family;
+}
 
 using prometheus::Counter;
 using prometheus::Gauge;
@@ -514,6 +542,12 @@ void Metrics::pool(const std::string& name, PoolSnapshot snapshot) {
   pools_[name] = std::move(snapshot);
 }
 
+void Metrics::show(std::string_view name, std::vector<Sample> samples) {
+  PAYOUTD_ASSERT(std::ranges::count(kShown, name, &ShownFamily::name) == 1, "what is shown is described");
+  const std::lock_guard lock(pools_mutex_);
+  shown_[std::string(name)] = std::move(samples);
+}
+
 void Metrics::build_info(const std::string& version, const std::string& build_id,
                          const std::string& environment) {
   prometheus::BuildGauge()
@@ -533,6 +567,11 @@ std::vector<MetricDescription> Metrics::described() const {
   }
   for (const auto& family : process_families())
     all.push_back({family.name, type_name(family.type), {}, family.help});
+  for (const ShownFamily& family : kShown) {
+    MetricDescription one{std::string(family.name), "gauge", {}, std::string(family.help)};
+    if (!family.label.empty()) one.labels.emplace_back(family.label);
+    all.push_back(std::move(one));
+  }
   std::ranges::sort(all, {}, &MetricDescription::name);
   return all;
 }
@@ -544,6 +583,9 @@ std::string Metrics::serialize() const {
     const std::lock_guard lock(pools_mutex_);
     if (!pools_.empty())
       for (auto& family : pool_families(pools_)) families.push_back(std::move(family));
+    for (const ShownFamily& known : kShown)
+      if (const auto found = shown_.find(std::string(known.name)); found != shown_.end())
+        families.push_back(shown_family(known, found->second));
   }
   std::ostringstream text;
   prometheus::TextSerializer().Serialize(text, families);

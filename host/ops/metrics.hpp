@@ -151,6 +151,13 @@ class Metrics {
   /// `environment`: dev, staging or prod.
   void build_info(const std::string& version, const std::string& build_id, const std::string& environment);
 
+  /// Gauges whose labels are not known beforehand and are few (kShown in metrics.cpp lists them): what is
+  /// shown of `name` is just this.
+  struct Sample {
+    std::string label;  ///< its value; empty where the metric has none
+    double value = 0;
+  };
+  void show(std::string_view name, std::vector<Sample> samples);
   /// Everything that serialize() can show, by name.
   std::vector<MetricDescription> described() const;
   /// The text format of Prometheus.
@@ -162,6 +169,7 @@ class Metrics {
   std::unique_ptr<Families> families_;
   mutable std::mutex pools_mutex_;
   std::map<std::string, PoolSnapshot> pools_;
+  std::map<std::string, std::vector<Sample>> shown_;
 };
 
 }  // namespace payoutd::ops

@@ -18,7 +18,9 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
       " coalesce(bool_or(enabled) filter (where name = 'dry_run'), false),"
       " coalesce(bool_or(enabled) filter (where name = 'stop_submissions'), false),"
       " coalesce(bool_or(enabled) filter (where name = 'stop_writes'), false),"
-      " coalesce((select floor(extract(epoch from revoked_until) * 1000)::bigint from app.sessions), 0)"
+      " coalesce((select floor(extract(epoch from revoked_until) * 1000)::bigint from app.sessions), 0),"
+      " floor(extract(epoch from clock_timestamp()) * 1000)::bigint,"
+      " coalesce((select string_agg(host, chr(10)) from app.drained_hosts), '')"
       " from app.switches");
   Beat beat;
   beat.timeline = text_of(row, 0);
@@ -28,6 +30,10 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
   beat.stop_submissions = text_of(row, 4) == "t";
   beat.stop_writes = text_of(row, 5) == "t";
   beat.sessions_revoked_until_ms = std::stoll(text_of(row, 6));
+  beat.now_ms = std::stoll(text_of(row, 7));
+  const std::string drained = "\n" + text_of(row, 8) + "\n";
+  beat.drained = drained.find("\n*\n") != std::string::npos ||
+                 drained.find("\n" + host.name + "\n") != std::string::npos;
   const std::string sql = "select name, paused, dry_run, " + utc("quarantined_at") +
                           ", quarantine_reason, note, changed_by, " + utc("changed_at") +
                           " from app.providers order by name";
@@ -47,13 +53,14 @@ std::vector<HostRow> hosts(pqxx::transaction_base& work) {
       "select h.incarnation, h.name, h.version, " + utc("h.started_at") + ", " + utc("h.beat_at") + ", " +
       utc("h.stopped_at") +
       ", (extract(epoch from now() - h.beat_at) * 1000)::bigint,"
-      " (select count(*) from app.payouts p where p.lease = h.incarnation)"
+      " (select count(*) from app.payouts p where p.lease = h.incarnation),"
+      " exists (select 1 from app.drained_hosts d where d.host in (h.name, '*'))"
       " from app.hosts h where h.stopped_at is null or h.stopped_at > now() - interval '1 day'"
       " order by h.started_at desc limit 100";
   std::vector<HostRow> rows;
   for (const auto& r : work.exec(sql)) {
     rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3), text_of(r, 4), text_of(r, 5),
-                    std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7))});
+                    std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7)), text_of(r, 8) == "t"});
   }
   return rows;
 }

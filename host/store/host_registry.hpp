@@ -30,6 +30,8 @@ struct Beat {
   bool dry_run = false;
   bool stop_submissions = false;
   bool stop_writes = false;
+  bool drained = false;     ///< this host claims nothing until it is resumed
+  std::int64_t now_ms = 0;  ///< the database's clock, since 1970
   /// Milliseconds since 1970: tokens that were issued then or before are refused; 0: nothing was revoked.
   std::int64_t sessions_revoked_until_ms = 0;
   std::vector<ProviderSwitches> providers;
@@ -50,6 +52,7 @@ struct HostRow {
   std::string stopped_at;
   std::int64_t beat_age_ms = 0;
   std::int64_t leases = 0;
+  bool drained = false;
 };
 std::vector<HostRow> hosts(pqxx::transaction_base& work);
 
