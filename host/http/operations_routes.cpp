@@ -18,7 +18,10 @@ constexpr std::int64_t kLongestStats_s = 31 * 24 * 3600;
 constexpr std::int64_t kLongestSeedToken_s = 30 * 24 * 3600;
 
 Response unavailable() {
-  return refuse(503, "OPERATIONS_UNAVAILABLE", "This host does not answer questions about itself.");
+  Response response =
+      refuse(503, "OPERATIONS_UNAVAILABLE", "This host does not answer questions about itself.");
+  response.headers.emplace_back("Retry-After", "60");
+  return response;
 }
 
 Awaitable<Response> get_health(HostView* host, Request) {
@@ -152,8 +155,12 @@ Awaitable<Response> post_test_payout(HostView* host, Request request) {
   payout.flow_id = request.flow_id;
   payout.actor = request.peer.actor;
   const AdmitOutcome outcome = co_await admit_one(host, std::move(payout));
-  if (outcome.error)
-    co_return refuse(outcome.status, outcome.error->code, outcome.error->message, outcome.error->field);
+  if (outcome.error) {
+    Response response =
+        refuse(outcome.status, outcome.error->code, outcome.error->message, outcome.error->field);
+    if (outcome.outage) response.headers.emplace_back("Retry-After", "1");
+    co_return response;
+  }
   co_return answer(outcome.status, outcome.payout);
 }
 
