@@ -80,6 +80,8 @@ install(DIRECTORY DESTINATION /etc/payoutd/credentials
   DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE COMPONENT payoutd EXCLUDE_FROM_ALL)
 payoutd_package_install(payoutd ${documentation} README.md CHANGELOG.md)
 payoutd_package_install(payoutd ${documentation}/examples/providers ${packaging}/examples/momo-simulator.yaml)
+install(DIRECTORY config/prometheus config/grafana DESTINATION ${documentation}/examples
+  COMPONENT payoutd EXCLUDE_FROM_ALL)
 install(DIRECTORY docs/ DESTINATION ${documentation} COMPONENT payoutd EXCLUDE_FROM_ALL)
 foreach(plugin IN LISTS payoutd_plugins)
   install(FILES plugins/${plugin}/README.md DESTINATION ${documentation}/plugins RENAME ${plugin}.md
