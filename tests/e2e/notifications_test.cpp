@@ -282,7 +282,7 @@ TEST_CASE("notifications: a pause holds them, a rotation overlaps, a replay repe
   for (const ReceivedMessage& message : receiver.received()) ++times[message.id()];
   CHECK(times.size() == 3);
   for (const auto& [one, count] : times) CHECK(count == 2);
-  CHECK(t.value("select count(*) from app.audit where action like 'POST /v1/admin/notifications/%'") == "4");
+  CHECK(t.value("select count(*) from app.audit where action like 'POST /v1/admin/notifications/%'") == "6");
 }
 
 TEST_CASE("notifications: payoutctl adds, lists, shows, verifies and removes", "[notifications]") {

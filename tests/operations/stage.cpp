@@ -96,12 +96,9 @@ void Stage::play() {
         "/faults", json::object{{"fault", fault},
                                 {"operation", std::string(fault) == "answer_403" ? "status" : "transfer"},
                                 {"payee", kAnswersGetLost}});
-  RawClient control = RawClient::unix_socket(host_->control_socket().string());
-  control.send(request("POST", "/v1/admin/notifications/endpoints",
-                       R"({"url":"https://shop.example/payouts","description":"the shop"})",
-                       {{"Content-Type", "application/json"}}));
-  if (const RawResponse made = control.receive(); made.status != 201)
-    throw std::runtime_error("an endpoint of the stage was refused: " + made.body);
+  const Printed made =
+      run("payoutctl notification endpoint add https://shop.example/payouts --description 'the shop'");
+  if (made.status != 0) throw std::runtime_error("an endpoint of the stage was refused: " + made.output);
   post("salary-1", "ama", "46733100001");
   post("salary-2", "odd", "46733100002");
   post("salary-3", "efua", kFails);
