@@ -15,6 +15,7 @@
 #include "ctl/plugin_verify.hpp"
 #include "ctl/policy_command_line.hpp"
 #include "ctl/retry.hpp"
+#include "ctl/throttle.hpp"
 #include "ctl/token.hpp"
 #include "ctl/webhook.hpp"
 #include "identity/role.hpp"
@@ -101,6 +102,7 @@ struct Arguments {
   PluginNewOptions plugin_new;
   RetryOptions retry;
   AuditOptions audit;
+  ThrottleOptions throttle;
   TokenIssueOptions token_issue;
   TokenInspectOptions token_inspect;
 
@@ -343,6 +345,9 @@ class CommandLine {
     group->require_subcommand(1);
     group->fallthrough();
     add(group, "list", "How the providers are", [](Context& c) { return providers(c); });
+    add_options(*add(group, "throttle", "Take no more new payouts than a rate and a depth allow",
+                     [this](Context& c) { return throttle(c, a_.throttle); }),
+                a_.throttle);
     const auto named = [this, group](const char* name, const char* about, Command command, bool note) {
       CLI::App* sub = add(group, name, about, std::move(command));
       sub->add_option("name", a_.name, "Name of the provider")->required();
@@ -352,6 +357,7 @@ class CommandLine {
       return
           [this, text = std::string(name)](Context& c) { return provider_action(c, a_.name, text, a_.note); };
     };
+    named("show", "How one provider is", [this](Context& c) { return provider_show(c, a_.name); }, false);
     named("pause", "Submit nothing new through it; what is in flight goes on", action("pause"), true);
     named("resume", "Submit through it again", action("resume"), true);
     named("probe", "Check that it is reachable and takes our credentials", action("probe"), false);

@@ -59,6 +59,13 @@ engine::DispatcherOptions dispatcher_options(const ops::EngineConfig& c) {
   return options;
 }
 
+std::map<std::string, engine::ProviderPace> paces(const ops::LiveConfig& live) {
+  std::map<std::string, engine::ProviderPace> all;
+  for (const auto& [name, p] : live.providers)
+    all[name] = {{p.submit_rate, p.query_rate}, {p.admission_rate, p.admission_depth}};
+  return all;
+}
+
 core::WebhookKeys webhook_keys(const ops::LiveConfig& live) {
   core::WebhookKeys keys;
   for (const auto& [name, provider] : live.providers)
@@ -336,6 +343,7 @@ int Host::run() {
                             [this] { return supervisor_->providers(); }},
       engine_options());
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
+  engine_->set_pace(paces(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
@@ -501,6 +509,7 @@ void Host::apply(const ops::LiveConfig& live) {
   policy_->configure(policy_options(live.engine));
   engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);
   engine_->set_webhook_keys(webhook_keys(live));
+  engine_->set_pace(paces(live));
   engine_->inbox().set_answer_within(live.engine.callback_answer_within);
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);

@@ -300,6 +300,14 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   const std::string payload = request.canonical();
   const std::string hash = core::sha256_hex(payload);
   auto [reply, decision] = co_await check(request);
+  std::optional<Throttle::Entry> entry;
+  if (reply.kind == AdmissionReply::Kind::created) {
+    if (const auto refusal = parts_.throttle.enter(reply.provider, entry)) {
+      reply.kind = AdmissionReply::Kind::throttled;
+      reply.problem = {"provider", refusal->why};
+      reply.retry_after = refusal->retry_after;
+    }
+  }
   if (reply.kind != AdmissionReply::Kind::created) {
     // What was answered once is answered again, even if the provider is away or would refuse it today.
     const auto standing = co_await parts_.pool.transact(
@@ -307,6 +315,7 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
           return store::find_key(work, client, key, hash);
         });
     if (standing) fill(reply, *standing);
+    if (reply.kind == AdmissionReply::Kind::throttled) parts_.observer.throttled(reply.provider);
     co_return reply;
   }
   store::NewPayout payout;
@@ -328,6 +337,7 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   payout.decision = std::move(decision);
   const store::Admitted admitted = co_await writes_.submit(std::move(payout));
   fill(reply, admitted);
+  if (reply.kind == AdmissionReply::Kind::created && entry) entry->admitted();
   if (reply.kind == AdmissionReply::Kind::created && parts_.admitted) parts_.admitted();
   co_return reply;
 }

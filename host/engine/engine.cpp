@@ -40,17 +40,20 @@ Engine::Engine(Parts parts, EngineOptions options)
       loops_(parts_.executor, parts_.observer),
       contracts_(parts_.pool),
       heart_(parts_.heart_pool, options_.host, parts_.observer, options_.high_water_file),
+      rates_(parts_.executor, heart_),
+      throttle_(parts_.front_pool, heart_, parts_.observer),
       recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers)},
                 options_.group_commit_window),
       screener_({parts_.pool, heart_, parts_.policy, parts_.observer}, options_.limits),
-      life_({parts_.pool, contracts_, recorder_, heart_, health_, parts_.observer, finder(parts_.providers)},
+      life_({parts_.pool, contracts_, recorder_, heart_, health_, rates_, parts_.observer,
+             finder(parts_.providers)},
             options_.life),
       lanes_({parts_.executor, parts_.pool, life_, heart_, parts_.observer, parts_.providers,
               [this] { dispatcher_.wake_payments(); }}),
-      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, parts_.observer, loops_,
-                   parts_.providers},
+      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, rates_, parts_.observer,
+                   loops_, parts_.providers},
                   options_.dispatcher),
-      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.policy,
+      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.policy, throttle_,
                   [this](const providers::ProviderHandle& handle) { return candidate(handle); },
                   [this]() -> const core::Limits& { return screener_.limits(); }, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
@@ -58,6 +61,7 @@ Engine::Engine(Parts parts, EngineOptions options)
       inbox_({parts_.executor, parts_.front_pool, life_, recorder_, heart_, parts_.observer, loops_,
               parts_.providers, [this] { dispatcher_.wake_questions(); }},
              inbox_options(options_)) {
+  heart_.on_beat = [this] { rates_.wake(); };
   heart_.on_history_changed = [this](const std::string&) { loops_.spawn(guard_history(), "history guard"); };
 }
 
@@ -96,8 +100,16 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
 }
 
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
+  co_await throttle_.count();
+  loops_.spawn(throttle_.run(loops_), "throttle");
   loops_.spawn(lanes_.run(predecessors), "lanes");
-  co_await dispatcher_.start(std::move(predecessors));
+  co_await dispatcher_.start(predecessors);
+  if (!predecessors.empty()) {
+    // Their payouts are this host's by now, and nobody uses their shares of the providers' rates any more.
+    co_await parts_.pool.transact([predecessors](pqxx::transaction_base& work) {
+      for (const std::string& dead : predecessors) store::say_stopped(work, dead);
+    });
+  }
   inbox_.start();
 }
 
@@ -113,6 +125,7 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
     clean = false;
   }
   heart_.stop();
+  throttle_.stop();
   loops_.stop();
   clean = co_await loops_.ended(kLastWrites) && clean;
   if (!clean) co_return false;
@@ -221,6 +234,24 @@ Awaitable<void> Engine::set_switch(store::SwitchChange change) {
   co_await parts_.pool.transact([change](pqxx::transaction_base& work) { store::set_switch(work, change); });
   co_await heart_.beat_now();
   dispatcher_.wake_payments();
+}
+
+void Engine::set_pace(const std::map<std::string, ProviderPace>& paces) {
+  std::map<std::string, ProviderRateLimits> rates;
+  std::map<std::string, ThrottleSettings> throttles;
+  for (const auto& [provider, pace] : paces) {
+    rates[provider] = pace.rates;
+    throttles[provider] = pace.throttle;
+  }
+  rates_.configure(std::move(rates));
+  throttle_.configure(std::move(throttles));
+}
+
+Awaitable<void> Engine::set_throttle(store::ThrottleChange change) {
+  co_await parts_.pool.transact(
+      [change](pqxx::transaction_base& work) { store::set_throttle(work, change); });
+  co_await heart_.beat_now();
+  co_await throttle_.count();
 }
 
 Awaitable<void> Engine::lift_quarantine(std::string provider, std::string actor, std::string note) {

@@ -50,6 +50,10 @@ class HostView {
   virtual Awaitable<void> set_switch(store::SwitchChange change) = 0;
   virtual Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) = 0;
 
+  /// How many new payouts a provider takes; no rate and no depth: as many as come.
+  virtual engine::ThrottleSettings throttle(const std::string& provider) const = 0;
+  virtual Awaitable<void> set_throttle(store::ThrottleChange change) = 0;
+
   // Sessions: tokens that were issued at this time or before are refused.
   virtual std::optional<identity::Time> sessions_revoked_until() const = 0;  ///< as the last beat saw it
   /// Refuses all tokens that there are, on this host at once, on the others within their next beat (1 s).
@@ -147,6 +151,13 @@ class EngineHostView : public HostView {
   Switches switches() const override;
   Awaitable<void> set_switch(store::SwitchChange change) override;
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
+  engine::ThrottleSettings throttle(const std::string& provider) const override {
+    return engine_.throttle().settings(provider);
+  }
+  Awaitable<void> set_throttle(store::ThrottleChange change) override {
+    return engine_.set_throttle(std::move(change));
+  }
+
   Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) override;
   Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,
                                                        std::string note) override;

@@ -194,7 +194,7 @@ constexpr std::string_view kDocument = R"json({
         "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
       "Forbidden": {"description": "The token lacks the role: ROLE_MISSING; or this host has no keys for tokens: CONTROL_SOCKET_ONLY", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
-      "TooManyRequests": {"description": "RATE_LIMITED: come again after Retry-After seconds",
+      "TooManyRequests": {"description": "RATE_LIMITED, or PROVIDER_THROTTLED where a payout's provider takes no more for now: come again after Retry-After seconds",
         "headers": {"Retry-After": {"schema": {"type": "integer"}}},
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
       "Error": {"description": "Why not", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
@@ -208,7 +208,8 @@ constexpr std::string_view kDocument = R"json({
           "created": {"type": "integer"}, "replayed": {"type": "integer"}, "failed": {"type": "integer"},
           "results": {"type": "array", "items": {"type": "object", "required": ["index", "status", "idempotency_key"],
             "properties": {"index": {"type": "integer"}, "status": {"type": "integer"}, "idempotency_key": {"type": ["string", "null"]},
-                           "replayed": {"type": "boolean"}, "payout": {"$ref": "#/components/schemas/AdmittedPayout"}, "error": {"type": "object"}}}}}}}}}
+                           "replayed": {"type": "boolean"}, "payout": {"$ref": "#/components/schemas/AdmittedPayout"}, "error": {"type": "object"},
+                           "retry_after_s": {"type": "integer", "description": "PROVIDER_THROTTLED: when this one may come again"}}}}}}}}}
     }
   }
 })json";
@@ -228,6 +229,9 @@ constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::strin
     {"POST /v1/admin/providers/{name}/resume", "Submit through a provider again"},
     {"POST /v1/admin/providers/{name}/probe", "Check that a provider is reachable and takes our credentials"},
     {"GET /v1/admin/providers/{name}/balance", "What is left on a provider's account"},
+    {"POST /v1/admin/providers/{name}/throttle",
+     "Take no more new payouts of a provider than a rate and a depth allow; what is not named stays as it "
+     "is"},
     {"POST /v1/admin/providers/{name}/lift-quarantine", "Start a plugin again that kept crashing"},
     {"GET /v1/admin/switches", "How the switches are"},
     {"POST /v1/admin/switches/{name}", "Turn dry_run, stop_submissions or stop_writes on or off"},

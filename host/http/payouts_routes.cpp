@@ -38,6 +38,8 @@ Response response_of(HostView* host, const Request& request, AdmitOutcome outcom
   if (outcome.error) {
     Response response =
         refuse(outcome.status, outcome.error->code, outcome.error->message, outcome.error->field);
+    if (outcome.retry_after.count() > 0)
+      response.headers.emplace_back("Retry-After", std::to_string(outcome.retry_after.count()));
     if (outcome.outage) response.headers.emplace_back("Retry-After", "1");
     return response;
   }

@@ -16,6 +16,8 @@ std::vector<Route> session_routes(HostView& host);
 std::vector<Route> retry_routes(HostView& host);
 /// What Support tells clients, and what monitors of the old paths read.
 std::vector<Route> support_routes(HostView& host);
+/// How many new payouts a provider takes.
+std::vector<Route> throttle_routes(HostView& host);
 /// What people did.
 std::vector<Route> audit_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);

@@ -22,6 +22,7 @@ constexpr std::size_t kLongestSocketPath = 107;  // sun_path
 constexpr std::size_t kShortestInstanceKey = 32;
 constexpr std::size_t kShortestSigningKey = 16;  // what the runbook asks for
 constexpr std::size_t kMostWebhookKeys = 8;
+constexpr std::int64_t kDeepest = 100'000'000;
 constexpr std::size_t kShorterThanTheHash = 32;  // RFC 7518, 3.2: as long as the hash or longer
 
 struct Row {
@@ -309,7 +310,8 @@ const std::vector<Row>& rows() {
 }
 
 constexpr auto kProviderKeys =
-    std::to_array<std::string_view>({"plugin", "enabled", "settings", "secrets", "webhooks"});
+    std::to_array<std::string_view>({"plugin", "enabled", "settings", "secrets", "webhooks", "submit_rate",
+                                     "query_rate", "admission_rate", "admission_depth"});
 
 /// The rows whose values Settings::check reads; secrets are references and read apart.
 SettingsSchema plain_schema() {
@@ -990,6 +992,14 @@ class Loader {
         read_secrets(entry.value, entry_path, folder, provider);
       else if (entry.key == "webhooks")
         read_webhooks(entry.value, entry_path, folder, provider);
+      else if (entry.key == "submit_rate")
+        provider.submit_rate = rate_of(entry.value, entry_path);
+      else if (entry.key == "query_rate")
+        provider.query_rate = rate_of(entry.value, entry_path);
+      else if (entry.key == "admission_rate")
+        provider.admission_rate = rate_of(entry.value, entry_path);
+      else if (entry.key == "admission_depth")
+        provider.admission_depth = depth_of(entry.value, entry_path);
       else
         refuse_unknown(entry, entry_path, {kProviderKeys.begin(), kProviderKeys.end()});
     }
@@ -1007,6 +1017,21 @@ class Loader {
              tree.kind == YamlTree::Kind::list || tree.kind == YamlTree::Kind::map ? "must be a single value"
                                                                                    : "has no value");
     return tree.scalar;
+  }
+
+  core::Rate rate_of(const YamlTree& tree, const std::string& path) {
+    const auto rate = core::Rate::parse(scalar_of(tree, path));
+    if (!rate) report(tree.place, path, rate.error().reason);
+    return rate ? *rate : core::Rate{};
+  }
+
+  std::int64_t depth_of(const YamlTree& tree, const std::string& path) {
+    const std::string text = scalar_of(tree, path);
+    std::int64_t depth = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), depth);
+    if (error != std::errc() || end != text.data() + text.size() || depth < 1 || depth > kDeepest)
+      report(tree.place, path, "must be a number from 1 to " + std::to_string(kDeepest));
+    return depth;
   }
 
   bool boolean_of(const YamlTree& tree, const std::string& path) {
@@ -1251,6 +1276,16 @@ std::string describe_config() {
   add("providers.NAME.secrets", "section", "", true,
       "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
       "current and the previous one.");
+  add("providers.NAME.submit_rate", "rate", "", true,
+      "Submits of all hosts together, such as `20/s` or `300/m`; each host has its share of it.");
+  add("providers.NAME.query_rate", "rate", "", true,
+      "Queries of all hosts together; what the plugin's contract allows counts as well.");
+  add("providers.NAME.admission_rate", "rate", "", true,
+      "New payouts of all hosts together; more are answered 429. `payoutctl provider throttle` goes before "
+      "it.");
+  add("providers.NAME.admission_depth", "integer", "", true,
+      "Payouts under way above which new ones are answered 429. `payoutctl provider throttle` goes before "
+      "it.");
   add("providers.NAME.webhooks.secrets", "list", "the variable PLUGIN_WEBHOOK_SECRET, as key `env`", true,
       "Secrets that prove the provider's callbacks (`X-Signature`, and the callback URLs that the host "
       "mints): a secret by reference, or `{id, secret, expires_at}`. The first that has not expired signs, "

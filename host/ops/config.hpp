@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/limits.hpp"
+#include "core/rate.hpp"
 #include "core/webhook_key.hpp"
 #include "identity/keyring.hpp"
 #include "ops/log.hpp"
@@ -111,7 +112,11 @@ struct ProviderConfig {
   bool enabled = true;
   boost::json::object settings;                        ///< strings and arrays of strings, as written
   std::map<std::string, std::vector<Secret>> secrets;  ///< current first, then the previous one
-  std::vector<core::WebhookKey> webhook_keys;          ///< of callbacks; the first that has not expired signs
+  core::Rate submit_rate;                              ///< of all hosts together
+  core::Rate query_rate;                               ///< of all hosts together
+  core::Rate admission_rate;         ///< of all hosts together, unless somebody sets another at run time
+  std::int64_t admission_depth = 0;  ///< likewise; 0: without limit
+  std::vector<core::WebhookKey> webhook_keys;  ///< of callbacks; the first that has not expired signs
 
   /// As Settings::check wants them. Never log it.
   boost::json::object secrets_json() const;

@@ -228,6 +228,9 @@ struct Metrics::Families {
         auth_refusals(counters(r, "payoutd_auth_refused_total",
                                "Requests of which nobody knows whose they are, or that they may not make.",
                                {{"reason", LabelSet(kAuthRefusals)}})),
+        throttled(counters(r, "admission_throttled_total",
+                           "New payouts that were refused because their provider is throttled.",
+                           {{"provider", provider}})),
         retry_latency(histograms(r, "payout_retry_latency_seconds",
                                  "From a payout's admission to each submit after its first.", {},
                                  kRetrySeconds)),
@@ -275,7 +278,7 @@ struct Metrics::Families {
   LabelSet provider, route, state;
   MetricFamily<Counter> http_requests;
   MetricFamily<Histogram> http_seconds;
-  MetricFamily<Counter> attempts, queries, replays, webhooks, blocks, auth_refusals;
+  MetricFamily<Counter> attempts, queries, replays, webhooks, blocks, auth_refusals, throttled;
   MetricFamily<Histogram> retry_latency;
   MetricFamily<Counter> regions;
   MetricFamily<Gauge> dry_run, payouts, oldest, backlog, backlog_age;
@@ -326,6 +329,10 @@ void Metrics::webhook_backlog(std::string_view provider, std::int64_t count,
 
 void Metrics::webhook_event(std::string_view provider, bool signature_valid, bool applied) {
   families_->webhooks.with({provider, bool_text(signature_valid), bool_text(applied)}).Increment();
+}
+
+void Metrics::admission_throttled(std::string_view provider) {
+  families_->throttled.with({provider}).Increment();
 }
 
 void Metrics::payout_retry_latency(double seconds) {

@@ -97,6 +97,8 @@ class Metrics {
   void auth_refusal(std::string_view reason);
   /// Callbacks of a provider that are stored and not settled, and how long the oldest has been.
   void webhook_backlog(std::string_view provider, std::int64_t count, std::chrono::milliseconds oldest);
+  /// A new payout was refused because its provider is throttled.
+  void admission_throttled(std::string_view provider);
   void payout_retry_latency(double seconds);
   void payout_in_region(std::string_view region);
   void dry_run_mode(bool is_on);

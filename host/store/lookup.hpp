@@ -63,6 +63,9 @@ struct FinishRate {
 };
 std::vector<FinishRate> finish_rates(pqxx::transaction_base& work);
 
+/// How many payouts of a provider are neither finished nor wait for a person, counted up to `most`.
+std::int64_t count_under_way(pqxx::transaction_base& work, const std::string& provider, std::int64_t most);
+
 /// The formats of the artefacts of one provider that are under way.
 std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider);
 

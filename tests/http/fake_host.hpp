@@ -41,6 +41,12 @@ class FakeHost final : public http::HostView {
       co_return reply;
     }
     reply.provider = "momo-ci";
+    if (request.destination == "throttled" && !by_key.contains(request.idempotency_key)) {
+      reply.kind = engine::AdmissionReply::Kind::throttled;
+      reply.problem = {"provider", "Provider momo-ci takes no more than 10/s new payouts at the moment."};
+      reply.retry_after = std::chrono::seconds{7};
+      co_return reply;
+    }
     const auto known = by_key.find(request.idempotency_key);
     if (known != by_key.end()) {
       const Entry& entry = entries.at(known->second);
@@ -209,6 +215,14 @@ class FakeHost final : public http::HostView {
     last_pause = provider + (paused ? " paused by " : " resumed by ") + actor + ": " + note;
     co_return;
   }
+  engine::ThrottleSettings throttle(const std::string&) const override { return throttle_now; }
+  Awaitable<void> set_throttle(store::ThrottleChange change) override {
+    last_throttle = change;
+    throttle_now = {};
+    if (const auto rate = core::Rate::parse(change.rate)) throttle_now.rate = *rate;
+    throttle_now.depth = change.depth;
+    co_return;
+  }
   Awaitable<std::vector<store::HostRow>> hosts() override { co_return std::vector<store::HostRow>(1); }
   http::ScriptsView* scripts() override { return has_scripts ? &script_keeper : nullptr; }
   Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) override {
@@ -352,6 +366,8 @@ class FakeHost final : public http::HostView {
   engine::Callback last_callback;
   store::SwitchChange last_switch;
   std::string last_pause;
+  engine::ThrottleSettings throttle_now;
+  store::ThrottleChange last_throttle;
   std::string drained_by;
   bool probe_fails = false;
   Switches switches_now;

@@ -24,12 +24,12 @@ std::string RawResponse::code() const {
   return std::string(value.at("error").at("code").as_string());
 }
 
-RawClient RawClient::tcp(std::uint16_t port) {
+RawClient RawClient::tcp(std::uint16_t port, const std::string& host) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::inet_pton(AF_INET, host.c_str(), &address.sin_addr);
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     ::close(descriptor);
     throw std::runtime_error("cannot connect to port " + std::to_string(port));

@@ -21,7 +21,7 @@ struct RawResponse {
 /// A client that sends whatever bytes a test wants.
 class RawClient {
  public:
-  static RawClient tcp(std::uint16_t port);
+  static RawClient tcp(std::uint16_t port, const std::string& address = "127.0.0.1");
   static RawClient unix_socket(const std::string& path);
   ~RawClient();
   RawClient(RawClient&& other) noexcept;
@@ -30,6 +30,8 @@ class RawClient {
   void send(std::string_view bytes);
   /// The next response; `head_only` for answers to HEAD.
   RawResponse receive(bool head_only = false);
+  /// True if something of an answer is there within the limit.
+  bool begins(std::chrono::milliseconds limit = std::chrono::seconds(10));
   /// True if the other side closed within the limit, without sending anything more.
   bool closed(std::chrono::milliseconds limit = std::chrono::seconds(5));
 
