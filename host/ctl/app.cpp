@@ -8,6 +8,7 @@
 
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/export.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/pay.hpp"
 #include "ctl/plugin_inspect.hpp"
@@ -70,6 +71,15 @@ constexpr const char* kPayFooter =
     "  payoutctl pay refunds.jsonl --no-wait --json\n"
     "  payoutctl pay salaries.csv --batch salaries-2026-01 --out outcome.csv --timeout 600\n";
 
+constexpr const char* kExportFooter =
+    "\nThe file appears under its name only when it is complete; what was cut is thrown away, and the "
+    "command ends\n"
+    "with 3. CSV (RFC 4180) has a header line; cells that a spreadsheet would take for a formula begin with "
+    "an\n"
+    "apostrophe. JSON lines end with {\"end\":true,\"count\":N}.\n\nExamples:\n"
+    "  payoutctl export --after 2026-01-01T00:00:00Z --before 2026-02-01T00:00:00Z --out january.csv\n"
+    "  payoutctl export --format jsonl --state CONFIRMED | jq -r .provider_ref\n";
+
 std::string environment(const char* name) {
   const char* value = ::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
@@ -103,6 +113,7 @@ struct Arguments {
   RetryOptions retry;
   AuditOptions audit;
   ThrottleOptions throttle;
+  ExportOptions exported;
   TokenIssueOptions token_issue;
   TokenInspectOptions token_inspect;
 
@@ -221,6 +232,7 @@ class CommandLine {
     sub->footer(
         "\nExamples:\n  payoutctl list --state FAILED --batch salaries-2026-01\n"
         "  payoutctl list --key salary-2026-01-17\n");
+    add_export();
     add_id(add(&app_, "show", "Show one payout", [this](Context& c) { return show(c, a_.id); }));
     add_id(add(&app_, "explain", "Say why a payout is where it is, on what evidence, and what happens next",
                [this](Context& c) { return explain(c, a_.id); }));
@@ -228,21 +240,40 @@ class CommandLine {
                [this](Context& c) { return events(c, a_.id); }));
   }
 
-  void add_filters(CLI::App* sub) {
-    sub->add_option("--state", a_.list.state,
+  static void add_filter(CLI::App* sub, ListOptions& o) {
+    sub->add_option("--state", o.state,
                     "PENDING, HELD, SUBMITTING, SENT, UNKNOWN, REVIEW, CONFIRMED, FAILED, …");
-    sub->add_option("--provider", a_.list.provider, "Only of this provider");
-    sub->add_option("--batch", a_.list.batch, "Only of this batch");
-    sub->add_option("--user", a_.list.user, "Only of this user");
-    sub->add_option("--destination", a_.list.destination, "Only to this destination");
-    sub->add_option("--key", a_.list.idempotency_key, "The one with this key");
-    sub->add_option("--reason", a_.list.reason, "Only with this reason");
-    sub->add_option("--after", a_.list.created_after, "Created after this time (2026-01-31T08:00:00Z)");
-    sub->add_option("--before", a_.list.created_before, "Created before this time");
+    sub->add_option("--provider", o.provider, "Only of this provider");
+    sub->add_option("--batch", o.batch, "Only of this batch");
+    sub->add_option("--user", o.user, "Only of this user");
+    sub->add_option("--destination", o.destination, "Only to this destination");
+    sub->add_option("--key", o.idempotency_key, "The one with this key");
+    sub->add_option("--reason", o.reason, "Only with this reason");
+    sub->add_option("--after", o.created_after, "Created after this time (2026-01-31T08:00:00Z)");
+    sub->add_option("--before", o.created_before, "Created before this time");
+  }
+
+  void add_filters(CLI::App* sub) {
+    add_filter(sub, a_.list);
     sub->add_option("--limit", a_.list.limit, "Rows to show")
         ->check(CLI::Range(1, 500))
         ->capture_default_str();
     sub->add_flag("--all", a_.list.all, "All rows, however many");
+  }
+
+  void add_export() {
+    ExportOptions& o = a_.exported;
+    CLI::App* sub = add(&app_, "export", "Write all payouts that a filter names to a file, however many",
+                        [this](Context& c) {
+                          watch_interrupts();
+                          return export_payouts(c, a_.exported);
+                        });
+    add_filter(sub, o.filter);
+    sub->add_option("--format", o.format, "csv or jsonl")
+        ->check(CLI::IsMember({"csv", "jsonl"}))
+        ->capture_default_str();
+    sub->add_option("--out", o.file, "File to write; standard output if left out");
+    sub->footer(kExportFooter);
   }
 
   void add_retry() {

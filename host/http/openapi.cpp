@@ -233,6 +233,9 @@ constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::strin
      "Take no more new payouts of a provider than a rate and a depth allow; what is not named stays as it "
      "is"},
     {"POST /v1/admin/providers/{name}/lift-quarantine", "Start a plugin again that kept crashing"},
+    {"GET /v1/payouts/export",
+     "All payouts that a filter names, as CSV or JSON lines of any length. A whole answer ends with the last "
+     "chunk and the trailer Payout-Count, JSON lines with {\"end\":true,\"count\":N} as well"},
     {"GET /v1/admin/switches", "How the switches are"},
     {"POST /v1/admin/switches/{name}", "Turn dry_run, stop_submissions or stop_writes on or off"},
     {"GET /v1/admin/hosts", "Which hosts share the database, and whether they live"},

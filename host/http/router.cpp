@@ -148,6 +148,7 @@ void report(const Request& request, const std::exception& failure, log::Level le
 
 Router::Router(HostView& host, RouterOptions options)
     : host_(host), options_(std::move(options)), gate_(host, options_.gate) {
+  add(export_routes(host));
   add(payouts_routes(host, options_));
   add(admin_routes(host));
   add(policy_routes(host));

@@ -5,6 +5,8 @@ namespace payoutd::http {
 
 /// Payouts in, and what became of them: both listeners.
 std::vector<Route> payouts_routes(HostView& host, const RouterOptions& options);
+/// All payouts that a filter names, in one answer of any length: both listeners. Before payouts_routes.
+std::vector<Route> export_routes(HostView& host);
 /// What operators do. What touches the machine's own files and processes is for the control socket only.
 std::vector<Route> admin_routes(HostView& host);
 /// What operators do about scripts, their decisions, flags and limits. Scripts themselves come in by the

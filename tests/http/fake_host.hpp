@@ -83,10 +83,14 @@ class FakeHost final : public http::HostView {
   }
   Awaitable<store::Page> list(store::ListFilter filter) override {
     last_filter = filter;
+    ++pages_read;
+    if (pages_until_failure == 0) throw store::Unavailable("the database is away");
+    if (pages_until_failure > 0) --pages_until_failure;
     store::Page page;
     for (const auto& [id, entry] : entries) {
       if (!filter.cursor.empty() && id <= filter.cursor.substr(filter.cursor.find(',') + 1)) continue;
       if (!filter.batch.empty() && entry.payout.batch != filter.batch) continue;
+      if (!filter.client_id.empty() && entry.payout.client_id != filter.client_id) continue;
       if (!filter.state.empty() && core::to_string(entry.payout.state) != filter.state) continue;
       if (static_cast<int>(page.payouts.size()) == filter.limit) {
         page.next = "2026-01-31T08:00:00.000000Z," + page.payouts.back().id;
@@ -361,6 +365,8 @@ class FakeHost final : public http::HostView {
   std::atomic<int> admissions = 0;
   std::chrono::milliseconds admit_delay{0};
   store::ListFilter last_filter;
+  std::atomic<int> pages_read = 0;
+  int pages_until_failure = -1;  ///< -1: never
   engine::OperatorRequest last_decision;
   std::optional<engine::OperatorReply> decision;  ///< whatever is asked
   engine::Callback last_callback;

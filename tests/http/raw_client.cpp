@@ -92,6 +92,10 @@ RawResponse RawClient::receive(bool head_only) {
     response.headers[name] = head.substr(colon + 2, stop == std::string::npos ? stop : stop - colon - 2);
   }
   if (head_only || response.status == 100) return response;
+  if (response.headers.contains("transfer-encoding")) {
+    response.cut = !read_chunks(response);
+    return response;
+  }
   const std::size_t length = std::stoul(response.headers.at("content-length"));
   while (pending_.size() < length) {
     if (!fill(kLimit)) throw std::runtime_error("the connection ended inside a body");
@@ -99,6 +103,42 @@ RawResponse RawClient::receive(bool head_only) {
   response.body = pending_.substr(0, length);
   pending_.erase(0, length);
   return response;
+}
+
+bool RawClient::read_chunks(RawResponse& response) {
+  constexpr std::chrono::seconds kLimit{20};
+  const auto line = [&]() -> std::optional<std::string> {
+    std::size_t end = 0;
+    while ((end = pending_.find("\r\n")) == std::string::npos)
+      if (!fill(kLimit)) return std::nullopt;
+    std::string text = pending_.substr(0, end);
+    pending_.erase(0, end + 2);
+    return text;
+  };
+  for (;;) {
+    const auto size = line();
+    if (!size) return false;
+    const std::size_t length = std::stoul(*size, nullptr, 16);
+    if (length == 0) break;
+    while (pending_.size() < length + 2)
+      if (!fill(kLimit)) return false;
+    response.body.append(pending_, 0, length);
+    pending_.erase(0, length + 2);
+  }
+  for (;;) {
+    const auto header = line();
+    if (!header) return false;
+    if (header->empty()) return true;
+    const auto colon = header->find(": ");
+    std::string name = header->substr(0, colon);
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    response.trailers[name] = header->substr(colon + 2);
+  }
+}
+
+bool RawClient::begins(std::chrono::milliseconds limit) {
+  pollfd wait{descriptor_, POLLIN, 0};
+  return !pending_.empty() || ::poll(&wait, 1, static_cast<int>(limit.count())) == 1;
 }
 
 bool RawClient::closed(std::chrono::milliseconds limit) {

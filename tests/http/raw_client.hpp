@@ -12,6 +12,8 @@ struct RawResponse {
   int status = 0;                              ///< 0: the connection ended without an answer
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
+  bool cut = false;                             ///< a chunked body ended without its last chunk
+  std::map<std::string, std::string> trailers;  ///< behind a chunked body, names in lower case
 
   boost::json::value json() const;
   /// `error.code`, or empty.
@@ -38,6 +40,7 @@ class RawClient {
  private:
   explicit RawClient(int descriptor) : descriptor_(descriptor) {}
   bool fill(std::chrono::milliseconds limit);
+  bool read_chunks(RawResponse& response);
 
   int descriptor_ = -1;
   std::string pending_;
