@@ -9,6 +9,7 @@
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/export.hpp"
+#include "ctl/idempotency.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/pay.hpp"
 #include "ctl/plugin_inspect.hpp"
@@ -114,6 +115,7 @@ struct Arguments {
   AuditOptions audit;
   ThrottleOptions throttle;
   ExportOptions exported;
+  IdempotencyOptions idempotency;
   TokenIssueOptions token_issue;
   TokenInspectOptions token_inspect;
 
@@ -233,6 +235,7 @@ class CommandLine {
         "\nExamples:\n  payoutctl list --state FAILED --batch salaries-2026-01\n"
         "  payoutctl list --key salary-2026-01-17\n");
     add_export();
+    add_idempotency();
     add_id(add(&app_, "show", "Show one payout", [this](Context& c) { return show(c, a_.id); }));
     add_id(add(&app_, "explain", "Say why a payout is where it is, on what evidence, and what happens next",
                [this](Context& c) { return explain(c, a_.id); }));
@@ -259,6 +262,25 @@ class CommandLine {
         ->check(CLI::Range(1, 500))
         ->capture_default_str();
     sub->add_flag("--all", a_.list.all, "All rows, however many");
+  }
+
+  void add_idempotency() {
+    IdempotencyOptions& o = a_.idempotency;
+    CLI::App* group =
+        app_.add_subcommand("idempotency", "See what stands under keys, and what conflicts with it");
+    group->require_subcommand(1);
+    group->fallthrough();
+    CLI::App* show = add(group, "show", "The stored request and answer of a key, and how others differ",
+                         [this](Context& c) { return idempotency_show(c, a_.idempotency); });
+    show->add_option("key", o.key, "The key")->required();
+    show->add_option("--client", o.client, "Of this client; of every one if left out");
+    CLI::App* conflicts =
+        add(group, "conflicts", "Keys that came again with another payload, the latest first",
+            [this](Context& c) { return idempotency_conflicts(c, a_.idempotency); });
+    conflicts->add_option("--client", o.client, "Only of this client");
+    conflicts->add_option("--limit", o.limit, "Keys to show")
+        ->check(CLI::Range(1, 500))
+        ->capture_default_str();
   }
 
   void add_export() {

@@ -5,6 +5,7 @@
 #include "core/ids.hpp"
 #include "core/text.hpp"
 #include "policy/inputs.hpp"
+#include "store/idempotency.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -310,10 +311,14 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   }
   if (reply.kind != AdmissionReply::Kind::created) {
     // What was answered once is answered again, even if the provider is away or would refuse it today.
-    const auto standing = co_await parts_.pool.transact(
-        [client = request.client_id, key = request.idempotency_key, hash](pqxx::transaction_base& work) {
-          return store::find_key(work, client, key, hash);
-        });
+    const store::NewConflict other{request.client_id, request.idempotency_key, hash,
+                                   payload,           request.actor,           request.flow_id};
+    const auto standing = co_await parts_.pool.transact([other](pqxx::transaction_base& work) {
+      auto found = store::find_key(work, other.client_id, other.key, other.payload_hash);
+      if (found && found->kind == store::Admitted::Kind::conflict)
+        store::record_conflicts(work, std::span(&other, 1));
+      return found;
+    });
     if (standing) fill(reply, *standing);
     if (reply.kind == AdmissionReply::Kind::throttled) parts_.observer.throttled(reply.provider);
     co_return reply;

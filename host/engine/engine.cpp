@@ -211,6 +211,11 @@ Awaitable<std::vector<store::Tally>> Engine::tally(store::TallyFilter filter) {
       [filter](pqxx::transaction_base& work) { return store::tally(work, filter); });
 }
 
+Awaitable<std::vector<store::KeyRecord>> Engine::idempotency_keys(store::KeyFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::find_keys(work, filter); });
+}
+
 void Engine::set_webhook_keys(core::WebhookKeys keys) {
   std::map<std::string, Secret> signers;
   const auto now = std::chrono::system_clock::now();

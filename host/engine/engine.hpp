@@ -18,6 +18,7 @@
 #include "store/bulk_retry.hpp"
 #include "store/decisions.hpp"
 #include "store/flags.hpp"
+#include "store/idempotency.hpp"
 #include "store/lookup.hpp"
 
 namespace payoutd::engine {
@@ -71,6 +72,7 @@ class Engine {
   Awaitable<std::optional<boost::json::object>> explain(std::string payout_id);
   Awaitable<std::vector<store::Event>> events(std::string payout_id);
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter);
+  Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter);
 
   /// Callbacks of providers, and what operators do with them.
   Inbox& inbox() { return inbox_; }

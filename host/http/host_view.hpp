@@ -29,6 +29,7 @@ class HostView {
   virtual Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) = 0;
   virtual Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) = 0;
   virtual Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) = 0;
+  virtual Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter) = 0;
 
   // Callbacks: see engine::Inbox.
   virtual Awaitable<engine::CallbackReply> webhook(engine::Callback callback) = 0;
@@ -140,6 +141,9 @@ class EngineHostView : public HostView {
   Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) override;
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override;
   Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) override;
+  Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter) override {
+    return engine_.idempotency_keys(std::move(filter));
+  }
   Awaitable<engine::CallbackReply> webhook(engine::Callback callback) override;
   Awaitable<store::InboxPage> webhook_events(store::InboxFilter filter) override;
   Awaitable<std::optional<store::InboxEvent>> webhook_event(std::string id) override;

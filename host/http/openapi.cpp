@@ -233,6 +233,10 @@ constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::strin
      "Take no more new payouts of a provider than a rate and a depth allow; what is not named stays as it "
      "is"},
     {"POST /v1/admin/providers/{name}/lift-quarantine", "Start a plugin again that kept crashing"},
+    {"GET /v1/admin/idempotency",
+     "What stands under a key, of one client or of all; without a key those in conflict"},
+    {"GET /v1/admin/idempotency/{client}/{key}",
+     "The stored payload and answer of a key, and how what came later under it differs"},
     {"GET /v1/payouts/export",
      "All payouts that a filter names, as CSV or JSON lines of any length. A whole answer ends with the last "
      "chunk and the trailer Payout-Count, JSON lines with {\"end\":true,\"count\":N} as well"},

@@ -153,6 +153,7 @@ Router::Router(HostView& host, RouterOptions options)
   add(admin_routes(host));
   add(policy_routes(host));
   add(throttle_routes(host));
+  add(idempotency_routes(host));
   add(session_routes(host));
   add(retry_routes(host));
   add(support_routes(host));

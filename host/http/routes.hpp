@@ -20,6 +20,8 @@ std::vector<Route> retry_routes(HostView& host);
 std::vector<Route> support_routes(HostView& host);
 /// How many new payouts a provider takes.
 std::vector<Route> throttle_routes(HostView& host);
+/// What stands under idempotency keys, and what came under them that is something else.
+std::vector<Route> idempotency_routes(HostView& host);
 /// What people did.
 std::vector<Route> audit_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);

@@ -248,6 +248,15 @@ class FakeHost final : public http::HostView {
     }
     co_return std::nullopt;
   }
+  std::vector<store::KeyRecord> key_records;
+  Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter) override {
+    std::vector<store::KeyRecord> found;
+    for (const store::KeyRecord& record : key_records) {
+      const bool key = filter.key.empty() ? record.conflict_count > 0 : record.key == filter.key;
+      if (key && (filter.client_id.empty() || record.client_id == filter.client_id)) found.push_back(record);
+    }
+    co_return found;
+  }
   std::vector<store::FinishRate> rates{{"momo", 600}};
   Awaitable<std::vector<store::FinishRate>> finish_rates() override { co_return rates; }
   std::vector<store::AuditEntry> audited;
