@@ -16,6 +16,7 @@
 #include "daemon/quarantine_store.hpp"
 #include "daemon/script_keeper.hpp"
 #include "daemon/view.hpp"
+#include "http/monitor.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "jobs/housekeeper.hpp"
@@ -77,6 +78,7 @@ http::GateOptions gate_options(const ops::HttpConfig& http, const ops::AccessCon
   http::GateOptions options;
   options.auth_required = http.auth_required;
   options.trusted_proxies = http.trusted_proxies;
+  options.metrics_allow = access.metrics_allow;
   options.keyring = access.keyring;
   options.clock_skew = access.clock_skew;
   options.cors_origins = access.cors_origins;
@@ -209,6 +211,8 @@ class Host {
   std::unique_ptr<DaemonView> view_;
   std::unique_ptr<http::Router> router_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::MonitorService> monitor_;
+  std::unique_ptr<http::Server> monitor_server_;  ///< null: monitoring has no listener of its own
   std::unique_ptr<core::Signal> stop_;
   bool stopping_ = false;
   std::string stop_reason_;
@@ -368,10 +372,17 @@ int Host::run() {
       static_cast<std::size_t>(fixed.http.max_connections_per_address);
   server_options.max_connections = static_cast<std::size_t>(fixed.http.max_connections);
   server_ = std::make_unique<http::Server>(io_.get_executor(), *router_, server_options);
+  if (!fixed.metrics.listen_address.empty()) {
+    monitor_ = std::make_unique<http::MonitorService>(*router_);
+    monitor_server_ = std::make_unique<http::Server>(
+        io_.get_executor(), *monitor_,
+        http::monitor_options(fixed.metrics.listen_address, fixed.metrics.listen_port));
+  }
 
   spawn(live(), "host");
   io_.run();
   if (failure_) std::rethrow_exception(failure_);
+  monitor_server_.reset();
   server_.reset();
   database_.reset();
   log::info("host.stopped", "The host has stopped.", {{"reason", stop_reason_}});
@@ -408,6 +419,7 @@ Awaitable<void> Host::live() {
   spawn(scripts_->follow_directory(), "scripts of the directory");
   spawn(scripts_->follow_database(), "scripts of the database");
   server_->start();
+  if (monitor_server_) monitor_server_->start();
   log::info("host.ready", "The host is ready.",
             {{"version", version()},
              {"incarnation", incarnation_},
@@ -428,6 +440,7 @@ Awaitable<void> Host::live() {
                  {{"in_hand", engine_->dispatcher().in_hand()}});
   }
   co_await server_->stop(kHttpStop);
+  if (monitor_server_) co_await monitor_server_->stop(kHttpStop);
   co_await supervisor_->stop();
   // The processes are gone, so every submit that was still in flight has its answer, if only "unknown".
   if (!clean) clean = co_await engine_->drain(milliseconds{5'000});

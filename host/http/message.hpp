@@ -25,7 +25,10 @@ struct Peer {
   std::string client_id = "default";  ///< whose payouts the peer makes and sees
   identity::Roles roles{};
   bool authenticated = false;  ///< by a token
-  std::string address{};       ///< of a TCP connection's other end; what a proxy says is not in it
+  bool monitor = false;        ///< it came to the listener for monitoring
+  /// May see what says something about the host's inside: metrics, and why it is not ready.
+  bool sees_inside = false;
+  std::string address{};  ///< of a TCP connection's other end; what a proxy says is not in it
 
   bool sees_all_clients() const { return control || roles.has(identity::Role::admin); }
 };

@@ -128,9 +128,9 @@ constexpr std::string_view kDocument = R"json({
       }
     },
     "/healthz": {"get": {"summary": "ok, db_ok, version, build", "responses": {"200": {"description": "Well"}, "503": {"description": "Not"}}}},
-    "/readyz": {"get": {"summary": "ready, db_ok, migrations_ok, migration_revision, reasons", "responses": {"200": {"description": "Ready"}, "503": {"description": "Not"}}}},
+    "/readyz": {"get": {"summary": "ready, db_ok, migrations_ok, migration_revision; reasons for those who may read metrics", "responses": {"200": {"description": "Ready"}, "503": {"description": "Not"}}}},
     "/livez": {"get": {"summary": "The process answers", "responses": {"200": {"description": "It does"}}}},
-    "/metrics": {"get": {"summary": "Metrics in Prometheus' text format", "responses": {"200": {"description": "Metrics"}}}},
+    "/metrics": {"get": {"summary": "Metrics in Prometheus' text format", "responses": {"200": {"description": "Metrics"}, "403": {"$ref": "#/components/responses/Error"}}}},
     "/openapi.json": {"get": {"summary": "This document", "responses": {"200": {"description": "This document"}}}}
   },
   "components": {

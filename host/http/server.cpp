@@ -42,7 +42,8 @@ auto into(error_code& ec) {
 asio::ip::tcp::endpoint listen_endpoint(const ServerOptions& options) {
   error_code ec;
   const auto address = asio::ip::make_address(options.address, ec);
-  const std::string place = "http.listen " + options.address + ":" + std::to_string(options.port) + ": ";
+  const std::string place =
+      options.setting + " " + options.address + ":" + std::to_string(options.port) + ": ";
   if (ec) throw ListenError(place + "is not an IP address; use 127.0.0.1 or ::1");
   if (!address.is_loopback() && !options.beyond_loopback) {
     throw ListenError(place +
@@ -316,7 +317,8 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
 
 void Server::Implementation::listen_tcp() {
   const auto endpoint = listen_endpoint(options_);
-  const std::string place = "http.listen " + options_.address + ":" + std::to_string(options_.port) + ": ";
+  const std::string place =
+      options_.setting + " " + options_.address + ":" + std::to_string(options_.port) + ": ";
   error_code ec;
   acceptor_.open(endpoint.protocol(), ec);
   if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
@@ -324,8 +326,8 @@ void Server::Implementation::listen_tcp() {
   if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   if (ec == asio::error::address_in_use) {
     throw ListenError(place +
-                      "the port is in use by another program. Stop it (ss -ltnp shows which it is), or set "
-                      "http.listen to another port");
+                      "the port is in use by another program. Stop it (ss -ltnp shows which it is), or set " +
+                      options_.setting + " to another port");
   }
   if (ec) throw ListenError(place + ec.message());
 }

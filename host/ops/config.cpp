@@ -138,6 +138,19 @@ const std::vector<Row>& rows() {
         .min = 0,
         .max = 100'000},
        true},
+      {{.name = "metrics.listen",
+        .type = string,
+        .description =
+            "Address and port of a listener for monitoring alone, such as 10.0.0.5:9480: /metrics, "
+            "/readyz with its reasons, /healthz and /livez, in plain HTTP for whoever reaches it.",
+        .optional = true}},
+      {{.name = "metrics.allow",
+        .type = list,
+        .description =
+            "Addresses or networks that may read /metrics and the reasons of /readyz at http.listen, "
+            "such as [10.0.0.0/8]. This machine always may, and tokens with the role metrics:read.",
+        .optional = true},
+       true},
       {{.name = "auth.required",
         .type = boolean,
         .description = "Every request to the API carries a token. May be false in dev and on loopback only, "
@@ -555,6 +568,7 @@ class Loader {
     if (target.environment != Environment::dev && target.public_url.starts_with("http:"))
       report("public_url", "must be https outside of dev");
     fill_http(target.http);
+    fill_metrics(target.metrics);
     fill_database(target.database);
     fill_instance_key(target);
   }
@@ -624,7 +638,32 @@ class Loader {
     http.max_body_bytes =
         config_has("http.max_body_bytes") ? values_checked_.integer("http.max_body_bytes") : 0;
     http.max_connections = number("http.max_connections");
-    const auto listen = text("http.listen", "127.0.0.1:8480");
+    const auto place = place_of("http.listen", text("http.listen", "127.0.0.1:8480"));
+    if (!place) return;
+    const auto& [parsed, port] = *place;
+    if (!parsed.is_loopback() && !http.auth_required)
+      return report("http.listen",
+                    "must be a loopback address such as 127.0.0.1 while auth.required is false: no other "
+                    "machine may reach an API that asks nobody who they are");
+    if (!parsed.is_loopback() && http.tls_certificate.empty())
+      warn("http.listen",
+           "other machines reach the port without TLS, so tokens can be read on the way: set http.tls, "
+           "or listen on loopback behind a proxy that speaks TLS");
+    http.listen_address = parsed.to_string();
+    http.listen_port = port;
+  }
+
+  void fill_metrics(MetricsConfig& metrics) {
+    if (!config_has("metrics.listen")) return;
+    const auto place = place_of("metrics.listen", text("metrics.listen", ""));
+    if (!place) return;
+    metrics.listen_address = place->first.to_string();
+    metrics.listen_port = place->second;
+  }
+
+  /// `127.0.0.1:8480`, `[::1]:8480`, `localhost:8480`.
+  std::optional<std::pair<boost::asio::ip::address, std::uint16_t>> place_of(const std::string& setting,
+                                                                             const std::string& listen) {
     const auto colon = listen.rfind(':');
     auto address = listen.substr(0, colon);
     std::uint16_t port = 0;
@@ -636,18 +675,9 @@ class Loader {
     if (address == "localhost") address = "127.0.0.1";
     boost::system::error_code error;
     const auto parsed = boost::asio::ip::make_address(address, error);
-    if (error || !has_port)
-      return report("http.listen", "must be an address and a port, such as 127.0.0.1:8480");
-    if (!parsed.is_loopback() && !http.auth_required)
-      return report("http.listen",
-                    "must be a loopback address such as 127.0.0.1 while auth.required is false: no other "
-                    "machine may reach an API that asks nobody who they are");
-    if (!parsed.is_loopback() && http.tls_certificate.empty())
-      warn("http.listen",
-           "other machines reach the port without TLS, so tokens can be read on the way: set http.tls, "
-           "or listen on loopback behind a proxy that speaks TLS");
-    http.listen_address = address;
-    http.listen_port = port;
+    if (!error && has_port) return std::pair{parsed, port};
+    report(setting, "must be an address and a port, such as 127.0.0.1:8480");
+    return std::nullopt;
   }
 
   std::vector<std::string> texts(std::string_view name) const {
@@ -661,6 +691,10 @@ class Loader {
     access.requests_per_subject = number("http.rate_limit.per_subject");
     access.requests_per_address = number("http.rate_limit.per_address");
     access.auth_failures_per_minute = number("http.rate_limit.auth_failures_per_minute");
+    access.metrics_allow = texts("metrics.allow");
+    for (const std::string& one : access.metrics_allow)
+      if (!is_address_or_network(one))
+        report("metrics.allow", "has an entry that is neither an address nor a network such as 10.0.0.0/8");
     access.cors_origins = texts("cors.allow_origins");
     for (const std::string& origin : access.cors_origins)
       if (!is_origin(origin))

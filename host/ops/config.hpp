@@ -65,10 +65,17 @@ struct HttpConfig {
 struct AccessConfig {
   identity::Keyring keyring;
   std::chrono::milliseconds clock_skew{};
-  std::vector<std::string> cors_origins;  ///< exact, such as https://ops.example
-  int requests_per_subject = 0;           ///< a second; 0: without limit
-  int requests_per_address = 0;           ///< a second; 0: without limit
-  int auth_failures_per_minute = 0;       ///< of one address, after which it is told to wait; 0: never
+  std::vector<std::string> metrics_allow;  ///< addresses and networks that may read metrics at the API's port
+  std::vector<std::string> cors_origins;   ///< exact, such as https://ops.example
+  int requests_per_subject = 0;            ///< a second; 0: without limit
+  int requests_per_address = 0;            ///< a second; 0: without limit
+  int auth_failures_per_minute = 0;        ///< of one address, after which it is told to wait; 0: never
+};
+
+/// Where monitoring reads from, beside this machine.
+struct MetricsConfig {
+  std::string listen_address;  ///< of a listener for monitoring alone; empty: there is none
+  std::uint16_t listen_port = 0;
 };
 
 struct DatabaseConfig {
@@ -133,6 +140,7 @@ struct StaticConfig {
   std::filesystem::path scripts_dir;   ///< empty: this host has no scripts of its own
   std::optional<Secret> instance_key;  ///< unset: load_or_create_instance_key(state_dir)
   HttpConfig http;
+  MetricsConfig metrics;
   DatabaseConfig database;
   log::Format log_format = log::Format::automatic;
 };
