@@ -84,6 +84,11 @@ void print_explanation(const json::object& explanation, std::ostream& out, const
     if (line.is_string())
       out << "  - " << wrapped(printable(std::string_view(line.get_string())), kWidth - 4, 4) << '\n';
   }
+  if (const json::array& waits_for = array_at(explanation, "waits_for"); !waits_for.empty()) {
+    heading(out, style, "What it waits for");
+    for (const json::value& one : waits_for)
+      if (one.is_object()) out << "  - " << wrapped(text_at(one.get_object(), "text"), kWidth - 4, 4) << '\n';
+  }
   heading(out, style, "What happens next");
   out << "  " << wrapped(text_at(explanation, "next"), kWidth - 2, 2) << '\n';
   heading(out, style, "Who may act");

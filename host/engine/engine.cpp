@@ -189,16 +189,25 @@ Awaitable<store::Page> Engine::list(store::ListFilter filter) {
 }
 
 Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout_id) {
-  const auto dossier = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
-    std::optional<Dossier> found;
+  struct Found {
+    Dossier dossier;
+    Surroundings around;
+  };
+  auto found = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
+    std::optional<Found> found;
     if (auto payout = store::find_payout(work, payout_id)) {
-      found =
-          Dossier{std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id)};
+      Surroundings around = surroundings_of(work, *payout);
+      found = Found{
+          {std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id), {}},
+          std::move(around)};
     }
     return found;
   });
-  if (!dossier) co_return std::nullopt;
-  co_return engine::explain(*dossier);
+  if (!found) co_return std::nullopt;
+  Dossier& dossier = found->dossier;
+  dossier.obstacles = obstacles_of(dossier.payout, found->around, heart_, rates_,
+                                   provider(dossier.payout.provider), life_.dry_run());
+  co_return engine::explain(dossier);
 }
 
 Awaitable<std::vector<store::Event>> Engine::events(std::string payout_id) {

@@ -59,6 +59,7 @@ class Life {
   void stop_submitting() { stopping_ = true; }
 
   void set_dry_run(bool on) { options_.dry_run = on; }
+  bool dry_run() const { return options_.dry_run; }
 
   /// What signs a provider's callback URLs; the instance key where it has none of its own.
   void set_callback_keys(std::map<std::string, Secret> keys) { callback_keys_ = std::move(keys); }

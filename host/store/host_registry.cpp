@@ -65,6 +65,15 @@ std::vector<HostRow> hosts(pqxx::transaction_base& work) {
   return rows;
 }
 
+std::vector<SwitchRow> enabled_switches(pqxx::transaction_base& work) {
+  const std::string sql = "select name, note, changed_by, " + utc("changed_at") +
+                          " from app.switches where enabled order by name";
+  std::vector<SwitchRow> rows;
+  for (const auto& r : work.exec(sql))
+    rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3)});
+  return rows;
+}
+
 void set_switch(pqxx::transaction_base& work, const SwitchChange& change) {
   work.exec_params(
       "insert into app.switches (name, enabled, note, changed_by) values ($1, $2, nullif($3, ''), $4)"

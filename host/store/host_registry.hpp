@@ -71,6 +71,13 @@ struct SwitchChange {
   std::string actor;
   std::string note;
 };
+struct SwitchRow {
+  std::string name;
+  std::string note;
+  std::string changed_by;
+  std::string changed_at;
+};
+std::vector<SwitchRow> enabled_switches(pqxx::transaction_base& work);
 void set_switch(pqxx::transaction_base& work, const SwitchChange& change);
 
 /// Refuses every token that was issued up to now, by the database's clock or the caller's, whichever is

@@ -176,6 +176,15 @@ std::int64_t count_under_way(pqxx::transaction_base& work, const std::string& pr
   return std::stoll(text_of(row, 0));
 }
 
+std::int64_t count_due_before(pqxx::transaction_base& work, const std::string& payout_id) {
+  const auto rows = work.exec_params(
+      "select count(*) from (select 1 from app.payouts p, (select provider, next_action_at from app.payouts"
+      "  where id = $1::uuid) own where p.provider = own.provider and p.state = 'PENDING' and p.lease is null"
+      "  and p.next_action_at < own.next_action_at limit 100000) n",
+      payout_id);
+  return std::stoll(text_of(rows[0], 0));
+}
+
 std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider) {
   std::vector<int> formats;
   for (const auto& row : work.exec_params(
