@@ -8,6 +8,8 @@
 
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/export.hpp"
+#include "ctl/idempotency.hpp"
 #include "ctl/manual.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/notification.hpp"
@@ -21,6 +23,7 @@
 #include "ctl/retry.hpp"
 #include "ctl/service_environment.hpp"
 #include "ctl/smoke.hpp"
+#include "ctl/throttle.hpp"
 #include "ctl/token.hpp"
 #include "ctl/webhook.hpp"
 #include "identity/role.hpp"
@@ -78,6 +81,15 @@ constexpr const char* kPayFooter =
     "  payoutctl pay refunds.jsonl --no-wait --json\n"
     "  payoutctl pay salaries.csv --batch salaries-2026-01 --out outcome.csv --timeout 600\n";
 
+constexpr const char* kExportFooter =
+    "\nThe file appears under its name only when it is complete; what was cut is thrown away, and the "
+    "command ends\n"
+    "with 3. CSV (RFC 4180) has a header line; cells that a spreadsheet would take for a formula begin with "
+    "an\n"
+    "apostrophe. JSON lines end with {\"end\":true,\"count\":N}.\n\nExamples:\n"
+    "  payoutctl export --after 2026-01-01T00:00:00Z --before 2026-02-01T00:00:00Z --out january.csv\n"
+    "  payoutctl export --format jsonl --state CONFIRMED | jq -r .provider_ref\n";
+
 std::string environment(const char* name) {
   const char* value = ::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
@@ -110,6 +122,9 @@ struct Arguments {
   PluginNewOptions plugin_new;
   RetryOptions retry;
   AuditOptions audit;
+  ThrottleOptions throttle;
+  ExportOptions exported;
+  IdempotencyOptions idempotency;
   TokenIssueOptions token_issue;
   TokenInspectOptions token_inspect;
 
@@ -247,6 +262,8 @@ class CommandLine {
     sub->footer(
         "\nExamples:\n  payoutctl list --state FAILED --batch salaries-2026-01\n"
         "  payoutctl list --key salary-2026-01-17\n");
+    add_export();
+    add_idempotency();
     add_id(add(&app_, "show", "Show one payout", [this](Context& c) { return show(c, a_.id); }));
     add_id(add(&app_, "explain", "Say why a payout is where it is, on what evidence, and what happens next",
                [this](Context& c) { return explain(c, a_.id); }));
@@ -254,21 +271,59 @@ class CommandLine {
                [this](Context& c) { return events(c, a_.id); }));
   }
 
-  void add_filters(CLI::App* sub) {
-    sub->add_option("--state", a_.list.state,
+  static void add_filter(CLI::App* sub, ListOptions& o) {
+    sub->add_option("--state", o.state,
                     "PENDING, HELD, SUBMITTING, SENT, UNKNOWN, REVIEW, CONFIRMED, FAILED, …");
-    sub->add_option("--provider", a_.list.provider, "Only of this provider");
-    sub->add_option("--batch", a_.list.batch, "Only of this batch");
-    sub->add_option("--user", a_.list.user, "Only of this user");
-    sub->add_option("--destination", a_.list.destination, "Only to this destination");
-    sub->add_option("--key", a_.list.idempotency_key, "The one with this key");
-    sub->add_option("--reason", a_.list.reason, "Only with this reason");
-    sub->add_option("--after", a_.list.created_after, "Created after this time (2026-01-31T08:00:00Z)");
-    sub->add_option("--before", a_.list.created_before, "Created before this time");
+    sub->add_option("--provider", o.provider, "Only of this provider");
+    sub->add_option("--batch", o.batch, "Only of this batch");
+    sub->add_option("--user", o.user, "Only of this user");
+    sub->add_option("--destination", o.destination, "Only to this destination");
+    sub->add_option("--key", o.idempotency_key, "The one with this key");
+    sub->add_option("--reason", o.reason, "Only with this reason");
+    sub->add_option("--after", o.created_after, "Created after this time (2026-01-31T08:00:00Z)");
+    sub->add_option("--before", o.created_before, "Created before this time");
+  }
+
+  void add_filters(CLI::App* sub) {
+    add_filter(sub, a_.list);
     sub->add_option("--limit", a_.list.limit, "Rows to show")
         ->check(CLI::Range(1, 500))
         ->capture_default_str();
     sub->add_flag("--all", a_.list.all, "All rows, however many");
+  }
+
+  void add_idempotency() {
+    IdempotencyOptions& o = a_.idempotency;
+    CLI::App* group =
+        app_.add_subcommand("idempotency", "See what stands under keys, and what conflicts with it");
+    group->require_subcommand(1);
+    group->fallthrough();
+    CLI::App* show = add(group, "show", "The stored request and answer of a key, and how others differ",
+                         [this](Context& c) { return idempotency_show(c, a_.idempotency); });
+    show->add_option("key", o.key, "The key")->required();
+    show->add_option("--client", o.client, "Of this client; of every one if left out");
+    CLI::App* conflicts =
+        add(group, "conflicts", "Keys that came again with another payload, the latest first",
+            [this](Context& c) { return idempotency_conflicts(c, a_.idempotency); });
+    conflicts->add_option("--client", o.client, "Only of this client");
+    conflicts->add_option("--limit", o.limit, "Keys to show")
+        ->check(CLI::Range(1, 500))
+        ->capture_default_str();
+  }
+
+  void add_export() {
+    ExportOptions& o = a_.exported;
+    CLI::App* sub = add(&app_, "export", "Write all payouts that a filter names to a file, however many",
+                        [this](Context& c) {
+                          watch_interrupts();
+                          return export_payouts(c, a_.exported);
+                        });
+    add_filter(sub, o.filter);
+    sub->add_option("--format", o.format, "csv or jsonl")
+        ->check(CLI::IsMember({"csv", "jsonl"}))
+        ->capture_default_str();
+    sub->add_option("--out", o.file, "File to write; standard output if left out");
+    sub->footer(kExportFooter);
   }
 
   void add_retry() {
@@ -371,6 +426,9 @@ class CommandLine {
     group->require_subcommand(1);
     group->fallthrough();
     add(group, "list", "How the providers are", [](Context& c) { return providers(c); });
+    add_options(*add(group, "throttle", "Take no more new payouts than a rate and a depth allow",
+                     [this](Context& c) { return throttle(c, a_.throttle); }),
+                a_.throttle);
     const auto named = [this, group](const char* name, const char* about, Command command, bool note) {
       CLI::App* sub = add(group, name, about, std::move(command));
       sub->add_option("name", a_.name, "Name of the provider")->required();
@@ -380,6 +438,7 @@ class CommandLine {
       return
           [this, text = std::string(name)](Context& c) { return provider_action(c, a_.name, text, a_.note); };
     };
+    named("show", "How one provider is", [this](Context& c) { return provider_show(c, a_.name); }, false);
     named("pause", "Submit nothing new through it; what is in flight goes on", action("pause"), true);
     named("resume", "Submit through it again", action("resume"), true);
     named("probe", "Check that it is reachable and takes our credentials", action("probe"), false);

@@ -9,6 +9,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -123,6 +124,20 @@ void Client::connect() {
   throw HostUnreachable(place + std::system_category().message(reason) + ".");
 }
 
+namespace {
+
+std::map<std::string, std::string> headers_of(const beast::http::fields& fields) {
+  std::map<std::string, std::string> headers;
+  for (const auto& field : fields) {
+    std::string name(field.name_string());
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    headers[name] = std::string(field.value());
+  }
+  return headers;
+}
+
+}  // namespace
+
 Answer Client::exchange(std::string_view request, bool head_only) {
   connection_->deadline = Clock::now() + timeout_;
   // A host that refuses a body answers before it read all of it, so the answer counts even if not all was
@@ -142,11 +157,7 @@ Answer Client::exchange(std::string_view request, bool head_only) {
   }
   Answer answer;
   answer.status = static_cast<int>(parser.get().result_int());
-  for (const auto& field : parser.get()) {
-    std::string name(field.name_string());
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    answer.headers[name] = std::string(field.value());
-  }
+  answer.headers = headers_of(parser.get());
   json::error_code unreadable;
   answer.body = json::parse(parser.get().body(), unreadable);
   if (unreadable) answer.body = parser.get().body();
@@ -179,6 +190,45 @@ Answer Client::send(std::string_view method, std::string_view target, std::strin
   }
   connect();
   return exchange(request, false);
+}
+
+std::map<std::string, std::string> Client::download(std::string_view target,
+                                                    const std::function<void(std::string_view)>& take) {
+  connect();
+  connection_->deadline = Clock::now() + timeout_;
+  connection_->write("GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  beast::http::response_parser<beast::http::buffer_body> parser;
+  parser.body_limit(boost::none);
+  error_code ec;
+  beast::http::read_header(*connection_, connection_->buffer, parser, ec);
+  const auto cut = [&] {
+    connection_.reset();
+    return HostUnreachable("The host on " + path_ + " went away in the middle of its answer.");
+  };
+  if (ec) throw cut();
+  if (parser.get().result() != beast::http::status::ok) {
+    beast::http::response_parser<beast::http::string_body> refused(std::move(parser));
+    beast::http::read(*connection_, connection_->buffer, refused, ec);
+    if (ec) throw cut();
+    Answer answer;
+    answer.status = static_cast<int>(refused.get().result_int());
+    answer.headers = headers_of(refused.get());
+    answer.body = json::parse(refused.get().body(), ec);
+    fail(answer);
+  }
+  std::vector<char> part(64 * 1024);
+  while (!parser.is_done()) {
+    connection_->deadline = Clock::now() + timeout_;
+    parser.get().body().data = part.data();
+    parser.get().body().size = part.size();
+    beast::http::read(*connection_, connection_->buffer, parser, ec);
+    if (ec == beast::http::error::need_buffer) ec = {};
+    if (ec) throw cut();
+    take({part.data(), part.size() - parser.get().body().size});
+  }
+  auto headers = headers_of(parser.get());
+  if (!parser.keep_alive()) connection_.reset();
+  return headers;
 }
 
 json::value Client::get(std::string_view target) {

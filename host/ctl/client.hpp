@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,6 +43,11 @@ class Client {
   /// The answer's body, or CommandFailed with what the host says.
   boost::json::value get(std::string_view target);
   boost::json::value post(std::string_view target, const boost::json::value& body);
+
+  /// GETs a body of any length and hands it on in parts. Throws CommandFailed for an answer that is an error,
+  /// and HostUnreachable if the body was cut before its end. Returns the headers, with those behind the body.
+  std::map<std::string, std::string> download(std::string_view target,
+                                              const std::function<void(std::string_view part)>& take);
 
   const std::string& socket_path() const { return path_; }
 

@@ -31,10 +31,8 @@ std::string text_at(const json::value& value, const char* name) {
 
 }  // namespace
 
-ExitCode list(Context& context, const ListOptions& options) {
-  constexpr int kLargestPage = 500;
-  Client client(context.socket);
-  std::string query = "limit=" + std::to_string(options.all ? kLargestPage : options.limit);
+std::string filter_query(const ListOptions& options) {
+  std::string query;
   const auto add = [&query](const char* name, const std::string& value) {
     if (!value.empty()) query.append("&").append(name).append("=").append(percent_encoded(value));
   };
@@ -47,6 +45,14 @@ ExitCode list(Context& context, const ListOptions& options) {
   add("reason", options.reason);
   add("created_after", options.created_after);
   add("created_before", options.created_before);
+  return query;
+}
+
+ExitCode list(Context& context, const ListOptions& options) {
+  constexpr int kLargestPage = 500;
+  Client client(context.socket);
+  const std::string query =
+      "limit=" + std::to_string(options.all ? kLargestPage : options.limit) + filter_query(options);
   json::array payouts;
   std::string next;
   do {

@@ -15,6 +15,9 @@ struct ListOptions {
   bool all = false;  ///< page by page to the end
 };
 
+/// The parameters of GET /v1/payouts that say which payouts are meant, each with `&` in front.
+std::string filter_query(const ListOptions& options);
+
 // Each carries out one command over the control socket and prints its answer.
 ExitCode list(Context& context, const ListOptions& options);
 ExitCode show(Context& context, const std::string& id);

@@ -406,7 +406,7 @@ ExitCode test_payout(Context& context, const TestPayoutOptions& options) {
   std::string standstill;
   if (!over) {
     const json::value explanation = client.get("/v1/payouts/" + percent_encoded(id) + "/explain");
-    standstill = text_at(explanation.as_object(), "next");
+    standstill = text_at(explanation.as_object(), "headline");
     steps.back().text += " " + standstill;
   }
   // A test that waits for somebody or something is in nobody's way.

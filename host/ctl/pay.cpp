@@ -124,7 +124,7 @@ class Upload {
                                       json::serialize(json::object{{"payouts", std::move(payouts)}}));
     const auto* body = answer.body.if_object();
     if (body == nullptr || !body->contains("results")) {
-      if (answer.status == 503) return chunk;
+      if (answer.status == 503 || answer.status == 429) return chunk;
       fail(answer);
     }
     std::vector<std::size_t> again;
@@ -144,7 +144,9 @@ class Upload {
       ++taken_;
       return true;
     }
-    if (result.at("status").to_number<int>() == 503) return false;
+    // What cannot be stored now, or what the provider has no room for now, is sent again.
+    const int status = result.at("status").to_number<int>();
+    if (status == 503 || status == 429) return false;
     outcome.taken = RowOutcome::Taken::refused;
     outcome.error_code = std::string(result.at("error").at("code").as_string());
     outcome.error_message = std::string(result.at("error").at("message").as_string());
@@ -286,7 +288,7 @@ class ProgressLine {
     char rate[32];
     std::snprintf(rate, sizeof(rate), "  %.0f/s", static_cast<double>(done) / seconds);
     line += rate;
-    if (away) line += "  (the host or its database is away; trying again)";
+    if (away) line += "  (the host, its database or a throttled provider takes no more now; trying again)";
     if (context_.live) {
       context_.err << "\r\033[K" << line << std::flush;
     } else {

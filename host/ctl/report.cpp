@@ -84,6 +84,11 @@ void print_explanation(const json::object& explanation, std::ostream& out, const
     if (line.is_string())
       out << "  - " << wrapped(printable(std::string_view(line.get_string())), kWidth - 4, 4) << '\n';
   }
+  if (const json::array& waits_for = array_at(explanation, "waits_for"); !waits_for.empty()) {
+    heading(out, style, "What it waits for");
+    for (const json::value& one : waits_for)
+      if (one.is_object()) out << "  - " << wrapped(text_at(one.get_object(), "text"), kWidth - 4, 4) << '\n';
+  }
   heading(out, style, "What happens next");
   out << "  " << wrapped(text_at(explanation, "next"), kWidth - 2, 2) << '\n';
   heading(out, style, "Who may act");
@@ -180,6 +185,7 @@ void print_providers(const json::array& providers, std::ostream& out, const Styl
     const std::string state = text_at(provider, "state");
     std::string switches = true_at(provider, "paused") ? "paused" : "";
     if (true_at(provider, "dry_run")) switches += switches.empty() ? "dry run" : ", dry run";
+    if (!object_at(provider, "throttle").empty()) switches += switches.empty() ? "throttled" : ", throttled";
     std::string currencies;
     for (const json::value& currency : array_at(provider, "currencies")) {
       if (currency.is_string())
@@ -203,6 +209,41 @@ void print_providers(const json::array& providers, std::ostream& out, const Styl
   } else {
     table.print(out, style);
   }
+}
+
+void print_provider(const json::object& provider, std::ostream& out, const Style& style) {
+  const auto line = [&](const char* name, const std::string& value, Colour colour = Colour::none) {
+    if (value.empty()) return;
+    std::string title = name;
+    title.resize(18, ' ');
+    out << style.paint(Colour::dim, title) << style.paint(colour, value) << '\n';
+  };
+  const auto yes = [&](const char* name) { return std::string(true_at(provider, name) ? "yes" : "no"); };
+  const std::string state = text_at(provider, "state");
+  line("name", text_at(provider, "name"), Colour::bold);
+  line("plugin", text_at(provider, "plugin") + " " + text_at(provider, "plugin_version"));
+  line("state", state, state == "ready" ? Colour::green : Colour::yellow);
+  line("last error", text_at(provider, "last_error"));
+  line("quarantine", text_at(provider, "quarantine_reason"), Colour::red);
+  line("paused", yes("paused"));
+  line("dry run", yes("dry_run"));
+  line("note", text_at(provider, "note"));
+  line("submits in flight", text_at(provider, "submits_in_flight"));
+  line("restarts", text_at(provider, "restarts"));
+  line("submit rate", text_at(provider, "submit_rate"));
+  line("query rate", text_at(provider, "query_rate"));
+  const json::object& throttle = object_at(provider, "throttle");
+  if (throttle.empty()) {
+    line("throttle", "none: as many new payouts as come");
+    return;
+  }
+  line("throttle rate", text_at(throttle, "rate"), Colour::yellow);
+  line("throttle depth", text_at(throttle, "depth"), Colour::yellow);
+  line("under way", text_at(throttle, "under_way"));
+  const std::string by = text_at(throttle, "by");
+  line("throttle set by",
+       by.empty() ? "the configuration" : by + " at " + time_text(text_at(throttle, "at")));
+  line("throttle note", text_at(throttle, "note"));
 }
 
 void print_hosts(const json::array& hosts, std::ostream& out, const Style& style) {

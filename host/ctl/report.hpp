@@ -18,6 +18,8 @@ void print_payouts(const boost::json::array& payouts, std::ostream& out, const S
 
 void print_events(const boost::json::array& events, std::ostream& out, const Style& style);
 void print_providers(const boost::json::array& providers, std::ostream& out, const Style& style);
+/// One provider, field by field.
+void print_provider(const boost::json::object& provider, std::ostream& out, const Style& style);
 void print_hosts(const boost::json::array& hosts, std::ostream& out, const Style& style);
 void print_tally(const boost::json::array& tally, std::ostream& out, const Style& style);
 

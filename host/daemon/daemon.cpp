@@ -19,6 +19,7 @@
 #include "daemon/secret_keeper.hpp"
 #include "daemon/tracing.hpp"
 #include "daemon/view.hpp"
+#include "http/monitor.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "jobs/housekeeper.hpp"
@@ -69,6 +70,13 @@ engine::DispatcherOptions dispatcher_options(const ops::EngineConfig& c) {
   return options;
 }
 
+std::map<std::string, engine::ProviderPace> paces(const ops::LiveConfig& live) {
+  std::map<std::string, engine::ProviderPace> all;
+  for (const auto& [name, p] : live.providers)
+    all[name] = {{p.submit_rate, p.query_rate}, {p.admission_rate, p.admission_depth}};
+  return all;
+}
+
 core::WebhookKeys webhook_keys(const ops::LiveConfig& live) {
   core::WebhookKeys keys;
   for (const auto& [name, provider] : live.providers)
@@ -80,6 +88,7 @@ http::GateOptions gate_options(const ops::HttpConfig& http, const ops::AccessCon
   http::GateOptions options;
   options.auth_required = http.auth_required;
   options.trusted_proxies = http.trusted_proxies;
+  options.metrics_allow = access.metrics_allow;
   options.keyring = access.keyring;
   options.clock_skew = access.clock_skew;
   options.cors_origins = access.cors_origins;
@@ -308,6 +317,8 @@ class Host {
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<http::Router> router_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::MonitorService> monitor_;
+  std::unique_ptr<http::Server> monitor_server_;  ///< null: monitoring has no listener of its own
   std::unique_ptr<core::Signal> stop_;
   core::Signal reload_over_{io_.get_executor()};
   bool reloading_ = false;
@@ -472,6 +483,7 @@ int Host::run() {
   make_notifier();
   engine_->heart().set_maintenance(config_.live_config.maintenance);
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
+  engine_->set_pace(paces(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
@@ -500,11 +512,18 @@ int Host::run() {
       static_cast<std::size_t>(fixed.http.max_connections_per_address);
   server_options.max_connections = static_cast<std::size_t>(fixed.http.max_connections);
   server_ = std::make_unique<http::Server>(io_.get_executor(), *router_, server_options);
+  if (!fixed.metrics.listen_address.empty()) {
+    monitor_ = std::make_unique<http::MonitorService>(*router_);
+    monitor_server_ = std::make_unique<http::Server>(
+        io_.get_executor(), *monitor_,
+        http::monitor_options(fixed.metrics.listen_address, fixed.metrics.listen_port));
+  }
 
   spawn(live(), "host");
   io_.run();
   tracing_->stop();
   if (failure_) std::rethrow_exception(failure_);
+  monitor_server_.reset();
   server_.reset();
   database_.reset();
   log::info("host.stopped", "The host has stopped.", {{"reason", stop_reason_}});
@@ -546,6 +565,7 @@ Awaitable<void> Host::live() {
   spawn(scripts_->follow_directory(), "scripts of the directory");
   spawn(scripts_->follow_database(), "scripts of the database");
   server_->start();
+  if (monitor_server_) monitor_server_->start();
   log::info("host.ready", "The host is ready.",
             {{"version", version()},
              {"incarnation", incarnation_},
@@ -573,6 +593,7 @@ Awaitable<void> Host::live() {
                  "Notifications are still being sent; the next host sends them again.", {});
   }
   co_await server_->stop(kHttpStop);
+  if (monitor_server_) co_await monitor_server_->stop(kHttpStop);
   co_await supervisor_->stop();
   // The processes are gone, so every submit that was still in flight has its answer, if only "unknown".
   if (!clean) clean = co_await engine_->drain(milliseconds{5'000});
@@ -707,6 +728,7 @@ void Host::apply(const ops::LiveConfig& live) {
   engine_->configure(dispatcher_options(live.engine), live.limits, live.engine.dry_run);
   engine_->heart().set_maintenance(live.maintenance);
   engine_->set_webhook_keys(webhook_keys(live));
+  engine_->set_pace(paces(live));
   engine_->inbox().set_answer_within(live.engine.callback_answer_within);
   try {
     notifier_->configure(notifier_options(config_, live.notifications, instance_key_));

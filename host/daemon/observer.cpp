@@ -43,6 +43,10 @@ void HostObserver::webhook(const std::string& provider, bool signature_valid, bo
   metrics_->webhook_event(provider, signature_valid, applied);
 }
 
+void HostObserver::throttled(const std::string& provider) {
+  metrics_->admission_throttled(provider);
+}
+
 void HostObserver::recovered(const std::string& provider, std::string_view how) {
   payoutd::log::info("engine.recovered", "A payout of a host that is gone was taken up.",
                      {{"provider", provider}, {"saw", how}});

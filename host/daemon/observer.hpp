@@ -22,6 +22,7 @@ class HostObserver final : public engine::Observer {
   void screened(std::string_view verdict, int count) override;
   void users_flagged(std::int64_t count) override;
   void webhook(const std::string& provider, bool signature_valid, bool applied) override;
+  void throttled(const std::string& provider) override;
   void recovered(const std::string& provider, std::string_view how) override;
   trace::Tracer& tracer() override { return *tracer_; }
 

@@ -165,7 +165,7 @@ Awaitable<void> Operations::check_payouts(std::vector<HealthCheck>* checks) {
     if (!state || core::is_final(*state)) continue;
     if (*state == core::State::review) review += row.count;
     // What waits because something is switched off is no surprise.
-    if (*state == core::State::pending && !parts_.engine.standstill(row.provider).empty()) continue;
+    if (*state == core::State::pending && parts_.engine.stands_still(row.provider)) continue;
     oldest[*state] = std::max(oldest[*state], row.oldest_ms);
   }
   std::string text;

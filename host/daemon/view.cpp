@@ -6,6 +6,36 @@
 
 namespace payoutd::daemon {
 
+namespace {
+
+boost::json::value rate_or_null(const core::Rate& rate) {
+  return rate.limited() ? boost::json::value(rate.to_string()) : boost::json::value(nullptr);
+}
+
+/// null: the provider takes as many new payouts as come.
+boost::json::value throttle_json(const engine::Engine& engine, const std::string& provider,
+                                 const std::vector<store::ProviderSwitches>& switches) {
+  const engine::ThrottleSettings in_force = engine.throttle().settings(provider);
+  if (in_force.off()) return nullptr;
+  const bool by_operator = engine.throttle().set_by_operator(provider);
+  boost::json::object out{{"rate", rate_or_null(in_force.rate)},
+                          {"depth", nullptr},
+                          {"under_way", nullptr},
+                          {"set_by", by_operator ? "operator" : "configuration"}};
+  if (in_force.depth > 0) out["depth"] = in_force.depth;
+  if (const std::int64_t under_way = engine.throttle().under_way(provider); under_way >= 0)
+    out["under_way"] = under_way;
+  for (const store::ProviderSwitches& s : switches) {
+    if (s.name != provider || !by_operator) continue;
+    out["by"] = s.throttled_by;
+    out["at"] = s.throttled_at;
+    out["note"] = s.throttle_note;
+  }
+  return out;
+}
+
+}  // namespace
+
 Awaitable<std::vector<store::HostRow>> DaemonView::hosts() {
   return engine().hosts();
 }
@@ -33,6 +63,9 @@ boost::json::array DaemonView::providers() const {
       one["note"] = s.note;
       one["changed_by"] = s.changed_by;
     }
+    one["throttle"] = throttle_json(engine(), status.name, switches);
+    one["submit_rate"] = rate_or_null(engine().rates().limits(status.name).submits);
+    one["query_rate"] = rate_or_null(engine().rates().limits(status.name).queries);
     boost::json::array problems;
     for (const Problem& problem : status.problems)
       problems.emplace_back(problem.field + ": " + problem.reason);

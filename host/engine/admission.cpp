@@ -6,6 +6,7 @@
 #include "core/text.hpp"
 #include "engine/payout_trace.hpp"
 #include "policy/inputs.hpp"
+#include "store/idempotency.hpp"
 
 namespace payoutd::engine {
 namespace {
@@ -304,14 +305,27 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   const std::string payload = request.canonical();
   const std::string hash = core::sha256_hex(payload);
   auto [reply, decision] = co_await check(request);
+  std::optional<Throttle::Entry> entry;
+  if (reply.kind == AdmissionReply::Kind::created) {
+    if (const auto refusal = parts_.throttle.enter(reply.provider, entry)) {
+      reply.kind = AdmissionReply::Kind::throttled;
+      reply.problem = {"provider", refusal->why};
+      reply.retry_after = refusal->retry_after;
+    }
+  }
   if (reply.kind != AdmissionReply::Kind::created) {
     // What was answered once is answered again, even if the provider is away or would refuse it today.
-    const auto standing = co_await parts_.pool.transact(
-        [client = request.client_id, key = request.idempotency_key, hash](pqxx::transaction_base& work) {
-          return store::find_key(work, client, key, hash);
-        });
+    const store::NewConflict other{request.client_id, request.idempotency_key, hash,
+                                   payload,           request.actor,           request.flow_id};
+    const auto standing = co_await parts_.pool.transact([other](pqxx::transaction_base& work) {
+      auto found = store::find_key(work, other.client_id, other.key, other.payload_hash);
+      if (found && found->kind == store::Admitted::Kind::conflict)
+        store::record_conflicts(work, std::span(&other, 1));
+      return found;
+    });
     if (standing) fill(reply, *standing);
     end_admission(span, reply);
+    if (reply.kind == AdmissionReply::Kind::throttled) parts_.observer.throttled(reply.provider);
     co_return reply;
   }
   store::NewPayout payout;
@@ -336,6 +350,7 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   const store::Admitted admitted = co_await writes_.submit(std::move(payout));
   fill(reply, admitted);
   end_admission(span, reply);
+  if (reply.kind == AdmissionReply::Kind::created && entry) entry->admitted();
   if (reply.kind == AdmissionReply::Kind::created && parts_.admitted) parts_.admitted();
   co_return reply;
 }

@@ -9,6 +9,7 @@
 #include "core/limits.hpp"
 #include "core/trace_context.hpp"
 #include "engine/observer.hpp"
+#include "engine/throttle.hpp"
 #include "policy/bundle.hpp"
 #include "providers/provider_handle.hpp"
 #include "store/admission.hpp"
@@ -51,14 +52,16 @@ struct AdmissionReply {
     replayed,   ///< same key, same payload: the stored answer
     conflict,   ///< same key, other payload
     refused,    ///< the request cannot be paid as it is; `problem` says why
+    throttled,  ///< the provider takes no more for the moment; nothing was stored, try again later
     not_ready,  ///< the provider has not declared itself yet; nothing was stored, try again
   };
   Kind kind = Kind::refused;
   std::string payout_id;
   std::string created_at;
   std::string provider;
-  Problem problem;
-  std::string existing_payload;  ///< for a conflict
+  Problem problem;                      ///< of `throttled`: `reason` is a whole sentence
+  std::chrono::seconds retry_after{0};  ///< of `throttled`
+  std::string existing_payload;         ///< for a conflict
 };
 
 /// Takes payouts in: provider's rules first, then key, payout and event in one group-committed statement.
@@ -69,6 +72,7 @@ class Admission {
     Observer& observer;
     std::string host;  ///< incarnation
     policy::Policy& policy;
+    Throttle& throttle;
     std::function<policy::Candidate(const providers::ProviderHandle&)> candidate;
     std::function<const core::Limits&()> limits;
     std::function<std::vector<providers::ProviderHandle*>()> providers;

@@ -59,7 +59,8 @@ Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* de
     if (!failure.empty()) trouble(name, failure);
     if (claimed > 0) continue;
     parts_.loops.pace().rests(name, options_.tick);
-    co_await desk->payments.wait(options_.tick);
+    co_await desk->payments.wait(
+        parts_.rates.until_room(*handle, ProviderRates::Kind::submit, options_.tick));
   }
 }
 
@@ -88,9 +89,15 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   const int room = limit - desk->paying;
   // A quarter of the room at least, so that claims stay batches under load.
   if (room < 1 || (desk->paying > 0 && room < limit / 4)) co_return 0;
-  std::vector<store::Claimed> claimed = co_await claim(handle, {State::pending}, room, &desk->paying);
+  const int may_begin = parts_.rates.room(*handle, ProviderRates::Kind::submit, room);
+  if (may_begin < 1) co_return 0;
+  // Promised before anything is claimed, so that nobody else is promised the same.
+  std::vector<ProviderRates::Place> places =
+      parts_.rates.promise(*handle, ProviderRates::Kind::submit, may_begin);
+  std::vector<store::Claimed> claimed = co_await claim(handle, {State::pending}, may_begin, &desk->paying);
   fault::point("engine.after_claim");
   if (claimed.empty()) co_return 0;
+  places.resize(claimed.size());
   std::vector<store::Payout> payouts;
   payouts.reserve(claimed.size());
   for (const auto& one : claimed) payouts.push_back(one.payout);
@@ -112,7 +119,7 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   for (std::size_t i = 0; i < count; ++i)
     trace_screening(parts_.observer, began, claimed[i].payout, rulings[i]);
   for (std::size_t i = 0; i < count; ++i)
-    begin(Task::pay, std::move(claimed[i]), desk, std::move(rulings[i]));
+    begin(Task::pay, std::move(claimed[i]), desk, std::move(rulings[i]), std::move(places[i]));
   co_return count;
 }
 
@@ -145,7 +152,8 @@ Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Des
     if (!failure.empty()) trouble(name, failure);
     parts_.loops.pace().rests(name, std::max(options_.tick, kCompany));
     if (claimed == 0) {
-      co_await desk->questions.wait(options_.tick);
+      co_await desk->questions.wait(
+          parts_.rates.until_room(*handle, ProviderRates::Kind::query, options_.tick));
     } else if (static_cast<int>(claimed) < room) {
       co_await parts_.loops.pause(kCompany);
     }
@@ -156,27 +164,35 @@ Awaitable<std::size_t> Dispatcher::claim_questions(providers::ProviderHandle* ha
   const int limit = question_limit(handle->contract(), options_.max_in_hand);
   const int room = limit - desk->asking;
   if (room < 1 || (desk->asking > 0 && room < limit / 4)) co_return 0;
+  const int may_begin = parts_.rates.room(*handle, ProviderRates::Kind::query, room);
+  if (may_begin < 1) co_return 0;
+  std::vector<ProviderRates::Place> places =
+      parts_.rates.promise(*handle, ProviderRates::Kind::query, may_begin);
   // What is unknown comes before what is merely under way, and that before what is only watched.
   std::vector<store::Claimed> claimed =
-      co_await claim(handle, {State::unknown, State::sent, State::confirmed}, room, &desk->asking);
-  for (auto& one : claimed) begin(Task::resolve, std::move(one), desk);
+      co_await claim(handle, {State::unknown, State::sent, State::confirmed}, may_begin, &desk->asking);
+  places.resize(claimed.size());
+  for (std::size_t i = 0; i < claimed.size(); ++i)
+    begin(Task::resolve, std::move(claimed[i]), desk, {}, std::move(places[i]));
   co_return claimed.size();
 }
 
-void Dispatcher::begin(Task task, store::Claimed claimed, Desk* desk, Ruling ruling) {
+void Dispatcher::begin(Task task, store::Claimed claimed, Desk* desk, Ruling ruling,
+                       ProviderRates::Place place) {
   in_hand_.insert(claimed.payout.id);
   std::string name = "payout " + claimed.payout.id;
-  spawn(work(task, std::move(claimed), desk, std::move(ruling)), std::move(name));
+  spawn(work(task, std::move(claimed), desk, std::move(ruling), std::move(place)), std::move(name));
 }
 
-Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling) {
+Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling,
+                                 ProviderRates::Place place) {
   const std::string id = claimed.payout.id;
   std::string failure;
   try {
     switch (task) {
       case Task::pay: {
         if (ruling.kind == Ruling::Kind::pay) {
-          co_await parts_.life.pay(std::move(claimed));
+          co_await parts_.life.pay(std::move(claimed), std::move(place));
         } else if (ruling.kind == Ruling::Kind::defer) {
           co_await parts_.life.release(id, kHaltedPause);
         } else {
@@ -185,7 +201,7 @@ Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, 
         break;
       }
       case Task::resolve:
-        co_await parts_.life.resolve(std::move(claimed));
+        co_await parts_.life.resolve(std::move(claimed), std::move(place));
         break;
       case Task::recover: {
         const bool here = claimed.attempt && predecessors_.contains(claimed.attempt->host);

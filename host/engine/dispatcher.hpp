@@ -31,6 +31,7 @@ class Dispatcher {
     Heart& heart;
     LaneKeeper& lanes;
     Screener& screener;
+    ProviderRates& rates;
     Observer& observer;
     Loops& loops;
     std::function<std::vector<providers::ProviderHandle*>()> providers;
@@ -71,9 +72,11 @@ class Dispatcher {
                                                std::vector<core::State> states, int room, int* busy);
   Awaitable<void> take_over(store::TakeOverRequest request);
   Awaitable<void> find_forgotten();
-  Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling);
+  Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling,
+                       ProviderRates::Place place);
   Awaitable<void> give_back(std::vector<store::Claimed> claimed);
-  void begin(Task task, store::Claimed claimed, Desk* desk, Ruling ruling = {});
+  void begin(Task task, store::Claimed claimed, Desk* desk, Ruling ruling = {},
+             ProviderRates::Place place = {});
   void spawn(Awaitable<void> task, std::string name) {
     engine::spawn(parts_.executor, std::move(task), parts_.observer, std::move(name));
   }

@@ -40,18 +40,21 @@ Engine::Engine(Parts parts, EngineOptions options)
       loops_(parts_.executor, parts_.observer),
       contracts_(parts_.pool),
       heart_(parts_.heart_pool, options_.host, parts_.observer, options_.high_water_file),
+      rates_(parts_.executor, heart_),
+      throttle_(parts_.front_pool, heart_, parts_.observer),
       recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers),
                  parts_.notifications_due},
                 options_.group_commit_window),
       screener_({parts_.pool, heart_, parts_.policy, parts_.observer}, options_.limits),
-      life_({parts_.pool, contracts_, recorder_, heart_, health_, parts_.observer, finder(parts_.providers)},
+      life_({parts_.pool, contracts_, recorder_, heart_, health_, rates_, parts_.observer,
+             finder(parts_.providers)},
             options_.life),
       lanes_({parts_.executor, parts_.pool, life_, heart_, parts_.observer, parts_.providers,
               [this] { dispatcher_.wake_payments(); }}),
-      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, parts_.observer, loops_,
-                   parts_.providers},
+      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, rates_, parts_.observer,
+                   loops_, parts_.providers},
                   options_.dispatcher),
-      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.policy,
+      admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, parts_.policy, throttle_,
                   [this](const providers::ProviderHandle& handle) { return candidate(handle); },
                   [this]() -> const core::Limits& { return screener_.limits(); }, parts_.providers,
                   [this] { dispatcher_.wake_payments(); }},
@@ -59,6 +62,7 @@ Engine::Engine(Parts parts, EngineOptions options)
       inbox_({parts_.executor, parts_.front_pool, life_, recorder_, heart_, parts_.observer, loops_,
               parts_.providers, [this] { dispatcher_.wake_questions(); }},
              inbox_options(options_)) {
+  heart_.on_beat = [this] { rates_.wake(); };
   heart_.on_history_changed = [this](const std::string&) { loops_.spawn(guard_history(), "history guard"); };
 }
 
@@ -97,8 +101,16 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
 }
 
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
+  co_await throttle_.count();
+  loops_.spawn(throttle_.run(loops_), "throttle");
   loops_.spawn(lanes_.run(predecessors), "lanes");
-  co_await dispatcher_.start(std::move(predecessors));
+  co_await dispatcher_.start(predecessors);
+  if (!predecessors.empty()) {
+    // Their payouts are this host's by now, and nobody uses their shares of the providers' rates any more.
+    co_await parts_.pool.transact([predecessors](pqxx::transaction_base& work) {
+      for (const std::string& dead : predecessors) store::say_stopped(work, dead);
+    });
+  }
   inbox_.start();
 }
 
@@ -114,6 +126,7 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
     clean = false;
   }
   heart_.stop();
+  throttle_.stop();
   loops_.stop();
   clean = co_await loops_.ended(kLastWrites) && clean;
   if (!clean) co_return false;
@@ -177,34 +190,29 @@ Awaitable<store::Page> Engine::list(store::ListFilter filter) {
 }
 
 Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout_id) {
-  auto dossier = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
-    std::optional<Dossier> found;
+  struct Found {
+    Dossier dossier;
+    Surroundings around;
+  };
+  auto found = co_await parts_.front_pool.transact([payout_id](pqxx::transaction_base& work) {
+    std::optional<Found> found;
     if (auto payout = store::find_payout(work, payout_id)) {
-      found =
-          Dossier{std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id)};
+      Surroundings around = surroundings_of(work, *payout);
+      found = Found{
+          {std::move(*payout), store::attempts_of(work, payout_id), store::events_of(work, payout_id), {}},
+          std::move(around)};
     }
     return found;
   });
-  if (!dossier) co_return std::nullopt;
-  dossier->standstill = standstill(dossier->payout.provider);
-  co_return engine::explain(*dossier);
+  if (!found) co_return std::nullopt;
+  Dossier& dossier = found->dossier;
+  dossier.obstacles = obstacles_of(dossier.payout, found->around, heart_, rates_,
+                                   provider(dossier.payout.provider), life_.dry_run());
+  co_return engine::explain(dossier);
 }
 
-std::string Engine::standstill(const std::string& provider) const {
-  const store::Beat& last = heart_.last();
-  const std::string after = " It is submitted in its turn after that.";
-  if (last.stop_writes)
-    return "Nothing happens while stop_writes is on. (payoutctl switch set stop_writes off)";
-  if (last.stop_submissions)
-    return "Nothing is submitted while stop_submissions is on. (payoutctl switch set stop_submissions off)";
-  if (heart_.paused(provider))
-    return "Nothing is submitted through " + provider + " while it is paused or in quarantine." + after;
-  if (const auto period = heart_.maintenance())
-    return "Nothing is submitted during the maintenance window '" + period->window + "', until " +
-           core::utc_text(period->ends) + "." + after;
-  if (last.drained)
-    return "This host is drained; another one submits it, or this one when it is resumed. (payoutctl resume)";
-  return {};
+bool Engine::stands_still(const std::string& provider) const {
+  return heart_.submissions_stopped() || heart_.paused(provider) || heart_.maintenance() || heart_.drained();
 }
 
 Awaitable<std::vector<store::Event>> Engine::events(std::string payout_id) {
@@ -215,6 +223,11 @@ Awaitable<std::vector<store::Event>> Engine::events(std::string payout_id) {
 Awaitable<std::vector<store::Tally>> Engine::tally(store::TallyFilter filter) {
   co_return co_await parts_.front_pool.transact(
       [filter](pqxx::transaction_base& work) { return store::tally(work, filter); });
+}
+
+Awaitable<std::vector<store::KeyRecord>> Engine::idempotency_keys(store::KeyFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::find_keys(work, filter); });
 }
 
 void Engine::set_webhook_keys(core::WebhookKeys keys) {
@@ -240,6 +253,24 @@ Awaitable<void> Engine::set_switch(store::SwitchChange change) {
   co_await parts_.pool.transact([change](pqxx::transaction_base& work) { store::set_switch(work, change); });
   co_await heart_.beat_now();
   dispatcher_.wake_payments();
+}
+
+void Engine::set_pace(const std::map<std::string, ProviderPace>& paces) {
+  std::map<std::string, ProviderRateLimits> rates;
+  std::map<std::string, ThrottleSettings> throttles;
+  for (const auto& [provider, pace] : paces) {
+    rates[provider] = pace.rates;
+    throttles[provider] = pace.throttle;
+  }
+  rates_.configure(std::move(rates));
+  throttle_.configure(std::move(throttles));
+}
+
+Awaitable<void> Engine::set_throttle(store::ThrottleChange change) {
+  co_await parts_.pool.transact(
+      [change](pqxx::transaction_base& work) { store::set_throttle(work, change); });
+  co_await heart_.beat_now();
+  co_await throttle_.count();
 }
 
 Awaitable<void> Engine::lift_quarantine(std::string provider, std::string actor, std::string note) {

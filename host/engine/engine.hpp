@@ -11,11 +11,14 @@
 #include "engine/explanation.hpp"
 #include "engine/inbox.hpp"
 #include "engine/operator_actions.hpp"
+#include "engine/provider_rates.hpp"
+#include "engine/throttle.hpp"
 #include "policy/policy.hpp"
 #include "store/audit.hpp"
 #include "store/bulk_retry.hpp"
 #include "store/decisions.hpp"
 #include "store/flags.hpp"
+#include "store/idempotency.hpp"
 #include "store/lookup.hpp"
 
 namespace payoutd::engine {
@@ -29,6 +32,12 @@ struct EngineOptions {
   /// A callback that no host finished in this time is taken up by any.
   std::chrono::milliseconds inbox_visibility{10'000};
   std::string high_water_file;  ///< in the state directory; empty: none is kept
+};
+
+/// What the configuration says of how fast one provider may be used.
+struct ProviderPace {
+  ProviderRateLimits rates;
+  ThrottleSettings throttle;
 };
 
 /// The engine of one host: everything that a payout goes through. Owned and used by the host's one thread;
@@ -65,6 +74,7 @@ class Engine {
   Awaitable<std::optional<boost::json::object>> explain(std::string payout_id);
   Awaitable<std::vector<store::Event>> events(std::string payout_id);
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter);
+  Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter);
 
   /// Callbacks of providers, and what operators do with them.
   Inbox& inbox() { return inbox_; }
@@ -74,6 +84,7 @@ class Engine {
   /// Switches of this or all hosts; `provider` empty means all.
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note);
   Awaitable<void> set_switch(store::SwitchChange change);
+  Awaitable<void> set_throttle(store::ThrottleChange change);
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note);
   Awaitable<std::vector<store::HostRow>> hosts();
 
@@ -102,6 +113,11 @@ class Engine {
   /// The live part of the options; takes effect with the next payout.
   void configure(DispatcherOptions dispatcher, core::Limits limits, bool dry_run);
 
+  /// By provider; in force at once. What somebody set at run time goes before it.
+  void set_pace(const std::map<std::string, ProviderPace>& paces);
+  const Throttle& throttle() const { return throttle_; }
+  const ProviderRates& rates() const { return rates_; }
+
   Heart& heart() { return heart_; }
   Recorder& recorder() { return recorder_; }
   Dispatcher& dispatcher() { return dispatcher_; }
@@ -110,9 +126,8 @@ class Engine {
   const Admission& admission() const { return admission_; }
   const Health& health() const { return health_; }
   providers::ProviderHandle* provider(const std::string& name) const;
-  /// Why nothing is submitted through this provider at the moment, as a sentence; empty: nothing stands in
-  /// the way.
-  std::string standstill(const std::string& provider) const;
+  /// Nothing is submitted through this provider here at the moment, because somebody or the calendar says so.
+  bool stands_still(const std::string& provider) const;
   /// For routing: how many payouts wait for each provider.
   void note_waiting(std::map<std::string, std::int64_t> waiting) { waiting_ = std::move(waiting); }
 
@@ -128,6 +143,8 @@ class Engine {
   ContractBook contracts_;
   Heart heart_;
   Health health_;
+  ProviderRates rates_;
+  Throttle throttle_;
   Recorder recorder_;
   Screener screener_;
   Life life_;

@@ -142,6 +142,27 @@ struct Outlook {
   std::vector<std::string> commands;
 };
 
+/// The weightiest thing that a payout waits for, or that decides what becomes of it.
+const Obstacle* obstacle(const Dossier& dossier) {
+  return dossier.obstacles.empty() || !dossier.payout.lease.empty() ? nullptr : &dossier.obstacles.front();
+}
+
+Outlook behind(const Dossier& dossier, const Obstacle& first, const std::string& what) {
+  const store::Payout& p = dossier.payout;
+  Outlook view;
+  view.headline = what + " is waiting to be submitted. " + first.text;
+  view.next = first.blocks
+                  ? "Nothing is submitted while that is so. Then a host claims it, screens, prepares, "
+                    "journals and submits it."
+                  : "A host claims it when its turn comes.";
+  view.who = first.blocks ? "An operator must lift what stands in the way, or it ends by itself."
+                          : "Nobody has to act. An operator may cancel or hold it.";
+  for (const Obstacle& one : dossier.obstacles)
+    if (!one.command.empty()) view.commands.push_back(one.command);
+  view.commands.insert(view.commands.end(), {"payoutctl cancel " + p.id, "payoutctl hold " + p.id});
+  return view;
+}
+
 Outlook outlook(const Dossier& dossier) {
   const store::Payout& p = dossier.payout;
   const std::string what = owed(p) + " through " + p.provider;
@@ -150,11 +171,10 @@ Outlook outlook(const Dossier& dossier) {
   const std::string since = seconds(p.in_state_ms);
   switch (p.state) {
     case State::pending:
+      if (const Obstacle* first = obstacle(dossier)) return behind(dossier, *first, what);
       return {what + " is waiting to be submitted." + (why.empty() ? "" : " " + why),
               !p.lease.empty() ? "A host is working on it now."
-              : !dossier.standstill.empty()
-                  ? dossier.standstill
-                  : "A host claims it " + due + ", screens, prepares, journals and submits it.",
+                               : "A host claims it " + due + ", screens, prepares, journals and submits it.",
               "Nobody has to act. An operator may cancel or hold it.",
               {"payoutctl cancel " + p.id, "payoutctl hold " + p.id}};
     case State::held:
@@ -252,6 +272,10 @@ json::object explain(const Dossier& dossier) {
                                {"finished_at", p.finished_at}};
   out["timeline"] = std::move(timeline);
   out["evidence"] = evidence(dossier);
+  json::array waits_for;
+  for (const Obstacle& one : dossier.obstacles)
+    waits_for.push_back(json::object{{"kind", one.kind}, {"text", one.text}});
+  out["waits_for"] = std::move(waits_for);
   out["next"] = view.next;
   out["who_may_act"] = view.who;
   out["commands"] = std::move(commands);

@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <vector>
 
+#include "engine/obstacles.hpp"
 #include "store/rows.hpp"
 
 namespace payoutd::engine {
@@ -11,13 +12,13 @@ struct Dossier {
   store::Payout payout;
   std::vector<store::Attempt> attempts;
   std::vector<store::Event> events;
-  /// Why nothing of its provider is submitted at the moment, as a sentence; empty: nothing stands in the way.
-  std::string standstill{};
+  std::vector<Obstacle> obstacles{};  ///< of a PENDING payout
 };
 
-/// Why a payout is where it is, from the journal and what is switched off:
+/// Why a payout is where it is, from the journal and what stands around it:
 /// `{"headline", "payout": {…}, "timeline": [{"at", "what", "by", "evidence"}], "evidence": [sentences],
-///   "next": sentence, "who_may_act": sentence, "commands": [what an operator can type]}`.
+///   "waits_for": [{"kind", "text"}], "next": sentence, "who_may_act": sentence,
+///   "commands": [what an operator can type]}`.
 /// Destinations are shortened; nothing secret is in it.
 boost::json::object explain(const Dossier& dossier);
 

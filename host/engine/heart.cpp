@@ -31,14 +31,33 @@ Heart::Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, st
 
 Awaitable<void> Heart::beat_now() {
   const BootTime begun = BootTime::now();
-  store::Beat beat = co_await pool_.transact(
-      [host = host_](pqxx::transaction_base& work) { return store::beat(work, host); });
+  // Others call a host dead 5 s after its beat. So much must be left over for the beat itself, which counts
+  // for 3 s, that nobody can have taken a share that is kept.
+  const bool keeps_share = last_good_ && between(*last_good_, begun) < kShareLimit;
+  ++beats_under_way_;
+  store::Beat beat;
+  std::exception_ptr failure;
+  try {
+    beat = co_await pool_.transact([host = host_, keeps_share](pqxx::transaction_base& work) {
+      return store::beat(work, host, keeps_share);
+    });
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  --beats_under_way_;
+  share_known_ = !failure;
+  if (!failure) {
+    if (!keeps_share) share_.note({});
+    share_.note(beat.share);
+  }
+  if (failure) std::rethrow_exception(failure);
   if (!last_good_ || between(*last_good_, BootTime::now()) > kSubmitLimit) unbroken_since_ = begun;
   last_good_ = begun;
   check_history(beat);
   last_ = std::move(beat);
   keep_high_water();
   note_standstill();
+  if (on_beat) on_beat();
 }
 
 // Said once when it begins and once when it ends.
@@ -145,6 +164,11 @@ bool Heart::fresh() const {
 
 bool Heart::may_reap() const {
   return fresh() && unbroken_since_ && between(*unbroken_since_, BootTime::now()) >= kReapAfter;
+}
+
+store::SharePart Heart::share(std::chrono::milliseconds window) const {
+  if (beats_under_way_ > 0 || !share_known_ || !fresh()) return {};
+  return share_.held_for(window);
 }
 
 std::chrono::milliseconds Heart::silence() const {

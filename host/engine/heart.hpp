@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/maintenance_window.hpp"
+#include "engine/share_history.hpp"
 #include "engine/task.hpp"
 #include "providers/provider_handle.hpp"
 #include "store/host_registry.hpp"
@@ -23,6 +24,8 @@ class Heart {
       3'000};                                                    ///< silence after which nothing is submitted
   static constexpr std::chrono::milliseconds kReapAfter{5'000};  ///< unbroken beats before others are reaped
 
+  static constexpr std::chrono::milliseconds kShareLimit{1'900};  ///< silence after which shares start anew
+
   Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, std::string high_water_file);
 
   /// One beat, now. Throws what the store throws.
@@ -35,6 +38,10 @@ class Heart {
   bool may_reap() const;  ///< 5 s of unbroken beats
   std::chrono::milliseconds silence() const;
   const store::Beat& last() const { return last_; }
+  /// The part of every shared rate that this host has had for all of `window`, so that what another host used
+  /// of it before it gave it away lies further back. Empty while a beat is under way, whose answer may take
+  /// some of it away, and while the last good one is older than 3 s.
+  store::SharePart share(std::chrono::milliseconds window) const;
   const store::HostIdentity& host() const { return host_; }
   bool paused(const std::string& provider) const;
   bool dry_run(const std::string& provider) const;
@@ -56,6 +63,9 @@ class Heart {
 
   /// The timeline that journals must still see; another one means that the database failed over in between.
   const std::string& timeline() const { return last_.timeline; }
+
+  /// Called after every good beat.
+  std::function<void()> on_beat;
 
   /// Called when the database turned out to be another one, or older, than this host last saw: what was sent
   /// may be missing in it. Submits stay stopped until `accept_history()`.
@@ -80,6 +90,9 @@ class Heart {
   bool said_maintenance_ = false;
   std::optional<providers::BootTime> last_good_;  ///< when the last good beat was begun
   std::optional<providers::BootTime> unbroken_since_;
+  ShareHistory share_;
+  int beats_under_way_ = 0;
+  bool share_known_ = false;  ///< the last beat was answered
   bool stopping_ = false;
   bool history_trusted_ = true;
 };

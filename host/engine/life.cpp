@@ -15,6 +15,13 @@ using core::State;
 using providers::BootTime;
 using std::chrono::milliseconds;
 
+// How long a payout waits for its turn by a provider's rate before others are tried.
+constexpr milliseconds kWaitToAsk{3'000};
+constexpr milliseconds kWaitForPlace{2'000};
+constexpr milliseconds kRatePause{1'000};
+// What is left of the submit's time when nobody waits for a turn any more.
+constexpr milliseconds kBeforeDeadline{50};
+
 Prepared prepared_of(const store::Attempt& attempt) {
   Prepared prepared;
   prepared.artefact = attempt.artefact;
@@ -121,7 +128,7 @@ Awaitable<void> Life::release(std::string payout_id, milliseconds pause) {
       });
 }
 
-Awaitable<void> Life::pay(store::Claimed claimed) {
+Awaitable<void> Life::pay(store::Claimed claimed, ProviderRates::Place place) {
   providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
   if (handle == nullptr || !may_submit(*handle)) {
     co_await release(claimed.payout.id);
@@ -176,7 +183,7 @@ Awaitable<void> Life::pay(store::Claimed claimed) {
     co_return;
   }
   co_await journal_and_submit(std::move(claimed), std::move(order), std::move(*prepared), handle,
-                              std::nullopt);
+                              std::nullopt, std::move(place));
 }
 
 Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle) {
@@ -185,6 +192,11 @@ Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, provide
   // The forgotten submit, if there was one, began before the payout was marked.
   news.since_answer_deadline_ms =
       claimed.payout.in_state_ms - (contract.submit_window + contract.response_timeout).count();
+  if (contract.lookup_by_reference &&
+      !co_await parts_.rates.take(handle, ProviderRates::Kind::query, kWaitToAsk, {})) {
+    co_await release(claimed.payout.id, kRatePause);
+    co_return;
+  }
   Status status;
   std::optional<Prepared> prepared;
   trace::Span span = query_span(parts_.observer, claimed.payout, nullptr);
@@ -215,7 +227,17 @@ Awaitable<void> Life::look_up_first(store::Claimed claimed, Order order, provide
 
 Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Prepared prepared,
                                          providers::ProviderHandle* handle,
-                                         std::optional<store::AttemptUpdate> superseded) {
+                                         std::optional<store::AttemptUpdate> superseded,
+                                         ProviderRates::Place place) {
+  using Kind = ProviderRates::Kind;
+  // Nothing is journaled before there is a place for it among the provider's submits.
+  if (!place && parts_.rates.limited(*handle, Kind::submit)) {
+    place = co_await parts_.rates.reserve(handle, Kind::submit, kWaitForPlace);
+    if (!place) {
+      co_await release(claimed.payout.id, kRatePause);
+      co_return;
+    }
+  }
   const std::string contract_id =
       co_await parts_.contracts.keep(handle->name(), handle->account_scope(), handle->contract());
   const std::string attempt_id = core::random_uuid();
@@ -293,7 +315,16 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   News news;
   news.attempt_id = attempt_id;
   news.reference = order.reference;
-  if (!parts_.heart.fresh() || !parts_.heart.history_trusted()) {
+  // The place is there, unless other hosts came meanwhile and this one's share became smaller.
+  const auto left =
+      std::chrono::duration_cast<milliseconds>(std::chrono::nanoseconds{deadline.ns - BootTime::now().ns});
+  const bool in_turn =
+      co_await parts_.rates.take(handle, Kind::submit, left - kBeforeDeadline, std::move(place));
+  if (!in_turn) {
+    news.saw = Saw::submit_not_accepted;
+    news.code = "not_sent";
+    news.message = "The provider's submit_rate left no room in time: nothing was handed over.";
+  } else if (!parts_.heart.fresh() || !parts_.heart.history_trusted()) {
     news.saw = Saw::submit_not_accepted;
     news.code = "not_sent";
     news.message =
@@ -320,7 +351,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   handle->retire(attempt_id);
 }
 
-Awaitable<void> Life::resolve(store::Claimed claimed) {
+Awaitable<void> Life::resolve(store::Claimed claimed, ProviderRates::Place place) {
   providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
   if (handle == nullptr || !handle->ready() || !claimed.attempt) {
     // Without a live attempt there is nothing to ask about, now or soon.
@@ -333,6 +364,10 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
   base.since_answer_deadline_ms = attempt.since_answer_deadline_ms;
   Status status;
   if (handle->contract().can_look_up()) {
+    if (!co_await parts_.rates.take(handle, ProviderRates::Kind::query, kWaitToAsk, std::move(place))) {
+      co_await release(claimed.payout.id, kRatePause);
+      co_return;
+    }
     trace::Span span = query_span(parts_.observer, claimed.payout, &attempt);
     try {
       status = co_await handle->query(
@@ -353,7 +388,7 @@ Awaitable<void> Life::resolve(store::Claimed claimed) {
     superseded.outcome = "superseded";
     superseded.acceptance_sign = false;
     co_await journal_and_submit(recorded.now, order_of(recorded.now, attempt.reference), prepared_of(attempt),
-                                handle, std::move(superseded));
+                                handle, std::move(superseded), {});
   } else if (recorded.now.payout.lease == parts_.heart.host().incarnation) {
     co_await release(recorded.now.payout.id);
   }

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "engine/health.hpp"
+#include "engine/provider_rates.hpp"
 #include "engine/recorder.hpp"
 #include "engine/screener.hpp"
 
@@ -27,15 +28,17 @@ class Life {
     Recorder& recorder;
     Heart& heart;
     Health& health;
+    ProviderRates& rates;
     Observer& observer;
     std::function<providers::ProviderHandle*(const std::string&)> provider;
   };
   Life(Parts parts, LifeOptions options) : parts_(std::move(parts)), options_(std::move(options)) {}
 
-  /// A PENDING payout that was screened and allowed.
-  Awaitable<void> pay(store::Claimed claimed);
-  /// A SENT, UNKNOWN or watched payout: ask the provider.
-  Awaitable<void> resolve(store::Claimed claimed);
+  /// A PENDING payout that was screened and allowed. `place`: what the claim was promised of the provider's
+  /// rate of submits; null: nothing.
+  Awaitable<void> pay(store::Claimed claimed, ProviderRates::Place place = {});
+  /// A SENT, UNKNOWN or watched payout: ask the provider. `place` is of its rate of queries.
+  Awaitable<void> resolve(store::Claimed claimed, ProviderRates::Place place = {});
   /// A payout whose lease was taken over from a host that is dead, or that this host forgot.
   Awaitable<void> recover(store::Claimed claimed, bool from_this_machine);
 
@@ -56,6 +59,7 @@ class Life {
   void stop_submitting() { stopping_ = true; }
 
   void set_dry_run(bool on) { options_.dry_run = on; }
+  bool dry_run() const { return options_.dry_run; }
 
   /// What signs a provider's callback URLs; the instance key where it has none of its own.
   void set_callback_keys(std::map<std::string, Secret> keys) { callback_keys_ = std::move(keys); }
@@ -67,7 +71,8 @@ class Life {
   Order order_of(const store::Claimed& claimed, std::string reference) const;
   Awaitable<void> journal_and_submit(store::Claimed claimed, Order order, Prepared prepared,
                                      providers::ProviderHandle* handle,
-                                     std::optional<store::AttemptUpdate> superseded);
+                                     std::optional<store::AttemptUpdate> superseded,
+                                     ProviderRates::Place place);
   Awaitable<void> look_up_first(store::Claimed claimed, Order order, providers::ProviderHandle* handle);
 
   Parts parts_;

@@ -29,6 +29,8 @@ class Observer {
   virtual void users_flagged(std::int64_t count) = 0;
   /// A callback was refused or settled.
   virtual void webhook(const std::string& provider, bool signature_valid, bool applied) = 0;
+  /// A new payout was refused because its provider is throttled.
+  virtual void throttled(const std::string& provider) { static_cast<void>(provider); }
   virtual void recovered(const std::string& provider, std::string_view how) = 0;
   /// Where spans go.
   virtual trace::Tracer& tracer() { return trace::off(); }

@@ -57,6 +57,11 @@ AdmitOutcome outcome_of(const engine::PayoutRequest& request, const engine::Admi
       return conflict(request, reply);
     case Kind::refused:
       return failed(422, "PAYOUT_REFUSED", sentence(reply.problem), reply.problem.field);
+    case Kind::throttled: {
+      AdmitOutcome outcome = failed(429, "PROVIDER_THROTTLED", reply.problem.reason, reply.problem.field);
+      outcome.retry_after = reply.retry_after;
+      return outcome;
+    }
     case Kind::not_ready:
       return failed(503, "PROVIDER_NOT_READY",
                     sentence(reply.problem) + " Nothing was stored; send the same request again.",

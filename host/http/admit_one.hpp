@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+
 #include "http/host_view.hpp"
 #include "http/message.hpp"
 
@@ -8,6 +10,7 @@ namespace payoutd::http {
 struct AdmitOutcome {
   int status = 0;  ///< 201 created or replayed, else an error's
   bool replayed = false;
+  std::chrono::seconds retry_after{0};  ///< of a throttled one: when to come again
   bool outage = false;  ///< an error that goes away by itself: the same request can be sent again
   boost::json::object payout;
   std::optional<ErrorBody> error;

@@ -111,6 +111,7 @@ json::object result_json(const Item& item, std::size_t index, std::string_view f
   out["idempotency_key"] = item.key.empty() ? json::value(nullptr) : json::value(item.key);
   if (item.outcome.error) {
     out["error"] = error_json(*item.outcome.error, flow_id).at("error");
+    if (item.outcome.retry_after.count() > 0) out["retry_after_s"] = item.outcome.retry_after.count();
   } else {
     out["replayed"] = item.outcome.replayed;
     out["payout"] = item.outcome.payout;
@@ -122,12 +123,14 @@ Response summary(HostView* host, const Request& request, const std::vector<Item>
   std::size_t created = 0;
   std::size_t replayed = 0;
   std::size_t outages = 0;
+  std::chrono::seconds retry_after{0};  // when the last of those that may come again may
   json::array results;
   results.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const AdmitOutcome& outcome = items[i].outcome;
     if (!outcome.error) ++(outcome.replayed ? replayed : created);
     if (outcome.outage) ++outages;
+    retry_after = std::max(retry_after, outcome.outage ? std::chrono::seconds{1} : outcome.retry_after);
     if (outcome.replayed) host->count_replay(request.route->pattern);
     results.push_back(result_json(items[i], i, request.flow_id));
   }
@@ -138,7 +141,8 @@ Response summary(HostView* host, const Request& request, const std::vector<Item>
   body["failed"] = failed;
   body["results"] = std::move(results);
   Response response = answer(failed == 0 ? 200 : outages == items.size() ? 503 : 207, body);
-  if (outages > 0) response.headers.emplace_back("Retry-After", "1");
+  if (retry_after.count() > 0)
+    response.headers.emplace_back("Retry-After", std::to_string(retry_after.count()));
   return response;
 }
 

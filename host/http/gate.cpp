@@ -63,6 +63,7 @@ void Gate::configure(GateOptions options) {
   options_ = std::move(options);
   cors_ = Cors(options_.cors_origins);
   proxies_ = TrustedProxies(options_.trusted_proxies);
+  monitors_ = TrustedProxies(options_.metrics_allow);
   subjects_.configure(options_.requests_per_subject, 2.0 * options_.requests_per_subject);
   addresses_.configure(options_.requests_per_address, 2.0 * options_.requests_per_address);
   failures_.configure(options_.auth_failures_per_minute / 60.0, options_.auth_failures_per_minute);
@@ -78,9 +79,40 @@ std::optional<Response> Gate::count_address(const Request& head) {
 }
 
 std::optional<Response> Gate::admit(Request& head) {
+  if (head.route->looks_inside) return look_inside(head);
   if (head.peer.control || head.route->any_host) return std::nullopt;
   if (auto refusal = identify(head)) return refusal;
   return check_role(head);
+}
+
+/// From this machine or an address that was named. What a proxy passed on comes from whoever asked it: its
+/// own address says nothing, and a header that any client can write is believed only of a trusted one.
+bool Gate::is_near(const Request& head) const {
+  const auto counts = [this](const std::string& address) {
+    return is_loopback(address) || monitors_.contain(address);
+  };
+  bool passed_on = false;
+  for (const char* header : {"x-forwarded-for", "forwarded", "x-real-ip", "via"})
+    passed_on = passed_on || head.count(header) > 0;
+  if (!passed_on) return counts(head.peer.address);
+  if (!proxies_.contain(head.peer.address)) return false;
+  const std::string client = client_address(head, proxies_);
+  return client != head.peer.address && counts(client);
+}
+
+std::optional<Response> Gate::look_inside(Request& head) {
+  if (head.peer.control || head.peer.monitor || is_near(head)) {
+    head.peer.sees_inside = true;
+    return std::nullopt;
+  }
+  if (head.count("authorization") == 0 || options_.keyring.empty()) return std::nullopt;
+  if (auto refusal = identify(head)) {
+    // A probe that carries somebody else's token is still told whether the host is ready.
+    if (head.route->pattern == "/metrics") return refusal;
+    return std::nullopt;
+  }
+  head.peer.sees_inside = head.peer.roles.allow(Role::metrics_read);
+  return std::nullopt;
 }
 
 std::optional<Response> Gate::identify(Request& head) {

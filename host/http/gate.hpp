@@ -22,9 +22,10 @@ struct GateOptions {
   std::chrono::milliseconds clock_skew{30'000};
   std::vector<std::string> cors_origins{};
   std::vector<std::string> trusted_proxies{};
-  int requests_per_subject = 0;      ///< a second; 0: without limit
-  int requests_per_address = 0;      ///< a second; 0: without limit
-  int auth_failures_per_minute = 0;  ///< of one address; 0: without limit
+  std::vector<std::string> metrics_allow{};  ///< addresses and networks that may read metrics
+  int requests_per_subject = 0;              ///< a second; 0: without limit
+  int requests_per_address = 0;              ///< a second; 0: without limit
+  int auth_failures_per_minute = 0;          ///< of one address; 0: without limit
 };
 
 /// Who asks, and whether they may: tokens, roles, rates, origins. On the server's thread.
@@ -43,6 +44,8 @@ class Gate {
 
  private:
   std::optional<Response> identify(Request& head);
+  std::optional<Response> look_inside(Request& head);
+  bool is_near(const Request& head) const;
   std::optional<Response> check_role(const Request& head);
   Response refuse_token(const Request& head, std::string_view reason, std::string code, std::string message,
                         const std::string& subject = {});
@@ -53,6 +56,7 @@ class Gate {
   GateOptions options_;
   Cors cors_;
   TrustedProxies proxies_;
+  TrustedProxies monitors_;
   RateLimit subjects_;
   RateLimit addresses_;
   RateLimit failures_;

@@ -17,7 +17,8 @@ Awaitable<Response> healthz(HostView* host, Request) {
                                                          {"build", build.build_id}});
 }
 
-Awaitable<Response> readyz(HostView* host, Request) {
+// The reasons name providers and quote their errors: they are for those who look after the host.
+Awaitable<Response> readyz(HostView* host, Request request) {
   const HostView::Readiness state = host->readiness();
   json::array reasons;
   if (!state.db_ok) reasons.emplace_back("The database does not answer.");
@@ -33,7 +34,7 @@ Awaitable<Response> readyz(HostView* host, Request) {
   body["migration_revision"] =
       state.migration_revision.empty() ? json::value(nullptr) : json::value(state.migration_revision);
   body["draining"] = state.draining;
-  body["reasons"] = std::move(reasons);
+  if (request.peer.sees_inside) body["reasons"] = std::move(reasons);
   co_return answer(ready ? 200 : 503, body);
 }
 
@@ -42,7 +43,13 @@ Awaitable<Response> livez(HostView*, Request) {
   co_return answer(200, json::object{{"live", true}});
 }
 
-Awaitable<Response> metrics(HostView* host, Request) {
+Awaitable<Response> metrics(HostView* host, Request request) {
+  if (!request.peer.sees_inside) {
+    co_return refuse(
+        403, "METRICS_CLOSED",
+        "Metrics are read on the machine itself, from an address in metrics.allow, at the address "
+        "metrics.listen, or with a token that has the role metrics:read.");
+  }
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = host->metrics_text();
@@ -57,9 +64,13 @@ std::vector<Route> health_routes(HostView& host) {
   };
   return {
       {.method = "GET", .pattern = "/healthz", .handle = with(healthz), .any_host = true},
-      {.method = "GET", .pattern = "/readyz", .handle = with(readyz), .any_host = true},
+      {.method = "GET", .pattern = "/readyz", .handle = with(readyz), .any_host = true, .looks_inside = true},
       {.method = "GET", .pattern = "/livez", .handle = with(livez), .any_host = true},
-      {.method = "GET", .pattern = "/metrics", .handle = with(metrics), .any_host = true},
+      {.method = "GET",
+       .pattern = "/metrics",
+       .handle = with(metrics),
+       .any_host = true,
+       .looks_inside = true},
   };
 }
 

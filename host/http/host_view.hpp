@@ -32,6 +32,7 @@ class HostView {
   virtual Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) = 0;
   virtual Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) = 0;
   virtual Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) = 0;
+  virtual Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter) = 0;
 
   // Callbacks: see engine::Inbox.
   virtual Awaitable<engine::CallbackReply> webhook(engine::Callback callback) = 0;
@@ -52,6 +53,10 @@ class HostView {
   virtual Switches switches() const = 0;  ///< as the last beat saw them
   virtual Awaitable<void> set_switch(store::SwitchChange change) = 0;
   virtual Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) = 0;
+
+  /// How many new payouts a provider takes; no rate and no depth: as many as come.
+  virtual engine::ThrottleSettings throttle(const std::string& provider) const = 0;
+  virtual Awaitable<void> set_throttle(store::ThrottleChange change) = 0;
 
   // Sessions: tokens that were issued at this time or before are refused.
   virtual std::optional<identity::Time> sessions_revoked_until() const = 0;  ///< as the last beat saw it
@@ -159,6 +164,9 @@ class EngineHostView : public HostView {
   Awaitable<std::optional<boost::json::object>> explain(std::string payout_id) override;
   Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override;
   Awaitable<engine::OperatorReply> decide(engine::OperatorRequest request) override;
+  Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter) override {
+    return engine_.idempotency_keys(std::move(filter));
+  }
   Awaitable<engine::CallbackReply> webhook(engine::Callback callback) override;
   Awaitable<store::InboxPage> webhook_events(store::InboxFilter filter) override;
   Awaitable<std::optional<store::InboxEvent>> webhook_event(std::string id) override;
@@ -170,6 +178,13 @@ class EngineHostView : public HostView {
   Switches switches() const override;
   Awaitable<void> set_switch(store::SwitchChange change) override;
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
+  engine::ThrottleSettings throttle(const std::string& provider) const override {
+    return engine_.throttle().settings(provider);
+  }
+  Awaitable<void> set_throttle(store::ThrottleChange change) override {
+    return engine_.set_throttle(std::move(change));
+  }
+
   Awaitable<std::vector<store::FlagRow>> flags(store::FlagFilter filter) override;
   Awaitable<std::optional<store::FlagRow>> change_flag(std::int64_t id, bool clear, std::string actor,
                                                        std::string note) override;

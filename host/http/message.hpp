@@ -2,7 +2,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <map>
+#include <memory>
 #include <optional>
+#include <payoutd/awaitable.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,7 +26,10 @@ struct Peer {
   std::string client_id = "default";  ///< whose payouts the peer makes and sees
   identity::Roles roles{};
   bool authenticated = false;  ///< by a token
-  std::string address{};       ///< of a TCP connection's other end; what a proxy says is not in it
+  bool monitor = false;        ///< it came to the listener for monitoring
+  /// May see what says something about the host's inside: metrics, and why it is not ready.
+  bool sees_inside = false;
+  std::string address{};  ///< of a TCP connection's other end; what a proxy says is not in it
 
   bool sees_all_clients() const { return control || roles.has(identity::Role::admin); }
 };
@@ -35,6 +40,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 struct Request {
   std::string method{};
   std::string target{};  ///< as it was received
+  int version = 11;      ///< of HTTP: 10 or 11
   Pairs headers{};       ///< names in lower case, in order
   std::string body{};
   bool has_body = false;  ///< a body was announced, even an empty chunked one
@@ -62,13 +68,26 @@ struct ErrorBody {
   boost::json::array problems{};  ///< where a whole document is refused: what is wrong, and where in it
 };
 
+/// A body that is made while it is sent, part by part, so that it may be larger than memory.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  /// The next part; empty: that was all. Throws what keeps it from going on: the connection is cut then, so
+  /// that nobody takes what came for the whole.
+  virtual Awaitable<std::string> next() = 0;
+  /// The names of the headers that follow the body, and after its end the headers.
+  virtual std::string trailer_names() const { return {}; }
+  virtual Pairs trailers() const { return {}; }
+};
+
 struct Response {
   int status = 200;
   Pairs headers;
   std::string content_type = "application/json";
   std::string body;
-  std::optional<ErrorBody> error;  ///< rendered instead of `body`, with the flow id
-  bool close = false;              ///< the connection ends with this response
+  std::shared_ptr<BodyStream> stream{};  ///< instead of `body`; for HTTP/1.1 only
+  std::optional<ErrorBody> error;        ///< rendered instead of `body`, with the flow id
+  bool close = false;                    ///< the connection ends with this response
 };
 
 Response answer(int status, const boost::json::value& json);

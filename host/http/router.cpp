@@ -170,9 +170,12 @@ void trace_request(trace::Tracer& tracer, const Request& head, int status,
 
 Router::Router(HostView& host, RouterOptions options)
     : host_(host), options_(std::move(options)), gate_(host, options_.gate) {
+  add(export_routes(host));
   add(payouts_routes(host, options_));
   add(admin_routes(host));
   add(policy_routes(host));
+  add(throttle_routes(host));
+  add(idempotency_routes(host));
   add(session_routes(host));
   add(retry_routes(host));
   add(support_routes(host));

@@ -32,6 +32,8 @@ struct Route {
   /// under any name: the API itself is only served under loopback names while it asks for no tokens, so that
   /// no web page can reach it through a name of its own.
   bool any_host = false;
+  /// Who may look inside is found out, and the others are answered all the same, by less.
+  bool looks_inside = false;
 
   std::vector<std::string> segments{};  ///< of the pattern; the router's
 };

@@ -5,6 +5,8 @@ namespace payoutd::http {
 
 /// Payouts in, and what became of them: both listeners.
 std::vector<Route> payouts_routes(HostView& host, const RouterOptions& options);
+/// All payouts that a filter names, in one answer of any length: both listeners. Before payouts_routes.
+std::vector<Route> export_routes(HostView& host);
 /// What operators do. What touches the machine's own files and processes is for the control socket only.
 std::vector<Route> admin_routes(HostView& host);
 /// What operators do about scripts, their decisions, flags and limits. Scripts themselves come in by the
@@ -16,6 +18,10 @@ std::vector<Route> session_routes(HostView& host);
 std::vector<Route> retry_routes(HostView& host);
 /// What Support tells clients, and what monitors of the old paths read.
 std::vector<Route> support_routes(HostView& host);
+/// How many new payouts a provider takes.
+std::vector<Route> throttle_routes(HostView& host);
+/// What stands under idempotency keys, and what came under them that is something else.
+std::vector<Route> idempotency_routes(HostView& host);
 /// What people did.
 std::vector<Route> audit_routes(HostView& host);
 /// The files of this machine, read again.

@@ -42,7 +42,8 @@ auto into(error_code& ec) {
 asio::ip::tcp::endpoint listen_endpoint(const ServerOptions& options) {
   error_code ec;
   const auto address = asio::ip::make_address(options.address, ec);
-  const std::string place = "http.listen " + options.address + ":" + std::to_string(options.port) + ": ";
+  const std::string place =
+      options.setting + " " + options.address + ":" + std::to_string(options.port) + ": ";
   if (ec) throw ListenError(place + "is not an IP address; use 127.0.0.1 or ::1");
   if (!address.is_loopback() && !options.beyond_loopback) {
     throw ListenError(place +
@@ -66,7 +67,12 @@ std::string head_of(const Response& response, std::string_view flow_id, bool kee
     head.append("\r\n").append(name).append(": ").append(value);
   };
   add("Content-Type", response.content_type);
-  add("Content-Length", std::to_string(response.body.size()));
+  if (response.stream) {
+    add("Transfer-Encoding", "chunked");
+    if (const std::string names = response.stream->trailer_names(); !names.empty()) add("Trailer", names);
+  } else {
+    add("Content-Length", std::to_string(response.body.size()));
+  }
   add("X-Request-Id", flow_id);
   add("Cache-Control", "no-store");
   add("X-Content-Type-Options", "nosniff");
@@ -105,6 +111,7 @@ Request request_from(const beast::http::request<beast::http::string_body>& messa
   Request request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
+  request.version = static_cast<int>(message.version());
   request.peer = std::move(peer);
   for (const auto& field : message) {
     std::string name(field.name_string());
@@ -242,6 +249,8 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
                                    Request& request, std::size_t limit, Response& refusal);
   static Awaitable<bool> respond(Self self, std::shared_ptr<Connection> connection, const Request& request,
                                  Response response, bool keep_alive);
+  static Awaitable<bool> send_parts(Self self, std::shared_ptr<Connection> connection,
+                                    std::shared_ptr<BodyStream> stream, std::string flow_id);
   static Awaitable<void> linger(std::shared_ptr<Connection> connection);
 
   bool has_too_many(const Peer& peer) {
@@ -309,7 +318,8 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
 
 void Server::Implementation::listen_tcp() {
   const auto endpoint = listen_endpoint(options_);
-  const std::string place = "http.listen " + options_.address + ":" + std::to_string(options_.port) + ": ";
+  const std::string place =
+      options_.setting + " " + options_.address + ":" + std::to_string(options_.port) + ": ";
   error_code ec;
   acceptor_.open(endpoint.protocol(), ec);
   if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
@@ -317,8 +327,8 @@ void Server::Implementation::listen_tcp() {
   if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   if (ec == asio::error::address_in_use) {
     throw ListenError(place +
-                      "the port is in use by another program. Stop it (ss -ltnp shows which it is), or set "
-                      "http.listen to another port");
+                      "the port is in use by another program. Stop it (ss -ltnp shows which it is), or set " +
+                      options_.setting + " to another port");
   }
   if (ec) throw ListenError(place + ec.message());
 }
@@ -477,6 +487,7 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
     connection->unlimited();
     const Request head{.method = request.method,
                        .target = request.target,
+                       .version = request.version,
                        .peer = request.peer,
                        .flow_id = request.flow_id,
                        .trace = request.trace,
@@ -484,6 +495,8 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
     response = co_await self->service_.handle(std::move(request));
     request = head;
   }
+  if (response.stream && request.version < 11)
+    response = refuse(505, "HTTP_VERSION", "This answer needs HTTP/1.1: it shows where it ends.");
   response.headers.insert(response.headers.end(), headers.begin(), headers.end());
   self->service_.answered(request, response.status, Clock::now() - began);
   co_return co_await respond(self, connection, request, std::move(response), keep_alive && !self->stopping_);
@@ -545,8 +558,52 @@ Awaitable<bool> Server::Implementation::respond(Self self, std::shared_ptr<Conne
   error_code ec;
   co_await asio::async_write(connection->stream, parts, into(ec));
   if (ec) co_return false;
+  if (response.stream && request.method != "HEAD" &&
+      !co_await send_parts(self, connection, response.stream, request.flow_id)) {
+    co_return false;
+  }
   if (!keep_alive) co_await linger(connection);
   co_return keep_alive;
+}
+
+// One part at a time: the next one is not made before the other side has taken the one before. Without the
+// last chunk the other side knows that something is missing (RFC 9112, 8).
+Awaitable<bool> Server::Implementation::send_parts(Self self, std::shared_ptr<Connection> connection,
+                                                   std::shared_ptr<BodyStream> stream, std::string flow_id) {
+  for (;;) {
+    connection->unlimited();
+    std::string part;
+    std::string failure;
+    try {
+      part = co_await stream->next();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty()) {
+      log::warning("http.answer_cut", "An answer could not be made to its end; its connection is cut.",
+                   {{"flow_id", flow_id}, {"error", failure}});
+      co_return false;
+    }
+    if (connection->cut) co_return false;
+    std::string frame;
+    if (part.empty()) {
+      frame = "0\r\n";
+      for (const auto& [name, value] : stream->trailers())
+        frame.append(name).append(": ").append(value).append("\r\n");
+      frame += "\r\n";
+    } else {
+      char size[32];
+      std::snprintf(size, sizeof size, "%zx\r\n", part.size());
+      frame = size;
+    }
+    const std::array<asio::const_buffer, 3> buffers{asio::buffer(frame), asio::buffer(part),
+                                                    asio::buffer("\r\n", part.empty() ? 0 : 2)};
+    connection->limit(self->options_.write_timeout);
+    error_code ec;
+    co_await asio::async_write(connection->stream, buffers, into(ec));
+    if (ec) co_return false;
+    if (part.empty()) co_return true;
+  }
 }
 
 // Closing while the other side still sends would reset the connection and could destroy the answer on its

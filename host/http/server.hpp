@@ -35,6 +35,7 @@ class Service {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";     ///< empty for no TCP listener
+  std::string setting = "http.listen";   ///< which setting the address is, for errors
   bool beyond_loopback = false;          ///< accept other addresses too: the service asks who is there
   std::uint16_t port = 0;                ///< 0: any free one, see Server::port()
   std::filesystem::path control_socket;  ///< empty: none

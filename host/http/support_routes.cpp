@@ -53,6 +53,18 @@ std::string sentence(const std::string& name, const Open& open, const json::valu
          " min.";
 }
 
+/// That not all new payouts are taken, in words for clients.
+std::string throttled(const json::value& throttle) {
+  if (!throttle.is_object()) return {};
+  std::string text = " New payouts are limited to";
+  const json::value& rate = throttle.at("rate");
+  const json::value& depth = throttle.at("depth");
+  if (rate.is_string()) text.append(" ").append(rate.get_string().c_str());
+  if (depth.is_int64())
+    text += (rate.is_string() ? " and to " : " ") + std::to_string(depth.get_int64()) + " under way";
+  return text + "; clients that are told so send them again later.";
+}
+
 Awaitable<Response> get_status(HostView* host, Request) {
   const std::map<std::string, Open> open = open_by_provider(co_await host->tally({}));
   std::map<std::string, std::int64_t> finished;
@@ -76,8 +88,10 @@ Awaitable<Response> get_status(HostView* host, Request) {
     one["finished_in_5_min"] = finished[name];
     one["eta_s"] = eta_s;
     one["stopped"] = stands_still;
+    const auto* throttle = provider.if_contains("throttle");
+    one["throttle"] = throttle == nullptr ? json::value(nullptr) : *throttle;
     one["by_state"] = std::move(by_state);
-    one["text"] = sentence(name, mine, eta_s, stands_still);
+    one["text"] = sentence(name, mine, eta_s, stands_still) + throttled(one.at("throttle"));
     providers.push_back(std::move(one));
   }
   co_return answer(200, json::object{{"providers", std::move(providers)},

@@ -7,6 +7,7 @@ constexpr auto kNames = std::to_array<std::pair<Role, std::string_view>>({
     {Role::payouts_read, "payouts:read"},
     {Role::payouts_write, "payouts:write"},
     {Role::webhooks_replay, "webhooks:replay"},
+    {Role::metrics_read, "metrics:read"},
     {Role::approver, "approver"},
     {Role::admin, "admin"},
 });

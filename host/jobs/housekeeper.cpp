@@ -4,6 +4,7 @@
 
 #include "core/signal.hpp"
 #include "store/housekeeping.hpp"
+#include "store/idempotency.hpp"
 #include "store/inbox.hpp"
 
 namespace payoutd::jobs {
@@ -13,6 +14,7 @@ Awaitable<void> Housekeeper::run_once() {
   co_await pool_.transact([](pqxx::transaction_base& work) { store::forget_old(work); });
   co_await pool_.transact([](pqxx::transaction_base& work) { store::compact_outflow(work); });
   co_await pool_.transact([](pqxx::transaction_base& work) { store::prune_inbox(work); });
+  co_await pool_.transact([](pqxx::transaction_base& work) { store::forget_conflicts(work); });
   for (;;) {
     const auto moved = co_await pool_.transact([o = options_](pqxx::transaction_base& work) {
       return store::archive_finished(work, o.archive_after, o.archive_batch);

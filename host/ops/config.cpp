@@ -24,6 +24,7 @@ constexpr std::size_t kLongestSocketPath = 107;  // sun_path
 constexpr std::size_t kShortestInstanceKey = 32;
 constexpr std::size_t kShortestSigningKey = 16;  // what the runbook asks for
 constexpr std::size_t kMostWebhookKeys = 8;
+constexpr std::int64_t kDeepest = 100'000'000;
 constexpr std::size_t kShorterThanTheHash = 32;  // RFC 7518, 3.2: as long as the hash or longer
 
 struct Row {
@@ -138,6 +139,19 @@ const std::vector<Row>& rows() {
         .default_value = "60",
         .min = 0,
         .max = 100'000},
+       true},
+      {{.name = "metrics.listen",
+        .type = string,
+        .description =
+            "Address and port of a listener for monitoring alone, such as 10.0.0.5:9480: /metrics, "
+            "/readyz with its reasons, /healthz and /livez, in plain HTTP for whoever reaches it.",
+        .optional = true}},
+      {{.name = "metrics.allow",
+        .type = list,
+        .description =
+            "Addresses or networks that may read /metrics and the reasons of /readyz at http.listen, "
+            "such as [10.0.0.0/8]. This machine always may, and tokens with the role metrics:read.",
+        .optional = true},
        true},
       {{.name = "auth.required",
         .type = boolean,
@@ -434,7 +448,8 @@ const std::vector<Row>& rows() {
 }
 
 constexpr auto kProviderKeys =
-    std::to_array<std::string_view>({"plugin", "enabled", "environment", "settings", "secrets", "webhooks"});
+    std::to_array<std::string_view>({"plugin", "enabled", "environment", "settings", "secrets", "webhooks",
+                                     "submit_rate", "query_rate", "admission_rate", "admission_depth"});
 constexpr auto kProfiles = std::to_array<std::string_view>({"dev", "staging", "prod"});
 
 /// The rows whose values Settings::check reads; secrets are references and read apart.
@@ -723,6 +738,7 @@ class Loader {
       report("public_url", "must be https outside of dev");
     fill_tracing(target.tracing);
     fill_http(target.http);
+    fill_metrics(target.metrics);
     fill_database(target.database);
     fill_instance_key(target);
   }
@@ -834,7 +850,32 @@ class Loader {
     http.max_body_bytes =
         config_has("http.max_body_bytes") ? values_checked_.integer("http.max_body_bytes") : 0;
     http.max_connections = number("http.max_connections");
-    const auto listen = text("http.listen", "127.0.0.1:8480");
+    const auto place = place_of("http.listen", text("http.listen", "127.0.0.1:8480"));
+    if (!place) return;
+    const auto& [parsed, port] = *place;
+    if (!parsed.is_loopback() && !http.auth_required)
+      return report("http.listen",
+                    "must be a loopback address such as 127.0.0.1 while auth.required is false: no other "
+                    "machine may reach an API that asks nobody who they are");
+    if (!parsed.is_loopback() && http.tls_certificate.empty())
+      warn("http.listen",
+           "other machines reach the port without TLS, so tokens can be read on the way: set http.tls, "
+           "or listen on loopback behind a proxy that speaks TLS");
+    http.listen_address = parsed.to_string();
+    http.listen_port = port;
+  }
+
+  void fill_metrics(MetricsConfig& metrics) {
+    if (!config_has("metrics.listen")) return;
+    const auto place = place_of("metrics.listen", text("metrics.listen", ""));
+    if (!place) return;
+    metrics.listen_address = place->first.to_string();
+    metrics.listen_port = place->second;
+  }
+
+  /// `127.0.0.1:8480`, `[::1]:8480`, `localhost:8480`.
+  std::optional<std::pair<boost::asio::ip::address, std::uint16_t>> place_of(const std::string& setting,
+                                                                             const std::string& listen) {
     const auto colon = listen.rfind(':');
     auto address = listen.substr(0, colon);
     std::uint16_t port = 0;
@@ -846,18 +887,9 @@ class Loader {
     if (address == "localhost") address = "127.0.0.1";
     boost::system::error_code error;
     const auto parsed = boost::asio::ip::make_address(address, error);
-    if (error || !has_port)
-      return report("http.listen", "must be an address and a port, such as 127.0.0.1:8480");
-    if (!parsed.is_loopback() && !http.auth_required)
-      return report("http.listen",
-                    "must be a loopback address such as 127.0.0.1 while auth.required is false: no other "
-                    "machine may reach an API that asks nobody who they are");
-    if (!parsed.is_loopback() && http.tls_certificate.empty())
-      warn("http.listen",
-           "other machines reach the port without TLS, so tokens can be read on the way: set http.tls, "
-           "or listen on loopback behind a proxy that speaks TLS");
-    http.listen_address = address;
-    http.listen_port = port;
+    if (!error && has_port) return std::pair{parsed, port};
+    report(setting, "must be an address and a port, such as 127.0.0.1:8480");
+    return std::nullopt;
   }
 
   std::vector<std::string> texts(std::string_view name) const {
@@ -871,6 +903,10 @@ class Loader {
     access.requests_per_subject = number("http.rate_limit.per_subject");
     access.requests_per_address = number("http.rate_limit.per_address");
     access.auth_failures_per_minute = number("http.rate_limit.auth_failures_per_minute");
+    access.metrics_allow = texts("metrics.allow");
+    for (const std::string& one : access.metrics_allow)
+      if (!is_address_or_network(one))
+        report("metrics.allow", "has an entry that is neither an address nor a network such as 10.0.0.0/8");
     access.cors_origins = texts("cors.allow_origins");
     access.seed_admins = texts("auth.seed_admins");
     for (const std::string& origin : access.cors_origins)
@@ -1304,6 +1340,14 @@ class Loader {
         read_secrets(entry.value, entry_path, folder, provider);
       else if (entry.key == "webhooks")
         read_webhooks(entry.value, entry_path, folder, provider);
+      else if (entry.key == "submit_rate")
+        provider.submit_rate = rate_of(entry.value, entry_path);
+      else if (entry.key == "query_rate")
+        provider.query_rate = rate_of(entry.value, entry_path);
+      else if (entry.key == "admission_rate")
+        provider.admission_rate = rate_of(entry.value, entry_path);
+      else if (entry.key == "admission_depth")
+        provider.admission_depth = depth_of(entry.value, entry_path);
       else
         refuse_unknown(entry, entry_path, {kProviderKeys.begin(), kProviderKeys.end()});
     }
@@ -1327,6 +1371,21 @@ class Loader {
     std::string word = scalar_of(tree, path);
     if (word != "sandbox" && word != "live") report(tree.place, path, "must be sandbox or live");
     return word;
+  }
+
+  core::Rate rate_of(const YamlTree& tree, const std::string& path) {
+    const auto rate = core::Rate::parse(scalar_of(tree, path));
+    if (!rate) report(tree.place, path, rate.error().reason);
+    return rate ? *rate : core::Rate{};
+  }
+
+  std::int64_t depth_of(const YamlTree& tree, const std::string& path) {
+    const std::string text = scalar_of(tree, path);
+    std::int64_t depth = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), depth);
+    if (error != std::errc() || end != text.data() + text.size() || depth < 1 || depth > kDeepest)
+      report(tree.place, path, "must be a number from 1 to " + std::to_string(kDeepest));
+    return depth;
   }
 
   bool boolean_of(const YamlTree& tree, const std::string& path) {
@@ -1738,6 +1797,15 @@ constexpr auto kWrittenOut = std::to_array<WrittenOut>({
      "What its credentials are for. Staging refuses live ones, prod those of a sandbox; addresses of "
      "providers' live "
      "systems are known."},
+    {"providers.NAME.submit_rate", "rate", "", true,
+     "Most submits of all hosts together, such as `20/s` or `300/m`; each host has its share of it."},
+    {"providers.NAME.query_rate", "rate", "", true,
+     "Most queries of all hosts together; what the plugin's contract allows counts as well."},
+    {"providers.NAME.admission_rate", "rate", "", true,
+     "Most new payouts of all hosts together; more are answered 429. `payoutctl provider throttle` goes before "
+     "it."},
+    {"providers.NAME.admission_depth", "1 to 100000000", "", true,
+     "Payouts under way above which new ones are answered 429. `payoutctl provider throttle` goes before it."},
     {"providers.NAME.settings", "section", "", true,
      "The plugin's own settings: `payoutd-provider --inspect FILE`."},
     {"providers.NAME.secrets", "section", "", true,

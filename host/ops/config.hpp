@@ -14,6 +14,7 @@
 
 #include "core/limits.hpp"
 #include "core/maintenance_window.hpp"
+#include "core/rate.hpp"
 #include "core/webhook_key.hpp"
 #include "identity/keyring.hpp"
 #include "ops/effective_config.hpp"
@@ -59,11 +60,18 @@ struct HttpConfig {
 struct AccessConfig {
   identity::Keyring keyring;
   std::chrono::milliseconds clock_skew{};
-  std::vector<std::string> cors_origins;  ///< exact, such as https://ops.example
-  std::vector<std::string> seed_admins;   ///< whom `payoutctl seed admin` may make an administrator in prod
-  int requests_per_subject = 0;           ///< a second; 0: without limit
-  int requests_per_address = 0;           ///< a second; 0: without limit
-  int auth_failures_per_minute = 0;       ///< of one address, after which it is told to wait; 0: never
+  std::vector<std::string> metrics_allow;  ///< addresses and networks that may read metrics at the API's port
+  std::vector<std::string> cors_origins;   ///< exact, such as https://ops.example
+  std::vector<std::string> seed_admins;    ///< whom `payoutctl seed admin` may make an administrator in prod
+  int requests_per_subject = 0;            ///< a second; 0: without limit
+  int requests_per_address = 0;            ///< a second; 0: without limit
+  int auth_failures_per_minute = 0;        ///< of one address, after which it is told to wait; 0: never
+};
+
+/// Where monitoring reads from, beside this machine.
+struct MetricsConfig {
+  std::string listen_address;  ///< of a listener for monitoring alone; empty: there is none
+  std::uint16_t listen_port = 0;
 };
 
 struct DatabaseConfig {
@@ -126,7 +134,11 @@ struct ProviderConfig {
   std::string environment{};                           ///< `sandbox`, `live`, or empty: it does not say
   boost::json::object settings;                        ///< strings and arrays of strings, as written
   std::map<std::string, std::vector<Secret>> secrets;  ///< current first, then the previous one
-  std::vector<core::WebhookKey> webhook_keys;          ///< of callbacks; the first that has not expired signs
+  core::Rate submit_rate;                              ///< of all hosts together
+  core::Rate query_rate;                               ///< of all hosts together
+  core::Rate admission_rate;         ///< of all hosts together, unless somebody sets another at run time
+  std::int64_t admission_depth = 0;  ///< likewise; 0: without limit
+  std::vector<core::WebhookKey> webhook_keys;  ///< of callbacks; the first that has not expired signs
 
   /// As Settings::check wants them. Never log it.
   boost::json::object secrets_json() const;
@@ -143,6 +155,7 @@ struct StaticConfig {
   std::filesystem::path scripts_dir;   ///< empty: this host has no scripts of its own
   std::optional<Secret> instance_key;  ///< unset: load_or_create_instance_key(state_dir)
   HttpConfig http;
+  MetricsConfig metrics;
   DatabaseConfig database;
   log::Format log_format = log::Format::automatic;
   TracingConfig tracing;

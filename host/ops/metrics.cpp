@@ -299,6 +299,9 @@ struct Metrics::Families {
         auth_refusals(counters(r, "payoutd_auth_refused_total",
                                "Requests of which nobody knows whose they are, or that they may not make.",
                                {{"reason", LabelSet(kAuthRefusals)}})),
+        throttled(counters(r, "admission_throttled_total",
+                           "New payouts that were refused because their provider is throttled.",
+                           {{"provider", provider}})),
         retry_latency(histograms(r, "payout_retry_latency_seconds",
                                  "From a payout's admission to each submit after its first.", {},
                                  kRetrySeconds)),
@@ -381,7 +384,7 @@ struct Metrics::Families {
   LabelSet provider, route, state;
   MetricFamily<Counter> http_requests;
   MetricFamily<Histogram> http_seconds;
-  MetricFamily<Counter> attempts, queries, replays, webhooks, blocks, auth_refusals;
+  MetricFamily<Counter> attempts, queries, replays, webhooks, blocks, auth_refusals, throttled;
   MetricFamily<Histogram> retry_latency;
   MetricFamily<Counter> regions;
   MetricFamily<Gauge> dry_run;
@@ -450,6 +453,10 @@ void Metrics::notification_backlog(std::int64_t pending, std::int64_t held, std:
   families_->deliveries_pending.with({"held"}).Set(static_cast<double>(held));
   families_->deliveries_oldest.with({}).Set(static_cast<double>(oldest.count()) / 1000);
   families_->endpoints_disabled.with({}).Set(static_cast<double>(disabled_endpoints));
+}
+
+void Metrics::admission_throttled(std::string_view provider) {
+  families_->throttled.with({provider}).Increment();
 }
 
 void Metrics::payout_retry_latency(double seconds) {

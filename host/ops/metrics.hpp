@@ -111,6 +111,8 @@ class Metrics {
   /// `pending` to endpoints that are served, `held` to those that are paused or disabled.
   void notification_backlog(std::int64_t pending, std::int64_t held, std::chrono::milliseconds oldest,
                             std::int64_t disabled_endpoints);
+  /// A new payout was refused because its provider is throttled.
+  void admission_throttled(std::string_view provider);
   void payout_retry_latency(double seconds);
   void payout_in_region(std::string_view region);
   void dry_run_mode(bool is_on);

@@ -2,6 +2,7 @@
 
 #include "core/assert.hpp"
 #include "store/column.hpp"
+#include "store/idempotency.hpp"
 #include "store/row_reader.hpp"
 
 namespace payoutd::store {
@@ -92,6 +93,7 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
   const auto rows = work.exec_params(standing_sql(), Column(clients).take(), Column(keys).take());
   PAYOUTD_ASSERT(rows.size() == batch.size(), "every key stands after admission");
   std::vector<Admitted> results;
+  std::vector<NewConflict> conflicts;
   results.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto row = rows[static_cast<pqxx::result::size_type>(i)];
@@ -100,8 +102,13 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
       one.kind = Admitted::Kind::created;
       one.existing_payload.clear();
     }
+    if (one.kind == Admitted::Kind::conflict) {
+      const NewPayout& p = batch[i];
+      conflicts.push_back({p.client_id, p.idempotency_key, p.payload_hash, p.payload, p.actor, p.flow_id});
+    }
     results.push_back(std::move(one));
   }
+  record_conflicts(work, conflicts);
   return results;
 }
 

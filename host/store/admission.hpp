@@ -43,7 +43,8 @@ struct Admitted {
   std::string existing_payload;  ///< canonical JSON, for a conflict
 };
 
-/// Writes keys, payouts and their first events in one statement; results in order. A (client, key) stands at
+/// Writes keys, payouts and their first events in one statement, and keeps what came under a key that stands
+/// for something else; results in order. A (client, key) stands at
 /// most once in a batch. Rerunning it after a commit whose answer was lost gives the same results.
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
                             const std::string& host);

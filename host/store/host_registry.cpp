@@ -6,11 +6,14 @@
 
 namespace payoutd::store {
 
-Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
+Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_share) {
   work.exec_params(
       "insert into app.hosts (incarnation, name, version, pid) values ($1::uuid, $2, $3, $4)"
-      " on conflict (incarnation) do update set beat_at = now()",
-      host.incarnation, host.name, host.version, static_cast<int>(::getpid()));
+      " on conflict (incarnation) do update set beat_at = now(),"
+      " share_from = case when $5 then hosts.share_from else 0 end,"
+      " share_to = case when $5 then hosts.share_to else 0 end",
+      host.incarnation, host.name, host.version, static_cast<int>(::getpid()), keeps_share);
+  const ShareSettlement shares = settle_share(work, host.incarnation);
   const pqxx::row row = work.exec1(
       "select substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),"
       " (select system_identifier::text from pg_control_system()),"
@@ -23,6 +26,8 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
       " coalesce((select string_agg(host, chr(10)) from app.drained_hosts), '')"
       " from app.switches");
   Beat beat;
+  beat.share = shares.part;
+  beat.live_hosts = shares.live_hosts;
   beat.timeline = text_of(row, 0);
   beat.system_identifier = text_of(row, 1);
   beat.last_event = std::stoll(text_of(row, 2));
@@ -36,10 +41,12 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host) {
                  drained.find("\n" + host.name + "\n") != std::string::npos;
   const std::string sql = "select name, paused, dry_run, " + utc("quarantined_at") +
                           ", quarantine_reason, note, changed_by, " + utc("changed_at") +
-                          " from app.providers order by name";
+                          ", throttle_rate, coalesce(throttle_depth, 0), throttle_note, throttled_by, " +
+                          utc("throttled_at") + " from app.providers order by name";
   for (const auto& r : work.exec(sql)) {
     beat.providers.push_back({text_of(r, 0), text_of(r, 1) == "t", text_of(r, 2) == "t", text_of(r, 3),
-                              text_of(r, 4), text_of(r, 5), text_of(r, 6), text_of(r, 7)});
+                              text_of(r, 4), text_of(r, 5), text_of(r, 6), text_of(r, 7), text_of(r, 8),
+                              std::stoll(text_of(r, 9)), text_of(r, 10), text_of(r, 11), text_of(r, 12)});
   }
   return beat;
 }
@@ -62,6 +69,15 @@ std::vector<HostRow> hosts(pqxx::transaction_base& work) {
     rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3), text_of(r, 4), text_of(r, 5),
                     std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7)), text_of(r, 8) == "t"});
   }
+  return rows;
+}
+
+std::vector<SwitchRow> enabled_switches(pqxx::transaction_base& work) {
+  const std::string sql = "select name, note, changed_by, " + utc("changed_at") +
+                          " from app.switches where enabled order by name";
+  std::vector<SwitchRow> rows;
+  for (const auto& r : work.exec(sql))
+    rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3)});
   return rows;
 }
 
@@ -99,6 +115,15 @@ void set_paused(pqxx::transaction_base& work, const std::string& provider, bool 
       "update app.providers set paused = $2, changed_by = $3, note = nullif($4, ''), changed_at = now()"
       " where name = $1",
       provider, paused, actor, note);
+}
+
+void set_throttle(pqxx::transaction_base& work, const ThrottleChange& change) {
+  work.exec_params(
+      "update app.providers set throttle_rate = nullif($2, ''), throttle_depth = nullif($3::bigint, 0),"
+      " throttle_note = nullif($5, ''), throttled_by = $4, throttled_at = case when $6 then null else now() "
+      "end"
+      " where name = $1",
+      change.provider, change.rate, change.depth, change.actor, change.note, change.by_configuration);
 }
 
 void set_quarantine(pqxx::transaction_base& work, const std::string& provider, const std::string& reason,

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "store/rate_share.hpp"
+
 namespace payoutd::store {
 
 struct HostIdentity {
@@ -20,6 +22,13 @@ struct ProviderSwitches {
   std::string note;
   std::string changed_by;
   std::string changed_at;
+
+  /// The throttle of admission as somebody set it; it counts only if `throttled_at` is not empty.
+  std::string throttle_rate{};      ///< such as 10/s; empty: without limit
+  std::int64_t throttle_depth = 0;  ///< 0: without limit
+  std::string throttle_note{};
+  std::string throttled_by{};
+  std::string throttled_at{};
 };
 
 /// What a beat brings back: all that one host must know of the others' and the operators' doings.
@@ -35,12 +44,15 @@ struct Beat {
   /// Milliseconds since 1970: tokens that were issued then or before are refused; 0: nothing was revoked.
   std::int64_t sessions_revoked_until_ms = 0;
   std::vector<ProviderSwitches> providers;
+  SharePart share;     ///< of every shared rate, from now on
+  int live_hosts = 1;  ///< this one included
 };
 
-/// Writes this host's heartbeat and reads the switches.
-Beat beat(pqxx::transaction_base& work, const HostIdentity& host);
+/// Writes this host's heartbeat, settles its share of the rates and reads the switches. `keeps_share` false:
+/// so much time has passed since the last beat that others may have taken this host's share.
+Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_share = true);
 
-/// Says that this host is gone for good: its leases may be taken over at once.
+/// Says that this host is gone for good: its leases may be taken over at once, and its share is free.
 void say_stopped(pqxx::transaction_base& work, const std::string& incarnation);
 
 struct HostRow {
@@ -62,6 +74,13 @@ struct SwitchChange {
   std::string actor;
   std::string note;
 };
+struct SwitchRow {
+  std::string name;
+  std::string note;
+  std::string changed_by;
+  std::string changed_at;
+};
+std::vector<SwitchRow> enabled_switches(pqxx::transaction_base& work);
 void set_switch(pqxx::transaction_base& work, const SwitchChange& change);
 
 /// Refuses every token that was issued up to now, by the database's clock or the caller's, whichever is
@@ -74,6 +93,16 @@ void register_provider(pqxx::transaction_base& work, const std::string& name, co
                        const std::string& plugin_version);
 void set_paused(pqxx::transaction_base& work, const std::string& provider, bool paused,
                 const std::string& actor, const std::string& note);
+
+struct ThrottleChange {
+  std::string provider;
+  bool by_configuration = false;  ///< nothing is set any more: the hosts' configuration counts
+  std::string rate;               ///< empty: without limit
+  std::int64_t depth = 0;         ///< 0: without limit
+  std::string actor;
+  std::string note;
+};
+void set_throttle(pqxx::transaction_base& work, const ThrottleChange& change);
 /// An empty reason lifts the quarantine.
 void set_quarantine(pqxx::transaction_base& work, const std::string& provider, const std::string& reason,
                     const std::string& actor);

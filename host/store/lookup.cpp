@@ -164,6 +164,27 @@ std::vector<FinishRate> finish_rates(pqxx::transaction_base& work) {
   return rates;
 }
 
+std::int64_t count_under_way(pqxx::transaction_base& work, const std::string& provider, std::int64_t most) {
+  // Whoever is under way is either due at some time or leased, and for both there is an index.
+  const pqxx::row row = work.exec_params1(
+      "select count(*) from (select 1 from app.payouts where provider = $1"
+      "  and state in ('PENDING', 'SUBMITTING', 'SENT', 'UNKNOWN') and lease is null and next_action_at is "
+      "not null"
+      " union all select 1 from app.payouts where provider = $1"
+      "  and state in ('PENDING', 'SUBMITTING', 'SENT', 'UNKNOWN') and lease is not null limit $2) n",
+      provider, most);
+  return std::stoll(text_of(row, 0));
+}
+
+std::int64_t count_due_before(pqxx::transaction_base& work, const std::string& payout_id) {
+  const auto rows = work.exec_params(
+      "select count(*) from (select 1 from app.payouts p, (select provider, next_action_at from app.payouts"
+      "  where id = $1::uuid) own where p.provider = own.provider and p.state = 'PENDING' and p.lease is null"
+      "  and p.next_action_at < own.next_action_at limit 100000) n",
+      payout_id);
+  return std::stoll(text_of(rows[0], 0));
+}
+
 std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider) {
   std::vector<int> formats;
   for (const auto& row : work.exec_params(

@@ -63,6 +63,12 @@ struct FinishRate {
 };
 std::vector<FinishRate> finish_rates(pqxx::transaction_base& work);
 
+/// How many payouts of a provider are neither finished nor wait for a person, counted up to `most`.
+std::int64_t count_under_way(pqxx::transaction_base& work, const std::string& provider, std::int64_t most);
+
+/// How many PENDING payouts of its provider are due before this one, counted up to 100,000.
+std::int64_t count_due_before(pqxx::transaction_base& work, const std::string& payout_id);
+
 /// The formats of the artefacts of one provider that are under way.
 std::vector<int> live_artefact_formats(pqxx::transaction_base& work, const std::string& provider);
 

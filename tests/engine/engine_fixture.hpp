@@ -34,6 +34,8 @@ class RecordingObserver final : public engine::Observer {
   void screened(std::string_view, int) override {}
   void users_flagged(std::int64_t count) override { flagged += count; }
   std::int64_t flagged = 0;
+  void throttled(const std::string&) override { ++throttled_payouts; }
+  int throttled_payouts = 0;
 };
 
 /// An engine on a real database. Hosts of one test share the database and, if they like, the provider.

@@ -37,10 +37,10 @@ struct Calendar {
   core::UtcTime now = at(1, 5, 12);  // a Monday
 };
 
-std::string next_of(EngineFixture& f, const std::string& id) {
+std::string headline_of(EngineFixture& f, const std::string& id) {
   const auto explained = f.await(f.host->engine().explain(id));
   REQUIRE(explained);
-  return std::string(explained->at("next").as_string());
+  return std::string(explained->at("headline").as_string());
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ TEST_CASE("nothing is submitted in a maintenance window; what is due is submitte
     f.run_for(milliseconds{700});
     CHECK(f.state(id) == "PENDING");
     CHECK(f.value("select lease is null from app.payouts where id = '" + id + "'") == "t");
-    CHECK(next_of(f, id).find("maintenance window") != std::string::npos);
+    CHECK(headline_of(f, id).find("maintenance window") != std::string::npos);
     calendar.now = begins + minutes{119};
     f.run_for(milliseconds{700});
     CHECK(f.state(id) == "PENDING");
@@ -109,7 +109,7 @@ TEST_CASE("a drained host claims nothing, to pay or to ask", "[standstill]") {
     const std::string id = f.post("k " + host);
     f.run_for(milliseconds{700});
     CHECK(f.state(id) == "PENDING");
-    CHECK(next_of(f, id).find("drained") != std::string::npos);
+    CHECK(headline_of(f, id).find("drained") != std::string::npos);
     drain(false, host);
     CHECK(f.run_until_state(id, "CONFIRMED"));
   }

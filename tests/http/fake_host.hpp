@@ -42,6 +42,12 @@ class FakeHost final : public http::HostView {
       co_return reply;
     }
     reply.provider = "momo-ci";
+    if (request.destination == "throttled" && !by_key.contains(request.idempotency_key)) {
+      reply.kind = engine::AdmissionReply::Kind::throttled;
+      reply.problem = {"provider", "Provider momo-ci takes no more than 10/s new payouts at the moment."};
+      reply.retry_after = std::chrono::seconds{7};
+      co_return reply;
+    }
     const auto known = by_key.find(request.idempotency_key);
     if (known != by_key.end()) {
       const Entry& entry = entries.at(known->second);
@@ -79,10 +85,14 @@ class FakeHost final : public http::HostView {
   }
   Awaitable<store::Page> list(store::ListFilter filter) override {
     last_filter = filter;
+    ++pages_read;
+    if (pages_until_failure == 0) throw store::Unavailable("the database is away");
+    if (pages_until_failure > 0) --pages_until_failure;
     store::Page page;
     for (const auto& [id, entry] : entries) {
       if (!filter.cursor.empty() && id <= filter.cursor.substr(filter.cursor.find(',') + 1)) continue;
       if (!filter.batch.empty() && entry.payout.batch != filter.batch) continue;
+      if (!filter.client_id.empty() && entry.payout.client_id != filter.client_id) continue;
       if (!filter.state.empty() && core::to_string(entry.payout.state) != filter.state) continue;
       if (static_cast<int>(page.payouts.size()) == filter.limit) {
         page.next = "2026-01-31T08:00:00.000000Z," + page.payouts.back().id;
@@ -225,6 +235,14 @@ class FakeHost final : public http::HostView {
     last_pause = provider + (paused ? " paused by " : " resumed by ") + actor + ": " + note;
     co_return;
   }
+  engine::ThrottleSettings throttle(const std::string&) const override { return throttle_now; }
+  Awaitable<void> set_throttle(store::ThrottleChange change) override {
+    last_throttle = change;
+    throttle_now = {};
+    if (const auto rate = core::Rate::parse(change.rate)) throttle_now.rate = *rate;
+    throttle_now.depth = change.depth;
+    co_return;
+  }
   Awaitable<std::vector<store::HostRow>> hosts() override {
     store::HostRow row;
     row.incarnation = "6b1f0e52-0000-4000-8000-000000000001";
@@ -252,6 +270,15 @@ class FakeHost final : public http::HostView {
       co_return row;
     }
     co_return std::nullopt;
+  }
+  std::vector<store::KeyRecord> key_records;
+  Awaitable<std::vector<store::KeyRecord>> idempotency_keys(store::KeyFilter filter) override {
+    std::vector<store::KeyRecord> found;
+    for (const store::KeyRecord& record : key_records) {
+      const bool key = filter.key.empty() ? record.conflict_count > 0 : record.key == filter.key;
+      if (key && (filter.client_id.empty() || record.client_id == filter.client_id)) found.push_back(record);
+    }
+    co_return found;
   }
   std::vector<store::FinishRate> rates{{"momo", 600}};
   Awaitable<std::vector<store::FinishRate>> finish_rates() override { co_return rates; }
@@ -385,11 +412,15 @@ class FakeHost final : public http::HostView {
   std::atomic<int> admissions = 0;
   std::chrono::milliseconds admit_delay{0};
   store::ListFilter last_filter;
+  std::atomic<int> pages_read = 0;
+  int pages_until_failure = -1;  ///< -1: never
   engine::OperatorRequest last_decision;
   std::optional<engine::OperatorReply> decision;  ///< whatever is asked
   engine::Callback last_callback;
   store::SwitchChange last_switch;
   std::string last_pause;
+  engine::ThrottleSettings throttle_now;
+  store::ThrottleChange last_throttle;
   std::string drained_by;
   std::string reloaded_by;
   ReloadReport reload_report{{{"configuration", true, "taken over", {}}}};

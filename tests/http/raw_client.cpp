@@ -26,12 +26,12 @@ std::string RawResponse::code() const {
   return std::string(value.at("error").at("code").as_string());
 }
 
-RawClient RawClient::tcp(std::uint16_t port) {
+RawClient RawClient::tcp(std::uint16_t port, const std::string& host) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::inet_pton(AF_INET, host.c_str(), &address.sin_addr);
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     ::close(descriptor);
     throw std::runtime_error("cannot connect to port " + std::to_string(port));
@@ -102,6 +102,11 @@ RawResponse RawClient::receive(bool head_only) {
     compare_with_document(response);
     return response;
   }
+  if (response.headers.contains("transfer-encoding")) {
+    response.cut = !read_chunks(response);
+    compare_with_document(response);
+    return response;
+  }
   const std::size_t length = std::stoul(response.headers.at("content-length"));
   while (pending_.size() < length) {
     if (!fill(kLimit)) throw std::runtime_error("the connection ended inside a body");
@@ -118,6 +123,42 @@ void RawClient::compare_with_document(const RawResponse& response) {
   if (response.headers.contains("connection") && response.headers.at("connection") == "close")
     unanswered_.clear();
   ApiContract::of_this_build().require(request, {response.status, response.headers, response.body});
+}
+
+bool RawClient::read_chunks(RawResponse& response) {
+  constexpr std::chrono::seconds kLimit{20};
+  const auto line = [&]() -> std::optional<std::string> {
+    std::size_t end = 0;
+    while ((end = pending_.find("\r\n")) == std::string::npos)
+      if (!fill(kLimit)) return std::nullopt;
+    std::string text = pending_.substr(0, end);
+    pending_.erase(0, end + 2);
+    return text;
+  };
+  for (;;) {
+    const auto size = line();
+    if (!size) return false;
+    const std::size_t length = std::stoul(*size, nullptr, 16);
+    if (length == 0) break;
+    while (pending_.size() < length + 2)
+      if (!fill(kLimit)) return false;
+    response.body.append(pending_, 0, length);
+    pending_.erase(0, length + 2);
+  }
+  for (;;) {
+    const auto header = line();
+    if (!header) return false;
+    if (header->empty()) return true;
+    const auto colon = header->find(": ");
+    std::string name = header->substr(0, colon);
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    response.trailers[name] = header->substr(colon + 2);
+  }
+}
+
+bool RawClient::begins(std::chrono::milliseconds limit) {
+  pollfd wait{descriptor_, POLLIN, 0};
+  return !pending_.empty() || ::poll(&wait, 1, static_cast<int>(limit.count())) == 1;
 }
 
 bool RawClient::closed(std::chrono::milliseconds limit) {

@@ -12,6 +12,8 @@ struct RawResponse {
   int status = 0;                              ///< 0: the connection ended without an answer
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
+  bool cut = false;                             ///< a chunked body ended without its last chunk
+  std::map<std::string, std::string> trailers;  ///< behind a chunked body, names in lower case
 
   boost::json::value json() const;
   /// `error.code`, or empty.
@@ -22,7 +24,7 @@ struct RawResponse {
 /// against the API's document; one that the document does not describe is thrown as ContractBroken.
 class RawClient {
  public:
-  static RawClient tcp(std::uint16_t port);
+  static RawClient tcp(std::uint16_t port, const std::string& address = "127.0.0.1");
   static RawClient unix_socket(const std::string& path);
   ~RawClient();
   RawClient(RawClient&& other) noexcept;
@@ -31,6 +33,8 @@ class RawClient {
   void send(std::string_view bytes);
   /// The next response; `head_only` for answers to HEAD.
   RawResponse receive(bool head_only = false);
+  /// True if something of an answer is there within the limit.
+  bool begins(std::chrono::milliseconds limit = std::chrono::seconds(10));
   /// True if the other side closed within the limit, without sending anything more.
   bool closed(std::chrono::milliseconds limit = std::chrono::seconds(5));
 
@@ -38,6 +42,7 @@ class RawClient {
   RawClient(int descriptor, bool control) : descriptor_(descriptor), control_(control) {}
   void compare_with_document(const RawResponse& response);
   bool fill(std::chrono::milliseconds limit);
+  bool read_chunks(RawResponse& response);
 
   int descriptor_ = -1;
   bool control_ = false;

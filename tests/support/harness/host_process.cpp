@@ -81,7 +81,7 @@ void HostProcess::write_configuration() const {
       << "\ncontrol_socket: " << control_socket().string() << "\nplugins_dir: "
       << (settings_.plugins_directory.empty() ? build_plugins() : settings_.plugins_directory).string()
       << "\ninstance_key: " << settings_.instance_key << "\npublic_url: http://127.0.0.1:" << port_
-      << "\nhttp:\n  listen: 127.0.0.1:" << port_ << "\ndatabase: \"" << settings_.database
+      << "\nhttp:\n  listen: " << settings_.listen << ":" << port_ << "\ndatabase: \"" << settings_.database
       << "\"\nlogging:\n  level: debug\n  format: json\nengine:\n";
   for (const auto& [name, value] : engine) out << "  " << name << ": " << value << "\n";
   out << "  backoff: {base: 300ms, max: 2s, max_attempts: 3}\n  query_backoff: {base: 300ms, max: 2s}\n"

@@ -15,6 +15,7 @@ namespace payoutd::test {
 /// seconds.
 struct HostSettings {
   std::string name = "host-a";
+  std::string listen = "127.0.0.1";
   std::filesystem::path directory;  ///< of this host: configuration, state, log
   std::string database;             ///< DSN, or `embedded`
   std::string momo_url;             ///< of the simulator; empty: no provider named `momo`

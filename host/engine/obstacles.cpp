@@ -1,0 +1,142 @@
+#include "engine/obstacles.hpp"
+
+#include <algorithm>
+
+namespace payoutd::engine {
+namespace {
+
+using core::State;
+
+/// ` (since …, by …: …)`, as far as it is known.
+std::string since(const std::string& at, const std::string& by, const std::string& note) {
+  std::string text;
+  if (!at.empty()) text = "since " + at;
+  if (!by.empty()) text += (text.empty() ? "by " : ", by ") + by;
+  if (!note.empty()) text += (text.empty() ? "" : ": ") + note;
+  return text.empty() ? "" : " (" + text + ")";
+}
+
+void add_switches(const Surroundings& around, std::vector<Obstacle>& all) {
+  for (const store::SwitchRow& one : around.switches) {
+    const std::string told = since(one.changed_at, one.changed_by, one.note);
+    const std::string off = "payoutctl switch set " + one.name + " off";
+    if (one.name == "stop_writes")
+      all.push_back({one.name, "All writes are stopped on all hosts" + told + ".", off});
+    if (one.name == "stop_submissions")
+      all.push_back({one.name, "Submissions are stopped on all hosts" + told + ".", off});
+  }
+}
+
+void add_provider(const store::Payout& payout, const Heart& heart, const providers::ProviderHandle* handle,
+                  std::vector<Obstacle>& all) {
+  const std::string name = "Provider " + payout.provider;
+  const auto& switches = heart.last().providers;
+  const auto found = std::ranges::find(switches, payout.provider, &store::ProviderSwitches::name);
+  if (found != switches.end() && !found->quarantined_at.empty()) {
+    all.push_back(
+        {"quarantined",
+         name + " is in quarantine" + since(found->quarantined_at, "", found->quarantine_reason) + ".",
+         "payoutctl provider lift " + payout.provider});
+  }
+  if (found != switches.end() && found->paused) {
+    all.push_back({"paused",
+                   name + " is paused" + since(found->changed_at, found->changed_by, found->note) + ".",
+                   "payoutctl provider resume " + payout.provider});
+  }
+  if (handle == nullptr) {
+    all.push_back(
+        {"not_configured", name + " is not configured on this host; another one must submit it.", ""});
+  } else if (!handle->ready()) {
+    all.push_back({"not_ready",
+                   name + "'s process is " + std::string(providers::to_string(handle->state())) +
+                       " on this host; any host that has it ready submits it.",
+                   "payoutctl provider list"});
+  }
+}
+
+void add_host(const Heart& heart, std::vector<Obstacle>& all) {
+  if (const auto period = heart.maintenance()) {
+    all.push_back({"maintenance",
+                   "Nothing is submitted during the maintenance window '" + period->window + "', until " +
+                       core::utc_text(period->ends) + ".",
+                   ""});
+  }
+  if (heart.drained()) {
+    all.push_back({"drained", "This host is drained; another one submits it, or this one when it is resumed.",
+                   "payoutctl resume"});
+  }
+}
+
+void add_halt(const store::Payout& payout, const Surroundings& around, std::vector<Obstacle>& all) {
+  for (const store::HaltRow& halt : around.halts) {
+    if (halt.provider != payout.provider || halt.currency != payout.money.currency) continue;
+    all.push_back({"outflow_halted",
+                   "The outflow of " + halt.currency + " through " + halt.provider + " is halted since " +
+                       halt.at + ": " + halt.reached + " would have flowed out in a " + halt.span +
+                       " where " + halt.allowed + " are allowed.",
+                   "payoutctl limits lift " + halt.provider + " " + halt.currency + " --note WHY"});
+  }
+}
+
+void add_rate(const store::Payout& payout, const Surroundings& around, const ProviderRates& rates,
+              std::vector<Obstacle>& all) {
+  const core::Rate rate = rates.limits(payout.provider).submits;
+  if (!rate.limited()) return;
+  all.push_back({"submit_rate",
+                 "Provider " + payout.provider + " is given no more than " + rate.to_string() +
+                     " submits of all hosts together (submit_rate); " + std::to_string(around.due_before) +
+                     " payouts are due before this one.",
+                 ""});
+  all.back().blocks = false;
+}
+
+void add_dry_run(const store::Payout& payout, const Surroundings& around, const Heart& heart, bool configured,
+                 std::vector<Obstacle>& all) {
+  std::string where;
+  std::string command;
+  for (const store::SwitchRow& one : around.switches) {
+    if (one.name != "dry_run") continue;
+    where = "on all hosts" + since(one.changed_at, one.changed_by, one.note);
+    command = "payoutctl switch set dry_run off";
+  }
+  if (where.empty() && heart.dry_run(payout.provider)) where = "for provider " + payout.provider;
+  if (where.empty() && configured) where = "by this host's configuration (engine.dry_run)";
+  if (where.empty()) return;
+  all.push_back(
+      {"dry_run", "Dry run is on " + where + ": at its turn it ends as SIMULATED and is not paid.", command});
+  all.back().blocks = false;
+}
+
+}  // namespace
+
+Surroundings surroundings_of(pqxx::transaction_base& work, const store::Payout& payout) {
+  Surroundings around;
+  if (payout.state != State::pending) return around;
+  around.switches = store::enabled_switches(work);
+  around.halts = store::halts(work);
+  around.due_before = store::count_due_before(work, payout.id);
+  return around;
+}
+
+std::vector<Obstacle> obstacles_of(const store::Payout& payout, const Surroundings& around,
+                                   const Heart& heart, const ProviderRates& rates,
+                                   const providers::ProviderHandle* handle, bool configured_dry_run) {
+  std::vector<Obstacle> all;
+  if (payout.state != State::pending) return all;
+  add_switches(around, all);
+  add_provider(payout, heart, handle, all);
+  add_host(heart, all);
+  add_halt(payout, around, all);
+  if (!heart.history_trusted()) {
+    all.push_back(
+        {"history_changed",
+         "The database failed over or went back in time: nothing is submitted until what is open is "
+         "resolved.",
+         ""});
+  }
+  add_rate(payout, around, rates, all);
+  add_dry_run(payout, around, heart, configured_dry_run, all);
+  return all;
+}
+
+}  // namespace payoutd::engine

@@ -1,0 +1,110 @@
+// What a PENDING payout waits for: switches, pauses, halts, rates and dry runs, each by its name.
+#include <catch2/catch.hpp>
+
+#include "engine_fixture.hpp"
+
+using namespace payoutd;
+using namespace payoutd::test;
+namespace json = boost::json;
+using std::chrono::seconds;
+
+namespace {
+
+json::object explain(EngineFixture& f, const std::string& id) {
+  const auto explanation = f.await(f.host->engine().explain(id));
+  REQUIRE(explanation);
+  return *explanation;
+}
+
+std::vector<std::string> kinds(const json::object& explanation) {
+  std::vector<std::string> all;
+  for (const json::value& one : explanation.at("waits_for").as_array())
+    all.emplace_back(one.at("kind").as_string());
+  return all;
+}
+
+std::string headline(const json::object& explanation) {
+  return std::string(explanation.at("headline").as_string());
+}
+
+bool offers(const json::object& explanation, const std::string& command) {
+  const json::array& all = explanation.at("commands").as_array();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const json::value& one) { return one.as_string() == command; });
+}
+
+using Kinds = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a payout that nothing stands before waits for nothing", "[explain]") {
+  EngineFixture f;
+  f.provider.on_submit = [](Order, Prepared) -> Awaitable<providers::SubmitReply> {
+    co_return ScriptedProvider::reply(Submission::confirmed("paid"));
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "CONFIRMED"));
+  CHECK(kinds(explain(f, id)).empty());
+}
+
+TEST_CASE("switches and pauses are what a payout waits for, with who did it and why", "[explain]") {
+  EngineFixture f;
+  f.await(f.host->engine().set_switch({"stop_submissions", true, "operator:awa", "incident 12"}));
+  const std::string id = f.post("k");
+  auto told = explain(f, id);
+  CHECK(kinds(told) == Kinds{"stop_submissions"});
+  CHECK_THAT(headline(told), Catch::Contains("Submissions are stopped") && Catch::Contains("operator:awa") &&
+                                 Catch::Contains("incident 12"));
+  CHECK(offers(told, "payoutctl switch set stop_submissions off"));
+  CHECK_THAT(std::string(told.at("next").as_string()),
+             Catch::Contains("Nothing is submitted while that is so"));
+
+  f.await(f.host->engine().pause("acme", true, "operator:kofi", "they asked us to"));
+  CHECK(kinds(explain(f, id)) == Kinds{"stop_submissions", "paused"});
+  f.await(f.host->engine().set_switch({"stop_submissions", false, "operator:awa", ""}));
+  told = explain(f, id);
+  CHECK(kinds(told) == Kinds{"paused"});
+  CHECK_THAT(headline(told), Catch::Contains("acme is paused") && Catch::Contains("they asked us to"));
+  CHECK(offers(told, "payoutctl provider resume acme"));
+
+  f.provider.the_state = providers::ProviderState::restarting;
+  f.await(f.host->engine().pause("acme", false, "operator:kofi", ""));
+  CHECK(kinds(explain(f, id)) == Kinds{"not_ready"});
+}
+
+TEST_CASE("a halted outflow is what a payout waits for", "[explain]") {
+  EngineHost::Options options;
+  options.limits.outflow[{"acme", "XOF"}].hour = Amount::parse("150").value();
+  EngineFixture f(options);
+  f.post("k1");
+  const std::string second = f.post("k2");
+  REQUIRE(f.run_until([&] { return f.value("select count(*) from app.outflow_halts") == "1"; }));
+  const std::string waiting = f.value("select id from app.payouts where state = 'PENDING'");
+  REQUIRE(f.run_until(
+      [&] { return f.value("select count(*) from app.payouts where lease is not null") == "0"; }));
+  const auto told = explain(f, waiting);
+  CHECK(kinds(told) == Kinds{"outflow_halted"});
+  CHECK_THAT(headline(told),
+             Catch::Contains("outflow of XOF through acme is halted") && Catch::Contains("150"));
+  CHECK(offers(told, "payoutctl limits lift acme XOF --note WHY"));
+}
+
+TEST_CASE("a provider's rate is what a payout waits for, behind so many others", "[explain]") {
+  EngineFixture f;
+  f.host->engine().set_pace({{"acme", {{{1, seconds{60}}, {}}, {}}}});
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(f.post("k" + std::to_string(i)));
+  const auto told = explain(f, ids.back());
+  CHECK(kinds(told) == Kinds{"submit_rate"});
+  CHECK_THAT(headline(told), Catch::Contains("1/m") && Catch::Contains("4 payouts are due before this one"));
+}
+
+TEST_CASE("a dry run is told before it simulates", "[explain]") {
+  EngineFixture f;
+  f.await(f.host->engine().pause("acme", true, "operator:kofi", ""));
+  f.await(f.host->engine().set_switch({"dry_run", true, "operator:awa", "rehearsal"}));
+  const auto told = explain(f, f.post("k"));
+  CHECK(kinds(told) == Kinds{"paused", "dry_run"});
+  CHECK_THAT(std::string(told.at("waits_for").at(1).at("text").as_string()),
+             Catch::Contains("SIMULATED") && Catch::Contains("rehearsal"));
+}
