@@ -8,6 +8,7 @@
 
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/database_command_line.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/pay.hpp"
 #include "ctl/plugin_inspect.hpp"
@@ -153,6 +154,12 @@ class CommandLine {
     webhook_.emplace(app_, [this](Command command) {
       chosen_ = std::move(command);
       needs_host_ = true;
+    });
+    database_.emplace(app_, [this](DatabaseCommandLine::Command command, bool needs_host) {
+      needs_host_ = needs_host;
+      chosen_ = [this, command = std::move(command)](Context& context) {
+        return command(context, a_.config_file());
+      };
     });
     policy_.emplace(app_, [this](Command command, bool needs_host) {
       chosen_ = std::move(command);
@@ -424,8 +431,11 @@ class CommandLine {
       });
     };
     step("status", "Which migrations are applied, and which are pending", migrate_status);
-    step("plan", "Print the SQL that `up` would run, with what is destructive marked", migrate_plan);
+    step("plan", "Print the SQL that `up` would run, with what destroys, rewrites or locks marked",
+         migrate_plan);
     step("up", "Apply what is pending", migrate_up);
+    step("verify", "Compare the schema with what the migrations say; ends with 1 if it drifted",
+         migrate_verify);
   }
 
   void add_plugin_versions(CLI::App* group) {
@@ -556,6 +566,7 @@ class CommandLine {
   Arguments a_;
   CLI::App app_{kAbout, "payoutctl"};
   std::optional<PolicyCommandLine> policy_;
+  std::optional<DatabaseCommandLine> database_;
   std::optional<WebhookCommandLine> webhook_;
   Command chosen_;
   bool needs_host_ = true;

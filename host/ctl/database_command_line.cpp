@@ -1,0 +1,90 @@
+#include "ctl/database_command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace payoutd::ctl {
+namespace {
+
+constexpr const char* kRolesFooter =
+    "\nThree roles: the owner migrates and prunes, hosts work as runtime, reports read views as read-only. "
+    "The\n"
+    "runtime role cannot drop or alter anything, and can take no row out of the journal, the history, the "
+    "audit log\n"
+    "and the idempotency keys. The roles can log in and have no password: give them one, or certificates.\n\n"
+    "Once, as a superuser, after the first `migrate up`:\n"
+    "  payoutctl db roles --print > roles.sql      to read it, and for psql\n"
+    "  payoutctl db roles --apply --database postgres://postgres@db/payoutd\n"
+    "From then on `migrate up` as the owner grants what new tables need by itself.\n";
+
+constexpr const char* kAuditFooter =
+    "\nLooks at the role that --database, or the configuration, connects as. Ends with 1 if it may do more, "
+    "or less,\n"
+    "than a role of its kind needs.\n\nExamples:\n"
+    "  payoutctl db audit                                  is the host's role what it should be?\n"
+    "  payoutctl db audit --as read-only --database postgres://payoutd_readonly@replica/payoutd --json\n";
+
+constexpr const char* kActivityFooter =
+    "\nWho is connected, what runs and for how long, what it waits for, who holds what, and who blocks whom. "
+    "Needs\n"
+    "no host. Other roles' queries are shown with pg_read_all_stats only.\n\nExamples:\n"
+    "  payoutctl db activity\n  payoutctl db activity --idle --long 5\n";
+
+}  // namespace
+
+DatabaseCommandLine::DatabaseCommandLine(CLI::App& app, Choose choose) : choose_(std::move(choose)) {
+  CLI::App* group = app.add_subcommand("db", "Look after the database: roles, grants, activity, connections");
+  group->require_subcommand(1);
+  group->fallthrough();
+  add_roles(*group);
+  add_activity(*group);
+}
+
+CLI::App* DatabaseCommandLine::add(CLI::App& parent, const char* name, const char* about,
+                                   std::function<ExitCode(Context&, const DatabaseOptions&)> command) {
+  CLI::App* sub = parent.add_subcommand(name, about);
+  sub->fallthrough();
+  sub->add_option("--database", database_.database, "DSN; goes before the configuration");
+  sub->callback([this, command = std::move(command)] {
+    choose_(
+        [this, command](Context& context, std::filesystem::path config) {
+          database_.config = std::move(config);
+          return command(context, database_);
+        },
+        false);
+  });
+  return sub;
+}
+
+void DatabaseCommandLine::add_roles(CLI::App& group) {
+  CLI::App* roles =
+      add(group, "roles", "Print, or set up, roles that may do no more than they need",
+          [this](Context& c, const DatabaseOptions& d) { return database_roles(c, d, roles_); });
+  CLI::Option* print = roles->add_flag("--print", roles_.print, "Print the SQL; needs no database");
+  roles->add_flag("--apply", roles_.apply, "Set the roles up in the database")->excludes(print);
+  roles->add_option("--owner", roles_.owner, "Name of the owner")->capture_default_str();
+  roles->add_option("--runtime", roles_.runtime, "Name of the hosts' role")->capture_default_str();
+  roles->add_option("--read-only", roles_.read_only, "Name of the reports' role")->capture_default_str();
+  roles->footer(kRolesFooter);
+  CLI::App* audit =
+      add(group, "audit", "Check that the connected role may do what it needs, and no more",
+          [this](Context& c, const DatabaseOptions& d) { return database_audit(c, d, audit_); });
+  audit->add_option("--as", audit_.kind, "What the role is for: owner, runtime or read-only")
+      ->check(CLI::IsMember({"owner", "runtime", "read-only"}))
+      ->capture_default_str();
+  audit->footer(kAuditFooter);
+}
+
+void DatabaseCommandLine::add_activity(CLI::App& group) {
+  CLI::App* activity =
+      add(group, "activity", "What the database's sessions do, wait for and hold",
+          [this](Context& c, const DatabaseOptions& d) { return database_activity(c, d, activity_); });
+  activity->add_flag("--idle", activity_.idle, "Idle sessions too");
+  activity
+      ->add_option_function<std::int64_t>(
+          "--long", [this](const std::int64_t& seconds) { activity_.long_ms = seconds * 1000; },
+          "Point out transactions older than so many seconds (30)")
+      ->check(CLI::PositiveNumber);
+  activity->footer(kActivityFooter);
+}
+
+}  // namespace payoutd::ctl

@@ -1,0 +1,37 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+
+#include "ctl/database_commands.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace payoutd::ctl {
+
+/// The part of the command line that is about the database itself. Stays where it is as long as `app` lives:
+/// the options are read into it.
+class DatabaseCommandLine {
+ public:
+  using Command = std::function<ExitCode(Context&, std::filesystem::path config)>;
+  /// Called with what is to be carried out, and whether it needs a host.
+  using Choose = std::function<void(Command command, bool needs_host)>;
+  DatabaseCommandLine(CLI::App& app, Choose choose);
+  DatabaseCommandLine(const DatabaseCommandLine&) = delete;
+  DatabaseCommandLine& operator=(const DatabaseCommandLine&) = delete;
+
+ private:
+  CLI::App* add(CLI::App& parent, const char* name, const char* about,
+                std::function<ExitCode(Context&, const DatabaseOptions&)> command);
+  void add_roles(CLI::App& group);
+  void add_activity(CLI::App& group);
+
+  Choose choose_;
+  DatabaseOptions database_;
+  RolesOptions roles_;
+  GrantAuditOptions audit_;
+  ActivityOptions activity_;
+};
+
+}  // namespace payoutd::ctl
