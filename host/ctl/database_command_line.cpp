@@ -29,6 +29,29 @@ constexpr const char* kActivityFooter =
     "no host. Other roles' queries are shown with pg_read_all_stats only.\n\nExamples:\n"
     "  payoutctl db activity\n  payoutctl db activity --idle --long 5\n";
 
+constexpr const char* kBackupFooter =
+    "\nWrites DIR/payoutd-TIME/ with `dump` (pg_dump's custom form, or its directory form with --jobs) and\n"
+    "`manifest.json`: schema revision, payouts by state and sum, rows, high-water marks, SHA-256 of every "
+    "file. Both are\n"
+    "of one moment, and hosts go on meanwhile. By the owner, or a role with pg_read_all_data. Not in it: the "
+    "instance\n"
+    "key, without which references cannot be derived again.\n\nExamples:\n"
+    "  payoutctl backup --out /var/backups/payoutd\n"
+    "  payoutctl backup --out /var/backups/payoutd --jobs 4 --database postgres://payoutd_owner@db/payoutd "
+    "--json\n";
+
+constexpr const char* kRestoreFooter =
+    "\nRestores the backup into a private PostgreSQL (or, with --into, a scratch database of a server), "
+    "compares files,\n"
+    "schema, counts and sums with the manifest, checks that the journal agrees with itself (no payout with "
+    "two live\n"
+    "attempts, counters equal, keys and amounts agree) and the audit log's chain, and takes the scratch "
+    "away. Ends\n"
+    "with 0 only if all of it is right. A success is noted in the hosts' database, for the metric\n"
+    "restore_check_last_success_timestamp_seconds.\n\nExamples:\n"
+    "  payoutctl restore-check /var/backups/payoutd/payoutd-20260131T080000Z\n"
+    "  payoutctl restore-check old.dump --into postgres://postgres@scratch/postgres --no-record\n";
+
 }  // namespace
 
 DatabaseCommandLine::DatabaseCommandLine(CLI::App& app, Choose choose) : choose_(std::move(choose)) {
@@ -37,6 +60,7 @@ DatabaseCommandLine::DatabaseCommandLine(CLI::App& app, Choose choose) : choose_
   group->fallthrough();
   add_roles(*group);
   add_activity(*group);
+  add_backup(app);
 }
 
 CLI::App* DatabaseCommandLine::add(CLI::App& parent, const char* name, const char* about,
@@ -85,6 +109,34 @@ void DatabaseCommandLine::add_activity(CLI::App& group) {
           "Point out transactions older than so many seconds (30)")
       ->check(CLI::PositiveNumber);
   activity->footer(kActivityFooter);
+}
+
+void DatabaseCommandLine::add_backup(CLI::App& app) {
+  CLI::App* make = add(app, "backup", "Dump the database, with a manifest of what it holds",
+                       [this](Context& c, const DatabaseOptions& d) {
+                         watch_interrupts();
+                         return backup(c, d, backup_);
+                       });
+  make->add_option("--out", backup_.out, "Folder for backups; each gets a folder in it")->required();
+  make->add_option("--jobs", backup_.jobs, "Tables to dump at the same time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  make->footer(kBackupFooter);
+  CLI::App* check = add(app, "restore-check", "Restore a backup aside, and say whether it is whole and right",
+                        [this](Context& c, const DatabaseOptions& d) {
+                          watch_interrupts();
+                          restore_.record = !no_record_;
+                          return restore_check(c, d, restore_);
+                        });
+  check->add_option("backup", restore_.backup, "Folder of a backup, or a dump of pg_dump")->required();
+  check->add_option("--into", restore_.into, "DSN of a server that a scratch database may be made on");
+  check->add_option("--scratch", restore_.scratch,
+                    "Folder for the private server; it takes as much as the database");
+  check->add_option("--jobs", restore_.jobs, "Tables to restore at the same time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  check->add_flag("--no-record", no_record_, "Do not note the success in the hosts' database");
+  check->footer(kRestoreFooter);
 }
 
 }  // namespace payoutd::ctl

@@ -2,7 +2,9 @@
 #include <filesystem>
 #include <functional>
 
+#include "ctl/backup.hpp"
 #include "ctl/database_commands.hpp"
+#include "ctl/restore_check.hpp"
 
 namespace CLI {
 class App;
@@ -26,12 +28,16 @@ class DatabaseCommandLine {
                 std::function<ExitCode(Context&, const DatabaseOptions&)> command);
   void add_roles(CLI::App& group);
   void add_activity(CLI::App& group);
+  void add_backup(CLI::App& app);
 
   Choose choose_;
   DatabaseOptions database_;
   RolesOptions roles_;
   GrantAuditOptions audit_;
   ActivityOptions activity_;
+  BackupOptions backup_;
+  RestoreCheckOptions restore_;
+  bool no_record_ = false;
 };
 
 }  // namespace payoutd::ctl

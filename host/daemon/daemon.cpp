@@ -10,6 +10,7 @@
 #include "core/ids.hpp"
 #include "core/signal.hpp"
 #include "daemon/database_keeper.hpp"
+#include "daemon/database_sampler.hpp"
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/plugin_versions.hpp"
@@ -198,6 +199,7 @@ class Host {
   std::unique_ptr<policy::ScriptedPolicy> policy_;
   std::unique_ptr<ScriptKeeper> scripts_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<DatabaseSampler> database_sampler_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
   std::unique_ptr<DaemonView> view_;
   std::unique_ptr<http::Router> router_;
@@ -337,6 +339,7 @@ int Host::run() {
       engine_options());
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
+  database_sampler_ = std::make_unique<DatabaseSampler>(*job_pool_);
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
   http::RouterOptions router_options;
@@ -347,6 +350,7 @@ int Host::run() {
   metrics_ = std::make_unique<ops::Metrics>(labels(config_, router_->patterns()));
   metrics_->build_info(version(), build_id());
   observer_->attach(*metrics_);
+  database_sampler_->attach(*metrics_);
   view_->attach(*metrics_);
   http::ServerOptions server_options;
   server_options.address = fixed.http.listen_address;
@@ -396,6 +400,7 @@ Awaitable<void> Host::live() {
   incarnations.forget_predecessors();
   spawn(housekeeper_->run(), "housekeeping");
   spawn(sample(), "metrics");
+  spawn(database_sampler_->run(), "metrics of the database");
   spawn(reload_on_hangup(), "reload");
   spawn(scripts_->follow_directory(), "scripts of the directory");
   spawn(scripts_->follow_database(), "scripts of the database");
@@ -424,6 +429,7 @@ Awaitable<void> Host::live() {
   // The processes are gone, so every submit that was still in flight has its answer, if only "unknown".
   if (!clean) clean = co_await engine_->drain(milliseconds{5'000});
   housekeeper_->stop();
+  database_sampler_->stop();
   pool_->stop();
   front_pool_->stop();
   job_pool_->stop();

@@ -266,7 +266,11 @@ struct Metrics::Families {
                                  {{"kind", LabelSet(kScripts)}})),
         shadow_judged(counters(r, "payoutd_shadow_judged_total", "Payouts that a shadow judged too.", {})),
         shadow_differed(counters(r, "payoutd_shadow_differed_total",
-                                 "Payouts that a shadow judged otherwise than the active rules.", {})) {
+                                 "Payouts that a shadow judged otherwise than the active rules.", {})),
+        backup_success(gauges(r, "backup_last_success_timestamp_seconds",
+                              "When `payoutctl backup` last succeeded; 0: never.", {})),
+        restore_check_success(gauges(r, "restore_check_last_success_timestamp_seconds",
+                                     "When `payoutctl restore-check` last passed; 0: never.", {})) {
     flagged.with({});
     generation.with({}).Set(0);
     dry_run.with({}).Set(0);
@@ -284,6 +288,7 @@ struct Metrics::Families {
   MetricFamily<Counter> restarts, flagged, reloads;
   MetricFamily<Gauge> generation, last_reload;
   MetricFamily<Counter> verdicts, script_failures, shadow_judged, shadow_differed;
+  MetricFamily<Gauge> backup_success, restore_check_success;
 };
 
 Metrics::Metrics(MetricsLabels labels)
@@ -388,6 +393,11 @@ void Metrics::provider_restart(std::string_view provider) {
 void Metrics::pool(const std::string& name, PoolSnapshot snapshot) {
   const std::lock_guard lock(pools_mutex_);
   pools_[name] = std::move(snapshot);
+}
+
+void Metrics::last_success(std::string_view what, std::int64_t timestamp_s) {
+  auto& family = what == "backup" ? families_->backup_success : families_->restore_check_success;
+  family.with({}).Set(static_cast<double>(timestamp_s));
 }
 
 void Metrics::build_info(const std::string& version, const std::string& build_id) {

@@ -120,6 +120,8 @@ class Metrics {
   void provider_process(std::string_view provider, std::string_view state);
   void provider_restart(std::string_view provider);
   void pool(const std::string& name, PoolSnapshot snapshot);
+  /// `what`: backup, restore_check; seconds since 1970, 0: never.
+  void last_success(std::string_view what, std::int64_t timestamp_s);
   void build_info(const std::string& version, const std::string& build_id);
 
   /// The text format of Prometheus.
