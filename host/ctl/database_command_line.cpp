@@ -52,6 +52,19 @@ constexpr const char* kRestoreFooter =
     "  payoutctl restore-check /var/backups/payoutd/payoutd-20260131T080000Z\n"
     "  payoutctl restore-check old.dump --into postgres://postgres@scratch/postgres --no-record\n";
 
+constexpr const char* kPruneFooter =
+    "\nTakes away what finished so long ago and is final: payouts in history with their attempts, events, "
+    "decisions,\n"
+    "approvals and callbacks, and empty monthly partitions. Never what is not settled, and never the audit "
+    "log. Of\n"
+    "idempotency keys the payload goes and the rest stays for ever: a request that comes again after years "
+    "gets the\n"
+    "answer of then and pays nothing. Runs beside hosts, in batches, half of the time idle, and waits while "
+    "a replica\n"
+    "is further behind than --max-lag. By the schema's owner.\n\nExamples:\n"
+    "  payoutctl prune --older-than 400d --dry-run\n"
+    "  payoutctl prune --older-than 400d --database postgres://payoutd_owner@db/payoutd\n";
+
 }  // namespace
 
 DatabaseCommandLine::DatabaseCommandLine(CLI::App& app, Choose choose) : choose_(std::move(choose)) {
@@ -61,6 +74,7 @@ DatabaseCommandLine::DatabaseCommandLine(CLI::App& app, Choose choose) : choose_
   add_roles(*group);
   add_activity(*group);
   add_backup(app);
+  add_prune(app);
 }
 
 CLI::App* DatabaseCommandLine::add(CLI::App& parent, const char* name, const char* about,
@@ -137,6 +151,20 @@ void DatabaseCommandLine::add_backup(CLI::App& app) {
       ->capture_default_str();
   check->add_flag("--no-record", no_record_, "Do not note the success in the hosts' database");
   check->footer(kRestoreFooter);
+}
+
+void DatabaseCommandLine::add_prune(CLI::App& app) {
+  CLI::App* sub = add(app, "prune", "Take old history away while hosts go on",
+                      [this](Context& c, const DatabaseOptions& d) { return prune(c, d, prune_); });
+  sub->add_option("--older-than", prune_.older_than, "How long ago it must have finished: 90d, 400d")
+      ->required();
+  sub->add_flag("--dry-run", prune_.dry_run, "Only say what would go");
+  sub->add_option("--batch", prune_.batch, "Payouts in one transaction")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  sub->add_option("--max-lag", prune_.max_lag, "Wait while a replica is further behind")
+      ->capture_default_str();
+  sub->footer(kPruneFooter);
 }
 
 }  // namespace payoutd::ctl

@@ -4,6 +4,7 @@
 
 #include "ctl/backup.hpp"
 #include "ctl/database_commands.hpp"
+#include "ctl/prune.hpp"
 #include "ctl/restore_check.hpp"
 
 namespace CLI {
@@ -29,6 +30,7 @@ class DatabaseCommandLine {
   void add_roles(CLI::App& group);
   void add_activity(CLI::App& group);
   void add_backup(CLI::App& app);
+  void add_prune(CLI::App& app);
 
   Choose choose_;
   DatabaseOptions database_;
@@ -38,6 +40,7 @@ class DatabaseCommandLine {
   BackupOptions backup_;
   RestoreCheckOptions restore_;
   bool no_record_ = false;
+  PruneOptions prune_;
 };
 
 }  // namespace payoutd::ctl
