@@ -73,6 +73,7 @@ DatabaseCommandLine::DatabaseCommandLine(CLI::App& app, Choose choose) : choose_
   group->fallthrough();
   add_roles(*group);
   add_activity(*group);
+  add_pool(*group);
   add_backup(app);
   add_prune(app);
 }
@@ -123,6 +124,25 @@ void DatabaseCommandLine::add_activity(CLI::App& group) {
           "Point out transactions older than so many seconds (30)")
       ->check(CLI::PositiveNumber);
   activity->footer(kActivityFooter);
+}
+
+void DatabaseCommandLine::add_pool(CLI::App& group) {
+  CLI::App* sub =
+      group.add_subcommand("pool", "How busy this host's connections are, or how many there are to be");
+  sub->fallthrough();
+  sub->callback([this] {
+    choose_([this](Context& c, const std::filesystem::path&) { return database_pool(c, pool_); }, true);
+  });
+  sub->add_option("name", pool_.name, "engine, http, jobs, heart or reports");
+  sub->add_option("--size", pool_.size, "So many connections (of the engine, if no pool is named)")
+      ->check(CLI::Range(1, 64));
+  sub->add_option("--note", pool_.note, "Why; it stands in the audit log");
+  sub->footer(
+      "\nThe work, the API with its webhooks, the jobs and the heartbeat have pools of their own, so that "
+      "none can\n"
+      "starve another. A new size holds until the next reload or start; database_pool in the configuration "
+      "is what\n"
+      "stays.\n\nExamples:\n  payoutctl db pool\n  payoutctl db pool engine --size 8 --note 'month end'\n");
 }
 
 void DatabaseCommandLine::add_backup(CLI::App& app) {

@@ -29,6 +29,7 @@ class DatabaseCommandLine {
                 std::function<ExitCode(Context&, const DatabaseOptions&)> command);
   void add_roles(CLI::App& group);
   void add_activity(CLI::App& group);
+  void add_pool(CLI::App& group);
   void add_backup(CLI::App& app);
   void add_prune(CLI::App& app);
 
@@ -37,6 +38,7 @@ class DatabaseCommandLine {
   RolesOptions roles_;
   GrantAuditOptions audit_;
   ActivityOptions activity_;
+  PoolOptions pool_;
   BackupOptions backup_;
   RestoreCheckOptions restore_;
   bool no_record_ = false;

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <set>
 
+#include "ctl/client.hpp"
 #include "store/activity.hpp"
 #include "store/roles.hpp"
 
@@ -134,6 +135,46 @@ void print_sessions(Context& context, const std::vector<store::Session>& session
 }
 
 }  // namespace
+
+ExitCode database_pool(Context& context, const PoolOptions& options) {
+  Client host(context.socket);
+  const bool changes = options.size > 0;
+  const json::value answer =
+      changes ? host.post("/v1/admin/database/pools/" +
+                              percent_encoded(options.name.empty() ? "engine" : options.name),
+                          json::object{{"connections", options.size}, {"note", options.note}})
+              : host.get("/v1/admin/database/pools");
+  if (context.json) {
+    context.out << json::serialize(answer) << '\n';
+    return ExitCode::ok;
+  }
+  Table table({{"POOL"},
+               {"CONNECTIONS", true},
+               {"CONNECTED", true},
+               {"BUSY", true},
+               {"QUEUED", true},
+               {"TIMEOUTS", true},
+               {"MEAN WAIT", true},
+               {"MEAN RUN", true},
+               {"LAST ERROR"}});
+  const auto number = [](const json::value& v) { return std::to_string(v.to_number<std::int64_t>()); };
+  const auto time = [](const json::value& v) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f ms", v.to_number<double>());
+    return std::string(text);
+  };
+  for (const json::value& one : answer.at("pools").as_array()) {
+    const std::string name(one.at("name").as_string());
+    if (!options.name.empty() && name != options.name) continue;
+    table.add({name, number(one.at("connections")), number(one.at("connected")), number(one.at("busy")),
+               number(one.at("queued")), number(one.at("acquire_timeouts")), time(one.at("mean_wait_ms")),
+               time(one.at("mean_run_ms")), printable(one.at("last_connect_error").as_string())});
+  }
+  if (table.empty()) throw CommandFailed(ExitCode::refused, "there is no pool '" + options.name + "'");
+  table.print(context.out, context.style);
+  if (changes) context.out << "\nUntil the next reload or start, which take the configuration's size.\n";
+  return ExitCode::ok;
+}
 
 ExitCode database_roles(Context& context, const DatabaseOptions& database, const RolesOptions& options) {
   const store::RoleNames names{options.owner, options.runtime, options.read_only};

@@ -28,4 +28,12 @@ struct ActivityOptions {
 };
 ExitCode database_activity(Context& context, const DatabaseOptions& database, const ActivityOptions& options);
 
+struct PoolOptions {
+  std::string name;  ///< all, if empty
+  int size = 0;      ///< 0: only show
+  std::string note;
+};
+/// Through the host.
+ExitCode database_pool(Context& context, const PoolOptions& options);
+
 }  // namespace payoutd::ctl

@@ -124,7 +124,7 @@ class Pruner {
 
   // Short locks and no long statements; what somebody else holds is tried again.
   template <class Work>
-  auto transact(Work work) {
+  auto transact(Work work) -> std::invoke_result_t<Work&, store::Transaction&> {
     for (int conflicts = 0;; ++conflicts) {
       try {
         return store::in_transaction(*database_.connection, [&](store::Transaction& transaction) {

@@ -9,12 +9,15 @@
 
 #include "core/ids.hpp"
 #include "core/signal.hpp"
+#include "daemon/database_credentials.hpp"
 #include "daemon/database_keeper.hpp"
+#include "daemon/database_pools.hpp"
 #include "daemon/database_sampler.hpp"
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/plugin_versions.hpp"
 #include "daemon/quarantine_store.hpp"
+#include "daemon/report_reader.hpp"
 #include "daemon/script_keeper.hpp"
 #include "daemon/view.hpp"
 #include "http/router.hpp"
@@ -90,22 +93,6 @@ store::PoolOptions pool_options(const std::string& dsn, int connections, millise
   return options;
 }
 
-ops::PoolSnapshot snapshot(const store::PoolStats& s) {
-  ops::PoolSnapshot out;
-  out.size = s.size;
-  out.connected = s.connected;
-  out.busy = s.busy;
-  out.queued = s.queued;
-  out.acquired = s.acquired;
-  out.acquire_timeouts = s.acquire_timeouts;
-  out.connect_failures = s.connect_failures;
-  out.connections_lost = s.connections_lost;
-  out.wait_bounds_s.assign(s.kWaitBounds_s.begin(), s.kWaitBounds_s.end());
-  out.wait_counts.assign(s.wait_counts.begin(), s.wait_counts.end());
-  out.wait_sum_s = s.wait_sum_s;
-  return out;
-}
-
 // ISO 3166-1 alpha-2, without the reserved ones: the closed set of the region label.
 constexpr std::string_view kCountries =
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV "
@@ -171,6 +158,7 @@ class Host {
   providers::SupervisorOptions supervisor_options();
   engine::EngineOptions engine_options() const;
   void make_policy();
+  std::vector<DatabasePools::Pool> named_pools() const;
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
@@ -193,6 +181,9 @@ class Host {
   std::unique_ptr<store::Pool> front_pool_;
   std::unique_ptr<store::Pool> job_pool_;
   std::unique_ptr<store::Pool> heart_pool_;
+  std::unique_ptr<store::Pool> read_pool_;  ///< of the replica; none: there is none
+  std::unique_ptr<ReportReader> reports_;
+  std::unique_ptr<DatabasePools> pools_;
   std::unique_ptr<DatabaseQuarantine> quarantine_;
   std::unique_ptr<providers::Supervisor> supervisor_;
   std::unique_ptr<PluginVersions> plugins_;
@@ -290,6 +281,15 @@ void Host::make_policy() {
                           }});
 }
 
+std::vector<DatabasePools::Pool> Host::named_pools() const {
+  std::vector<DatabasePools::Pool> all{{"engine", pool_.get()},
+                                       {"http", front_pool_.get()},
+                                       {"jobs", job_pool_.get()},
+                                       {"heart", heart_pool_.get(), false}};
+  if (read_pool_) all.push_back({"reports", read_pool_.get()});
+  return all;
+}
+
 DaemonView::Parts Host::view_parts() {
   return {.engine = *engine_,
           .pool = *front_pool_,
@@ -305,7 +305,9 @@ DaemonView::Parts Host::view_parts() {
               [this](std::string plugin, std::string file) {
                 return plugins_->change(config_, std::move(plugin), std::move(file));
               },
-          .scripts = scripts_.get()};
+          .scripts = scripts_.get(),
+          .pools = pools_.get(),
+          .reports = reports_.get()};
 }
 
 int Host::run() {
@@ -326,6 +328,12 @@ int Host::run() {
       io_.get_executor(), pool_options(dsn, sizes.job_connections, sizes.acquire_timeout, "payoutd jobs"));
   heart_pool_ = std::make_unique<store::Pool>(io_.get_executor(),
                                               pool_options(dsn, 1, milliseconds{2'000}, "payoutd heart"));
+  if (!fixed.database.read_dsn.empty())
+    read_pool_ = std::make_unique<store::Pool>(
+        io_.get_executor(), pool_options(fixed.database.read_dsn.reveal(), sizes.http_connections,
+                                         milliseconds{2'000}, "payoutd reports"));
+  reports_ = std::make_unique<ReportReader>(*front_pool_, read_pool_.get());
+  pools_ = std::make_unique<DatabasePools>(named_pools());
   quarantine_ = std::make_unique<DatabaseQuarantine>(*heart_pool_);
   make_policy();
   stop_ = std::make_unique<core::Signal>(io_.get_executor());
@@ -339,7 +347,9 @@ int Host::run() {
       engine_options());
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
-  database_sampler_ = std::make_unique<DatabaseSampler>(*job_pool_);
+  database_sampler_ = std::make_unique<DatabaseSampler>(
+      DatabaseSampler::Parts{*job_pool_, *pools_, *reports_, engine_->heart(),
+                             database_ ? fixed.state_dir : std::filesystem::path()});
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
   http::RouterOptions router_options;
@@ -401,6 +411,7 @@ Awaitable<void> Host::live() {
   spawn(housekeeper_->run(), "housekeeping");
   spawn(sample(), "metrics");
   spawn(database_sampler_->run(), "metrics of the database");
+  spawn(database_sampler_->watch_storage(), "space of the database");
   spawn(reload_on_hangup(), "reload");
   spawn(scripts_->follow_directory(), "scripts of the directory");
   spawn(scripts_->follow_database(), "scripts of the database");
@@ -430,10 +441,7 @@ Awaitable<void> Host::live() {
   if (!clean) clean = co_await engine_->drain(milliseconds{5'000});
   housekeeper_->stop();
   database_sampler_->stop();
-  pool_->stop();
-  front_pool_->stop();
-  job_pool_->stop();
-  heart_pool_->stop();
+  pools_->stop();
   io_.stop();
 }
 
@@ -441,10 +449,7 @@ Awaitable<void> Host::sample() {
   core::Signal never(io_.get_executor());
   std::set<std::pair<std::string, std::string>> shown;
   while (!stopping_) {
-    metrics_->pool("engine", snapshot(pool_->stats()));
-    metrics_->pool("http", snapshot(front_pool_->stats()));
-    metrics_->pool("jobs", snapshot(job_pool_->stats()));
-    metrics_->pool("heart", snapshot(heart_pool_->stats()));
+    pools_->show(*metrics_);
     metrics_->dry_run_mode(engine_->heart().last().dry_run || config_.live_config.engine.dry_run);
     std::vector<store::Tally> tallies;
     bool read = false;
@@ -511,6 +516,8 @@ void Host::apply(const ops::LiveConfig& live) {
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);
   job_pool_->resize(live.database_pool.job_connections);
+  for (store::Pool* pool : {pool_.get(), front_pool_.get(), job_pool_.get()})
+    pool->set_acquire_timeout(live.database_pool.acquire_timeout);
   config_.live_config.access = live.access;
   config_.live_config.engine = live.engine;
   config_.live_config.limits = live.limits;
@@ -534,6 +541,19 @@ Awaitable<void> Host::reload() {
     server_->reload_tls();
   } catch (const http::ListenError& error) {
     log::error("host.certificate_refused", "The certificate before stays in use.", {{"error", error.what()}});
+  }
+  if (!database_ && !fresh->static_config.database.embedded) {
+    ops::DatabaseConfig& current = config_.static_config.database;
+    const bool taken =
+        co_await take_over_credentials(current.dsn.reveal(), fresh->static_config.database.dsn.reveal(),
+                                       {heart_pool_.get(), pool_.get(), front_pool_.get(), job_pool_.get()});
+    if (taken) current.dsn = fresh->static_config.database.dsn;
+  }
+  if (read_pool_) {
+    ops::DatabaseConfig& current = config_.static_config.database;
+    const bool taken = co_await take_over_credentials(
+        current.read_dsn.reveal(), fresh->static_config.database.read_dsn.reveal(), {read_pool_.get()});
+    if (taken) current.read_dsn = fresh->static_config.database.read_dsn;
   }
   co_await plugins_->reload(*fresh);
   apply(fresh->live_config);

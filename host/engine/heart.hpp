@@ -37,7 +37,11 @@ class Heart {
   const store::HostIdentity& host() const { return host_; }
   bool paused(const std::string& provider) const;
   bool dry_run(const std::string& provider) const;
-  bool submissions_stopped() const { return last_.stop_submissions || last_.stop_writes; }
+  bool submissions_stopped() const {
+    return last_.stop_submissions || last_.stop_writes || database_is_full_;
+  }
+  /// While the database's disk is full nothing is submitted: what came of it could not be stored.
+  void set_database_full(bool is_full) { database_is_full_ = is_full; }
   bool writes_stopped() const { return last_.stop_writes; }
 
   /// The timeline that journals must still see; another one means that the database failed over in between.
@@ -63,6 +67,7 @@ class Heart {
   std::optional<providers::BootTime> unbroken_since_;
   bool stopping_ = false;
   bool history_trusted_ = true;
+  bool database_is_full_ = false;
 };
 
 }  // namespace payoutd::engine

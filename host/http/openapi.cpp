@@ -232,6 +232,8 @@ constexpr auto kSummaries = std::to_array<std::pair<std::string_view, std::strin
     {"GET /v1/admin/switches", "How the switches are"},
     {"POST /v1/admin/switches/{name}", "Turn dry_run, stop_submissions or stop_writes on or off"},
     {"GET /v1/admin/hosts", "Which hosts share the database, and whether they live"},
+    {"GET /v1/admin/database/pools", "This host's pools of database connections, and how busy they are"},
+    {"POST /v1/admin/database/pools/{name}", "Change a pool's size on this host, until the next reload or start"},
     {"GET /v1/admin/tally", "How many payouts stand where, and for how long"},
     {"GET /v1/admin/scripts", "Which scripts run where"},
     {"POST /v1/admin/scripts/reload", "Read the scripts of this machine again"},

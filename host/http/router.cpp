@@ -155,6 +155,7 @@ Router::Router(HostView& host, RouterOptions options)
   add(retry_routes(host));
   add(support_routes(host));
   add(audit_routes(host));
+  add(database_routes(host));
   add(health_routes(host));
   add(webhook_routes(host));
   add(inbox_routes(host));

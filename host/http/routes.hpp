@@ -18,6 +18,8 @@ std::vector<Route> retry_routes(HostView& host);
 std::vector<Route> support_routes(HostView& host);
 /// What people did.
 std::vector<Route> audit_routes(HostView& host);
+/// This host's pools of database connections.
+std::vector<Route> database_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);
 /// What providers call.
 std::vector<Route> webhook_routes(HostView& host);

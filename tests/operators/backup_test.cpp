@@ -151,10 +151,12 @@ TEST_CASE("a check finds a backup that is damaged, short, or of a journal that c
   using Catch::Contains;
   CHECK_THAT(
       broken("drop index app.attempts_one_live; update app.attempts set live = true; insert into app.attempts"
-             " select * from (select gen_random_uuid() as id, payout_id, n + 1 as n) x, lateral (select 1) y"
-             " where false; update app.payouts set attempt_count = 2",
+             " select (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'n', 2))).* from"
+             " app.attempts a limit 1; update app.payouts p set attempt_count = (select count(*) from"
+             " app.attempts a where a.payout_id = p.id)",
              "money"),
-      Contains("attempts_counted"));
+      Contains("one_live_attempt") && !Contains("attempts_counted"));
+  CHECK_THAT(broken("update app.payouts set attempt_count = 2", "money"), Contains("attempts_counted"));
   CHECK_THAT(broken("update app.payouts set amount = amount + 1 where id = (select min(id::text)::uuid from "
                     "app.payouts)",
                     "money"),
@@ -169,7 +171,7 @@ TEST_CASE("a check finds a backup that is damaged, short, or of a journal that c
           "update app.payouts set state = 'FAILED' where id = (select min(id::text)::uuid from app.payouts)",
           "money"),
       Contains("events_tell_states"));
-  CHECK_THAT(broken("alter table app.payouts drop column note cascade", "schema"),
+  CHECK_THAT(broken("alter table app.payouts alter column note set default 'x'", "schema"),
              Contains("app.payouts.note"));
   CHECK(payoutctl({"restore-check", (out / "none").string()}).status == 2);
 }

@@ -19,7 +19,8 @@ constexpr const char* kBinaries = "/usr/lib/postgresql/15/bin/";
 
 }  // namespace
 
-Cluster::Cluster(Options options) : directory_(std::move(options.directory)), port_(free_port()) {
+Cluster::Cluster(Options options)
+    : directory_(std::move(options.directory)), port_(options.port == 0 ? free_port() : options.port) {
   prepare_directory();
   std::ofstream(directory_ / "password") << kPassword << '\n';
   run_program("initdb",
@@ -30,7 +31,7 @@ Cluster::Cluster(Options options) : directory_(std::move(options.directory)), po
 }
 
 Cluster::Cluster(Cluster& primary, Options options)
-    : directory_(std::move(options.directory)), port_(free_port()) {
+    : directory_(std::move(options.directory)), port_(options.port == 0 ? free_port() : options.port) {
   prepare_directory();
   run_program("pg_basebackup", {"-D", data().string(), "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d",
                                 primary.admin_dsn("postgres") + " application_name=replica"});

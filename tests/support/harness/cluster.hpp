@@ -16,6 +16,7 @@ class Cluster {
   struct Options {
     std::map<std::string, std::string> settings{};  ///< over those for tests
     std::filesystem::path directory{};              ///< made if absent; empty: a temporary one
+    std::uint16_t port = 0;                         ///< 0: a free one
   };
   static constexpr const char* kAdmin = "admin";  ///< superuser
   static constexpr const char* kPassword = "password of the admin";
