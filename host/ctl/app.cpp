@@ -8,6 +8,7 @@
 
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/database_command_line.hpp"
 #include "ctl/export.hpp"
 #include "ctl/idempotency.hpp"
 #include "ctl/manual.hpp"
@@ -189,6 +190,12 @@ class CommandLine {
                                                            },
                                                            [this] { return a_.config_file(); },
                                                            [this] { return find_socket(a_); }});
+    database_.emplace(app_, [this](DatabaseCommandLine::Command command, bool needs_host) {
+      needs_host_ = needs_host;
+      chosen_ = [this, command = std::move(command)](Context& context) {
+        return command(context, a_.config_file());
+      };
+    });
     policy_.emplace(app_, [this](Command command, bool needs_host) {
       chosen_ = std::move(command);
       needs_host_ = needs_host;
@@ -532,8 +539,11 @@ class CommandLine {
       });
     };
     step("status", "Which migrations are applied, and which are pending", migrate_status);
-    step("plan", "Print the SQL that `up` would run, with what is destructive marked", migrate_plan);
+    step("plan", "Print the SQL that `up` would run, with what destroys, rewrites or locks marked",
+         migrate_plan);
     step("up", "Apply what is pending", migrate_up);
+    step("verify", "Compare the schema with what the migrations say; ends with 1 if it drifted",
+         migrate_verify);
   }
 
   void add_plugin_versions(CLI::App* group) {
@@ -665,6 +675,7 @@ class CommandLine {
   CLI::App app_{kAbout, "payoutctl"};
   std::optional<OperationsCommandLine> operations_;
   std::optional<PolicyCommandLine> policy_;
+  std::optional<DatabaseCommandLine> database_;
   std::optional<WebhookCommandLine> webhook_;
   std::optional<NotificationCommandLine> notification_;
   std::optional<SmokeCommandLine> smoke_;

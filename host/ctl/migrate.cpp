@@ -3,59 +3,16 @@
 #include <boost/json.hpp>
 #include <ostream>
 
-#include "ops/config.hpp"
-#include "ops/embedded_postgres.hpp"
 #include "store/migrations.hpp"
+#include "store/roles.hpp"
+#include "store/schema_drift.hpp"
 
 namespace payoutd::ctl {
 namespace {
 
 namespace json = boost::json;
 
-/// A connection, and the embedded server if it had to be started for it.
-struct Database {
-  std::unique_ptr<ops::EmbeddedPostgres> embedded;
-  std::unique_ptr<store::Connection> connection;
-};
-
-std::unique_ptr<store::Connection> connect(const std::string& dsn) {
-  return std::make_unique<store::Connection>(
-      store::connection_string(dsn, {.application_name = "payoutctl migrate"}));
-}
-
-Database open_embedded(Context& context, const ops::Config& config) {
-  Database database;
-  const ops::EmbeddedPostgresOptions options = ops::embedded_in(config.static_config.state_dir);
-  try {
-    database.connection = connect(ops::EmbeddedPostgres::dsn(options));
-    return database;  // a host runs it
-  } catch (const store::StoreError&) {
-    context.err << "No host runs the embedded database in " << options.directory.string()
-                << "; starting it for this.\n";
-  }
-  database.embedded = std::make_unique<ops::EmbeddedPostgres>(options);
-  database.embedded->start();
-  database.connection = connect(database.embedded->dsn());
-  return database;
-}
-
-Database open(Context& context, const MigrateOptions& options) {
-  try {
-    if (!options.database.empty()) return {nullptr, connect(options.database)};
-    const ops::Config config = ops::load_config(options.config);
-    if (config.static_config.database.embedded) return open_embedded(context, config);
-    return {nullptr, connect(config.static_config.database.dsn.reveal())};
-  } catch (const ops::ConfigError& error) {
-    throw CommandFailed(ExitCode::usage,
-                        std::string(error.what()) +
-                            "\nThe configuration says which database it is; --database DSN names another.");
-  } catch (const ops::EmbeddedPostgresError& error) {
-    throw CommandFailed(ExitCode::failed, error.what());
-  } catch (const store::StoreError& error) {
-    throw CommandFailed(ExitCode::unreachable,
-                        std::string("The database cannot be reached: ") + error.what());
-  }
-}
+constexpr const char* kPurpose = "migrate";
 
 const char* word_of(store::SchemaState state) {
   switch (state) {
@@ -71,10 +28,105 @@ const char* word_of(store::SchemaState state) {
   return "";
 }
 
+// "1234567 rows, 812 MB"; empty where nothing is known.
+std::string size_text(const store::StatementRemark& remark) {
+  if (remark.bytes < 0) return {};
+  constexpr std::int64_t kMegabyte = 1024 * 1024;
+  std::string text =
+      remark.bytes < kMegabyte ? "less than 1 MB" : std::to_string(remark.bytes / kMegabyte) + " MB";
+  if (remark.rows >= 0) text = "about " + std::to_string(remark.rows) + " rows, " + text;
+  return text;
+}
+
+void print_remark(Context& context, const store::StatementRemark& remark) {
+  using Kind = store::StatementRemark::Kind;
+  const bool destroys = remark.kind == Kind::destroys;
+  std::string line = destroys                        ? "-- DESTRUCTIVE: "
+                     : remark.kind == Kind::rewrites ? "-- REWRITES: "
+                                                     : "-- LOCKS: ";
+  line += printable(remark.statement);
+  context.out << context.style.paint(destroys ? Colour::red : Colour::yellow, line) << '\n';
+  if (remark.table.empty()) return;
+  const std::string size = size_text(remark);
+  context.out << "--   " << remark.table << (size.empty() ? "" : " (" + size + ")") << ", " << remark.lock
+              << ". " << remark.meaning << '\n';
+}
+
+json::object plan_json(const std::vector<store::PlannedMigration>& plan) {
+  json::array steps;
+  bool any_destroys = false;
+  for (const auto& step : plan) {
+    json::array destructive(step.destructive.begin(), step.destructive.end());
+    any_destroys = any_destroys || !destructive.empty();
+    json::array remarks;
+    for (const auto& remark : step.remarks) {
+      json::object one{{"kind", store::to_string(remark.kind)},
+                       {"statement", remark.statement},
+                       {"table", remark.table},
+                       {"lock", remark.lock},
+                       {"meaning", remark.meaning}};
+      if (remark.rows >= 0) one["rows"] = remark.rows;
+      if (remark.bytes >= 0) one["bytes"] = remark.bytes;
+      remarks.push_back(std::move(one));
+    }
+    steps.push_back(json::object{{"version", step.migration.version},
+                                 {"name", step.migration.name},
+                                 {"sql", step.migration.sql},
+                                 {"destructive", std::move(destructive)},
+                                 {"remarks", std::move(remarks)}});
+  }
+  return {{"destructive", any_destroys}, {"plan", std::move(steps)}};
+}
+
+void print_difference(Context& context, const store::SchemaDifference& one) {
+  const std::string line = std::string(store::to_string(one.kind)) + " " + one.what + " " + one.name;
+  context.out << context.style.paint(Colour::red, line) << '\n';
+  if (!one.expected.empty())
+    context.out << "  expected  " << wrapped(printable(one.expected), 100, 12) << '\n';
+  if (!one.found.empty()) context.out << "  found     " << wrapped(printable(one.found), 100, 12) << '\n';
+}
+
 }  // namespace
 
+json::object verification_json(const store::SchemaVerification& result) {
+  json::array differences;
+  for (const auto& one : result.differences)
+    differences.push_back(json::object{{"kind", store::to_string(one.kind)},
+                                       {"what", one.what},
+                                       {"name", one.name},
+                                       {"expected", one.expected},
+                                       {"found", one.found}});
+  return {{"ok", result.all_right()},
+          {"state", word_of(result.check.state)},
+          {"explanation", result.check.explanation},
+          {"migrations", result.migrations},
+          {"objects", result.objects},
+          {"differences", std::move(differences)}};
+}
+
+ExitCode migrate_verify(Context& context, const MigrateOptions& options) {
+  const Database database = open_database(context, options, kPurpose);
+  const auto result = ask_database([&] { return store::verify_schema(*database.connection); });
+  const ExitCode code = result.all_right() ? ExitCode::ok : ExitCode::negative;
+  if (context.json) {
+    context.out << json::serialize(verification_json(result)) << '\n';
+    return code;
+  }
+  for (const auto& one : result.differences) print_difference(context, one);
+  if (result.check.state != store::SchemaState::current) context.out << result.check.explanation << ".\n";
+  if (result.all_right()) {
+    context.out << "The schema is what its " << result.migrations << " migrations say: " << result.objects
+                << " objects compared.\n";
+  } else if (!result.differences.empty()) {
+    context.out << result.differences.size()
+                << " differences to what the migrations say. Somebody changed the schema by "
+                << "other means: undo that, by the definitions above.\n";
+  }
+  return code;
+}
+
 ExitCode migrate_status(Context& context, const MigrateOptions& options) {
-  const Database database = open(context, options);
+  const Database database = open_database(context, options, kPurpose);
   const store::MigrationStatus status = store::migration_status(*database.connection);
   const store::SchemaCheck check = store::check_schema(*database.connection);
   const ExitCode code = check.state == store::SchemaState::current ? ExitCode::ok : ExitCode::negative;
@@ -108,19 +160,10 @@ ExitCode migrate_status(Context& context, const MigrateOptions& options) {
 }
 
 ExitCode migrate_plan(Context& context, const MigrateOptions& options) {
-  const Database database = open(context, options);
-  const auto plan = store::migration_plan(*database.connection);
+  const Database database = open_database(context, options, kPurpose);
+  const auto plan = ask_database([&] { return store::migration_plan(*database.connection); });
   if (context.json) {
-    json::array steps;
-    for (const auto& step : plan) {
-      json::array destructive;
-      for (const std::string& statement : step.destructive) destructive.emplace_back(statement);
-      steps.push_back(json::object{{"version", step.migration.version},
-                                   {"name", step.migration.name},
-                                   {"sql", step.migration.sql},
-                                   {"destructive", std::move(destructive)}});
-    }
-    context.out << json::serialize(json::object{{"plan", std::move(steps)}}) << '\n';
+    context.out << json::serialize(plan_json(plan)) << '\n';
     return ExitCode::ok;
   }
   if (plan.empty()) context.out << "There is nothing to migrate.\n";
@@ -128,16 +171,14 @@ ExitCode migrate_plan(Context& context, const MigrateOptions& options) {
     context.out << context.style.paint(Colour::bold,
                                        "-- " + step.migration.version + " " + step.migration.name)
                 << '\n';
-    for (const std::string& statement : step.destructive) {
-      context.out << context.style.paint(Colour::red, "-- DESTRUCTIVE: " + printable(statement)) << '\n';
-    }
+    for (const auto& remark : step.remarks) print_remark(context, remark);
     context.out << step.migration.sql << '\n';
   }
   return ExitCode::ok;
 }
 
 ExitCode migrate_up(Context& context, const MigrateOptions& options) {
-  const Database database = open(context, options);
+  const Database database = open_database(context, options, kPurpose);
   int applied = 0;
   try {
     applied = store::migrate_up(*database.connection, [&context](const store::MigrationProgress& progress) {
@@ -149,6 +190,7 @@ ExitCode migrate_up(Context& context, const MigrateOptions& options) {
                     << duration_text(progress.elapsed) << '\n';
       }
     });
+    if (store::renew_grants(*database.connection)) context.err << "The roles' grants were renewed.\n";
   } catch (const store::StoreError& error) {
     throw CommandFailed(ExitCode::failed, error.what());
   }

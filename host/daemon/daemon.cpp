@@ -8,13 +8,17 @@
 
 #include "core/ids.hpp"
 #include "core/signal.hpp"
+#include "daemon/database_credentials.hpp"
 #include "daemon/database_keeper.hpp"
+#include "daemon/database_pools.hpp"
+#include "daemon/database_sampler.hpp"
 #include "daemon/incarnations.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/operations.hpp"
 #include "daemon/plugin_versions.hpp"
 #include "daemon/pulse.hpp"
 #include "daemon/quarantine_store.hpp"
+#include "daemon/report_reader.hpp"
 #include "daemon/script_keeper.hpp"
 #include "daemon/secret_keeper.hpp"
 #include "daemon/tracing.hpp"
@@ -135,22 +139,6 @@ store::PoolOptions pool_options(const std::string& dsn, int connections, millise
   return options;
 }
 
-ops::PoolSnapshot snapshot(const store::PoolStats& s) {
-  ops::PoolSnapshot out;
-  out.size = s.size;
-  out.connected = s.connected;
-  out.busy = s.busy;
-  out.queued = s.queued;
-  out.acquired = s.acquired;
-  out.acquire_timeouts = s.acquire_timeouts;
-  out.connect_failures = s.connect_failures;
-  out.connections_lost = s.connections_lost;
-  out.wait_bounds_s.assign(s.kWaitBounds_s.begin(), s.kWaitBounds_s.end());
-  out.wait_counts.assign(s.wait_counts.begin(), s.wait_counts.end());
-  out.wait_sum_s = s.wait_sum_s;
-  return out;
-}
-
 // ISO 3166-1 alpha-2, without the reserved ones: the closed set of the region label.
 constexpr std::string_view kCountries =
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV "
@@ -268,6 +256,7 @@ class Host {
   engine::EngineOptions engine_options() const;
   void make_policy();
   void make_notifier();
+  std::vector<DatabasePools::Pool> named_pools() const;
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
@@ -279,6 +268,8 @@ class Host {
   Awaitable<http::HostView::ReloadReport> reload(std::string actor);
   Awaitable<http::HostView::ReloadReport> reload_parts(std::string actor);
   Awaitable<std::vector<std::string>> reload_with(ops::Config fresh, std::string actor);
+  Awaitable<void> take_over_dsn(Secret* current, Secret fresh, std::vector<store::Pool*> pools,
+                                http::HostView::ReloadReport* report);
   Awaitable<void> take_over(ops::Config fresh, std::string actor, http::HostView::ReloadReport* report);
   std::vector<std::string> note_restart_needed(const ops::Config& fresh) const;
   void make_operations();
@@ -303,6 +294,9 @@ class Host {
   std::unique_ptr<store::Pool> front_pool_;
   std::unique_ptr<store::Pool> job_pool_;
   std::unique_ptr<store::Pool> heart_pool_;
+  std::unique_ptr<store::Pool> read_pool_;  ///< of the replica; none: there is none
+  std::unique_ptr<ReportReader> reports_;
+  std::unique_ptr<DatabasePools> pools_;
   std::unique_ptr<DatabaseQuarantine> quarantine_;
   std::unique_ptr<providers::Supervisor> supervisor_;
   std::unique_ptr<PluginVersions> plugins_;
@@ -310,6 +304,7 @@ class Host {
   std::unique_ptr<ScriptKeeper> scripts_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<notify::Notifier> notifier_;
+  std::unique_ptr<DatabaseSampler> database_sampler_;
   std::unique_ptr<jobs::Housekeeper> housekeeper_;
   std::unique_ptr<SecretKeeper> secrets_;
   std::unique_ptr<DaemonView> view_;
@@ -417,6 +412,15 @@ void Host::make_notifier() {
   }
 }
 
+std::vector<DatabasePools::Pool> Host::named_pools() const {
+  std::vector<DatabasePools::Pool> all{{"engine", pool_.get()},
+                                       {"http", front_pool_.get()},
+                                       {"jobs", job_pool_.get()},
+                                       {"heart", heart_pool_.get(), false}};
+  if (read_pool_) all.push_back({"reports", read_pool_.get()});
+  return all;
+}
+
 DaemonView::Parts Host::view_parts() {
   return {.engine = *engine_,
           .pool = *front_pool_,
@@ -434,7 +438,9 @@ DaemonView::Parts Host::view_parts() {
               },
           .scripts = scripts_.get(),
           .notifications = notifier_.get(),
-          .reload = [this](std::string actor) { return reload(std::move(actor)); }};
+          .reload = [this](std::string actor) { return reload(std::move(actor)); },
+          .pools = pools_.get(),
+          .reports = reports_.get()};
 }
 
 void Host::make_operations() {
@@ -469,6 +475,12 @@ int Host::run() {
       io_.get_executor(), pool_options(dsn, sizes.job_connections, sizes.acquire_timeout, "payoutd jobs"));
   heart_pool_ = std::make_unique<store::Pool>(io_.get_executor(),
                                               pool_options(dsn, 1, milliseconds{2'000}, "payoutd heart"));
+  if (!fixed.database.read_dsn.empty())
+    read_pool_ = std::make_unique<store::Pool>(
+        io_.get_executor(), pool_options(fixed.database.read_dsn.reveal(), sizes.http_connections,
+                                         milliseconds{2'000}, "payoutd reports"));
+  reports_ = std::make_unique<ReportReader>(*front_pool_, read_pool_.get());
+  pools_ = std::make_unique<DatabasePools>(named_pools());
   quarantine_ = std::make_unique<DatabaseQuarantine>(*heart_pool_);
   make_policy();
   stop_ = std::make_unique<core::Signal>(io_.get_executor());
@@ -485,6 +497,9 @@ int Host::run() {
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
   engine_->set_pace(paces(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
+  database_sampler_ = std::make_unique<DatabaseSampler>(
+      DatabaseSampler::Parts{*job_pool_, *pools_, *reports_, engine_->heart(),
+                             database_ ? fixed.state_dir : std::filesystem::path()});
   housekeeper_ = std::make_unique<jobs::Housekeeper>(*job_pool_, *observer_, jobs::HousekeeperOptions{});
   view_ = std::make_unique<DaemonView>(view_parts());
   pulse_ = std::make_unique<Pulse>(
@@ -499,6 +514,7 @@ int Host::run() {
   metrics_->build_info(version(), build_id(), std::string(to_string(fixed.environment)));
   tracing_ = std::make_unique<Tracing>(config_, incarnation_, *metrics_, tracer_);
   observer_->attach(*metrics_, tracer_);
+  database_sampler_->attach(*metrics_);
   view_->attach(*metrics_, tracer_);
   http::ServerOptions server_options;
   server_options.address = fixed.http.listen_address;
@@ -561,6 +577,8 @@ Awaitable<void> Host::live() {
   spawn(housekeeper_->run(), "housekeeping");
   spawn(pulse_->run(), "pulse");
   spawn(sample(), "metrics");
+  spawn(database_sampler_->run(), "metrics of the database");
+  spawn(database_sampler_->watch_storage(), "space of the database");
   spawn(reload_on_hangup(), "reload");
   spawn(scripts_->follow_directory(), "scripts of the directory");
   spawn(scripts_->follow_database(), "scripts of the database");
@@ -598,10 +616,8 @@ Awaitable<void> Host::live() {
   // The processes are gone, so every submit that was still in flight has its answer, if only "unknown".
   if (!clean) clean = co_await engine_->drain(milliseconds{5'000});
   housekeeper_->stop();
-  pool_->stop();
-  front_pool_->stop();
-  job_pool_->stop();
-  heart_pool_->stop();
+  database_sampler_->stop();
+  pools_->stop();
   pulse_->stop();
   io_.stop();
 }
@@ -612,10 +628,7 @@ Awaitable<void> Host::sample() {
   for (int round = 0; !stopping_; ++round) {
     show_standstill();
     if (round % kSamplesBetweenSecrets == 0) co_await secrets_->look_after(*metrics_, identity::now());
-    metrics_->pool("engine", snapshot(pool_->stats()));
-    metrics_->pool("http", snapshot(front_pool_->stats()));
-    metrics_->pool("jobs", snapshot(job_pool_->stats()));
-    metrics_->pool("heart", snapshot(heart_pool_->stats()));
+    pools_->show(*metrics_);
     sample_switches();
     std::vector<store::Tally> tallies;
     bool read = false;
@@ -739,6 +752,8 @@ void Host::apply(const ops::LiveConfig& live) {
   pool_->resize(live.database_pool.engine_connections);
   front_pool_->resize(live.database_pool.http_connections);
   job_pool_->resize(live.database_pool.job_connections);
+  for (store::Pool* pool : {pool_.get(), front_pool_.get(), job_pool_.get()})
+    pool->set_acquire_timeout(live.database_pool.acquire_timeout);
   config_.live_config.access = live.access;
   config_.live_config.engine = live.engine;
   config_.live_config.limits = live.limits;
@@ -797,6 +812,20 @@ Awaitable<std::vector<std::string>> Host::reload_with(ops::Config fresh, std::st
   co_return problems;
 }
 
+// The way to the same database under another role or password; a way to another one waits for a restart.
+Awaitable<void> Host::take_over_dsn(Secret* current, Secret fresh, std::vector<store::Pool*> pools,
+                                    http::HostView::ReloadReport* report) {
+  if (current->reveal() == fresh.reveal()) co_return;
+  http::HostView::ReloadPart part{"database", false, "taken over", {}};
+  part.done = co_await take_over_credentials(current->reveal(), fresh.reveal(), std::move(pools));
+  if (part.done)
+    *current = fresh;
+  else
+    part.problems.emplace_back(
+        "the database does not let the host in with it, or it is another database; the log says which");
+  report->parts.push_back(std::move(part));
+}
+
 Awaitable<void> Host::take_over(ops::Config fresh, std::string actor, http::HostView::ReloadReport* report) {
   std::string waiting = waits_for_restart(running_, fresh);
   if (const auto waits = note_restart_needed(fresh); !waits.empty())
@@ -811,6 +840,15 @@ Awaitable<void> Host::take_over(ops::Config fresh, std::string actor, http::Host
   } catch (const http::ListenError& error) {
     log::error("host.certificate_refused", "The certificate before stays in use.", {{"error", error.what()}});
     report->parts.push_back({"certificate", false, {}, {error.what()}});
+  }
+  if (!database_ && !fresh.static_config.database.embedded) {
+    ops::DatabaseConfig& current = config_.static_config.database;
+    co_await take_over_dsn(&current.dsn, fresh.static_config.database.dsn,
+                           {heart_pool_.get(), pool_.get(), front_pool_.get(), job_pool_.get()}, report);
+  }
+  if (read_pool_) {
+    ops::DatabaseConfig& current = config_.static_config.database;
+    co_await take_over_dsn(&current.read_dsn, fresh.static_config.database.read_dsn, {read_pool_.get()}, report);
   }
   http::HostView::ReloadPart providers{"providers", false, "taken over", {}};
   try {

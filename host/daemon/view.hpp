@@ -1,6 +1,8 @@
 #pragma once
 #include <functional>
 
+#include "daemon/database_pools.hpp"
+#include "daemon/report_reader.hpp"
 #include "http/host_view.hpp"
 #include "ops/metrics.hpp"
 #include "providers/supervisor.hpp"
@@ -20,6 +22,8 @@ class DaemonView final : public http::EngineHostView {
     http::ScriptsView* scripts;
     notify::Administration* notifications;
     std::function<Awaitable<ReloadReport>(std::string actor)> reload;
+    DatabasePools* pools;
+    ReportReader* reports;
   };
   explicit DaemonView(Parts parts) : EngineHostView(parts.engine), parts_(std::move(parts)) {}
 
@@ -29,6 +33,16 @@ class DaemonView final : public http::EngineHostView {
   Awaitable<PluginChange> change_plugin(std::string plugin, std::string file, std::string actor) override;
   std::optional<identity::Time> sessions_revoked_until() const override;
   Awaitable<identity::Time> invalidate_sessions(std::string actor, std::string note) override;
+  boost::json::array database_pools() const override { return parts_.pools->to_json(); }
+  bool resize_database_pool(const std::string& name, int connections) override {
+    return parts_.pools->resize(name, connections);
+  }
+  Awaitable<store::Page> list(store::ListFilter filter) override {
+    return parts_.reports->list(std::move(filter));
+  }
+  Awaitable<std::vector<store::Tally>> tally(store::TallyFilter filter) override {
+    return parts_.reports->tally(std::move(filter));
+  }
   http::ScriptsView* scripts() override { return parts_.scripts; }
   notify::Administration* notifications() override { return parts_.notifications; }
   http::OperationsView* operations() override { return operations_; }

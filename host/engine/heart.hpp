@@ -46,8 +46,10 @@ class Heart {
   bool paused(const std::string& provider) const;
   bool dry_run(const std::string& provider) const;
   bool submissions_stopped() const {
-    return last_.stop_submissions || last_.stop_writes || maintenance().has_value();
+    return last_.stop_submissions || last_.stop_writes || maintenance().has_value() || database_is_full_;
   }
+  /// While the database's disk is full nothing is submitted: what came of it could not be stored.
+  void set_database_full(bool is_full) { database_is_full_ = is_full; }
   bool writes_stopped() const { return last_.stop_writes; }
   bool drained() const { return last_.drained; }  ///< this host claims nothing
 
@@ -95,6 +97,7 @@ class Heart {
   bool share_known_ = false;  ///< the last beat was answered
   bool stopping_ = false;
   bool history_trusted_ = true;
+  bool database_is_full_ = false;
 };
 
 }  // namespace payoutd::engine

@@ -89,6 +89,12 @@ class HostView {
   virtual Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
                                         std::string note) = 0;
 
+  /// This host's pools of database connections, each with at least `name`, `connections`, `connected`, `busy`,
+  /// `queued`, `resizable`.
+  virtual boost::json::array database_pools() const { return {}; }
+  /// Until the next reload or start. False: there is no such pool, or it has one size.
+  virtual bool resize_database_pool(const std::string&, int) { return false; }
+
   virtual bool has_provider(const std::string& name) const = 0;
   /// Each with at least `name`, `plugin`, `plugin_version`, `state`, `paused`, `dry_run`, `quarantined_at`,
   /// `quarantine_reason`, `note`, `currencies`.

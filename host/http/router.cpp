@@ -182,6 +182,7 @@ Router::Router(HostView& host, RouterOptions options)
   add(audit_routes(host));
   add(reload_routes(host));
   add(operations_routes(host));
+  add(database_routes(host));
   add(health_routes(host));
   add(webhook_routes(host));
   add(inbox_routes(host));

@@ -26,6 +26,8 @@ std::vector<Route> idempotency_routes(HostView& host);
 std::vector<Route> audit_routes(HostView& host);
 /// The files of this machine, read again.
 std::vector<Route> reload_routes(HostView& host);
+/// This host's pools of database connections.
+std::vector<Route> database_routes(HostView& host);
 std::vector<Route> health_routes(HostView& host);
 /// What operators have in hand about hosts, their configuration and their secrets.
 std::vector<Route> operations_routes(HostView& host);

@@ -187,9 +187,22 @@ const std::vector<Row>& rows() {
        true},
       {{.name = "database",
         .type = secret,
-        .description = "`embedded` (a private PostgreSQL of the host) or a DSN. The variable DATABASE_URL "
-                       "goes before it.",
+        .description =
+            "`embedded` (a private PostgreSQL of the host) or a DSN. The variable DATABASE_URL "
+            "goes before it. From `file:` or `credential:` it is read again at every reload: a new "
+            "password or role is taken over, another database needs a restart.",
         .default_value = "embedded"}},
+      {{.name = "database.url",
+        .type = secret,
+        .description =
+            "The same as `database: …`, where `database` is a section because of its other settings.",
+        .optional = true}},
+      {{.name = "database.read_url",
+        .type = secret,
+        .description =
+            "DSN of a replica that lists and figures are read from; while it is away, or more than 30 s "
+            "behind, they are read from the database itself. The variable DATABASE_READ_URL goes before it.",
+        .optional = true}},
       {{.name = "database_pool.engine_connections",
         .type = integer,
         .description = "Connections of the engine.",
@@ -216,7 +229,8 @@ const std::vector<Row>& rows() {
         .description = "How long work waits for a connection before it fails.",
         .default_value = "5s",
         .min = 10,
-        .max = 600'000}},
+        .max = 600'000},
+       true},
       {{.name = "logging.level",
         .type = choice,
         .description = "The least severe level that is logged.",
@@ -638,7 +652,8 @@ class Loader {
         continue;
       }
       const auto row = std::ranges::find(rows(), path, [](const Row& r) { return r.setting.name; });
-      if (row == rows().end()) {
+      const bool is_section = path == "database" && entry.value.kind == YamlTree::Kind::map;
+      if (row == rows().end() || is_section) {
         if (expect_map(entry.value, path)) read_section(entry.value, path);
       } else {
         read_leaf(row->setting, entry.value);
@@ -798,6 +813,11 @@ class Loader {
       written_secrets_["database"] = *value;
       config_.places["database"] = {"environment variable DATABASE_URL", 0, 0};
       is_database_from_environment_ = true;
+    }
+    if (auto value = environment_("DATABASE_READ_URL"); value && !value->empty()) {
+      written_secrets_["database.read_url"] = *value;
+      config_.places["database.read_url"] = {"environment variable DATABASE_READ_URL", 0, 0};
+      is_read_database_from_environment_ = true;
     }
   }
 
@@ -1095,17 +1115,32 @@ class Loader {
   }
 
   void fill_database(DatabaseConfig& database) {
-    const auto found = written_secrets_.find("database");
+    auto found = written_secrets_.find("database");
+    if (found == written_secrets_.end()) found = written_secrets_.find("database.url");
     const std::string written = found == written_secrets_.end() ? "embedded" : found->second;
     database.embedded = written == "embedded";
-    if (database.embedded) return;
+    if (!database.embedded)
+      database.dsn = read_dsn("database", written, is_database_from_environment_,
+                              "must be the word embedded or a DSN such as postgresql://user@host/name");
+    const auto read = written_secrets_.find("database.read_url");
+    if (read != written_secrets_.end())
+      database.read_dsn = read_dsn("database.read_url", read->second, is_read_database_from_environment_,
+                                   "must be a DSN such as postgresql://user@replica/name");
+  }
+
+  Secret read_dsn(const std::string& path, const std::string& written, bool from_environment,
+                  const char* form) {
     auto source = secret_source(folder_);
-    source.accept_plain = source.accept_plain || is_database_from_environment_ || !has_password(written);
+    source.accept_plain = source.accept_plain || from_environment || !has_password(written);
     auto dsn = read_secret(written, source);
-    if (!dsn) return report("database", dsn.error().reason);
-    if (!is_dsn(dsn->reveal()))
-      return report("database", "must be the word embedded or a DSN such as postgresql://user@host/name");
-    database.dsn = *std::move(dsn);
+    if (!dsn) {
+      report(path, dsn.error().reason);
+    } else if (!is_dsn(dsn->reveal())) {
+      report(path, form);
+    } else {
+      return *std::move(dsn);
+    }
+    return {};
   }
 
   void fill_instance_key(StaticConfig& target) {
@@ -1751,6 +1786,7 @@ class Loader {
   Settings values_checked_;
   bool is_database_from_environment_ = false;
   bool is_traces_url_whole_ = false;
+  bool is_read_database_from_environment_ = false;
   std::vector<ConfigProblem> problems_;
 };
 

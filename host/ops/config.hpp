@@ -76,7 +76,8 @@ struct MetricsConfig {
 
 struct DatabaseConfig {
   bool embedded = false;
-  Secret dsn;  ///< empty if embedded; a DSN may carry a password, so it is treated as one
+  Secret dsn;       ///< empty if embedded; a DSN may carry a password, so it is treated as one
+  Secret read_dsn;  ///< for lists and figures; empty: they read the same database
 };
 
 struct DatabasePoolConfig {

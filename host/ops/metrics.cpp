@@ -170,16 +170,16 @@ prometheus::ClientMetric pool_metric(const std::string& pool) {
   return metric;
 }
 
-prometheus::ClientMetric wait_histogram(const std::string& pool, const PoolSnapshot& snapshot) {
+prometheus::ClientMetric pool_histogram(const std::string& pool, const std::vector<double>& bounds_s,
+                                        const std::vector<std::uint64_t>& counts, double sum_s) {
   auto metric = pool_metric(pool);
   auto& histogram = metric.histogram;
-  for (std::size_t i = 0; i < snapshot.wait_counts.size(); ++i) {
-    histogram.sample_count += snapshot.wait_counts[i];
-    const double bound = i < snapshot.wait_bounds_s.size() ? snapshot.wait_bounds_s[i]
-                                                           : std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    histogram.sample_count += counts[i];
+    const double bound = i < bounds_s.size() ? bounds_s[i] : std::numeric_limits<double>::infinity();
     histogram.bucket.push_back({histogram.sample_count, bound});
   }
-  histogram.sample_sum = snapshot.wait_sum_s;
+  histogram.sample_sum = sum_s;
   return metric;
 }
 
@@ -199,6 +199,13 @@ std::vector<prometheus::MetricFamily> pool_families(const std::map<std::string, 
       pool_family("payoutd_database_connections_lost_total", "Connections that broke.", MetricType::Counter);
   auto waits = pool_family("payoutd_database_wait_seconds", "How long work waited for a connection.",
                            MetricType::Histogram);
+  auto runs = pool_family("payoutd_database_query_seconds",
+                          "How long work ran on its connection, from its first statement to its commit.",
+                          MetricType::Histogram);
+  auto use =
+      pool_family("payoutd_database_pool_use_ratio", "Busy connections of those wanted.", MetricType::Gauge);
+  auto errors = pool_family("payoutd_database_errors_total",
+                            "Work and connections that the database refused, by why.", MetricType::Counter);
   for (const auto& [name, snapshot] : pools) {
     const auto add_connections = [&](const char* state, int count) {
       auto metric = pool_metric(name);
@@ -220,9 +227,22 @@ std::vector<prometheus::MetricFamily> pool_families(const std::map<std::string, 
     add_count(timeouts, snapshot.acquire_timeouts);
     add_count(failures, snapshot.connect_failures);
     add_count(lost, snapshot.connections_lost);
-    waits.metric.push_back(wait_histogram(name, snapshot));
+    add_connections("outdated", snapshot.outdated);
+    waits.metric.push_back(
+        pool_histogram(name, snapshot.wait_bounds_s, snapshot.wait_counts, snapshot.wait_sum_s));
+    runs.metric.push_back(
+        pool_histogram(name, snapshot.run_bounds_s, snapshot.run_counts, snapshot.run_sum_s));
+    use.metric.push_back(pool_metric(name));
+    use.metric.back().gauge.value =
+        snapshot.size == 0 ? 0 : static_cast<double>(snapshot.busy) / snapshot.size;
+    for (const auto& [why, count] : {std::pair{"storage_full", snapshot.storage_full},
+                                     {"too_many_connections", snapshot.too_many_connections}}) {
+      errors.metric.push_back(pool_metric(name));
+      errors.metric.back().label.push_back({"why", why});
+      errors.metric.back().counter.value = static_cast<double>(count);
+    }
   }
-  return {connections, queued, acquired, timeouts, failures, lost, waits};
+  return {connections, queued, acquired, timeouts, failures, lost, waits, runs, use, errors};
 }
 
 }  // namespace
@@ -369,8 +389,20 @@ struct Metrics::Families {
                                  "Payouts that a shadow judged otherwise than the active rules.", {})),
         spans(counters(r, "payoutd_trace_spans_total",
                        "Spans by what became of them; all but the exported ones are lost.",
-                       {{"result", LabelSet(kSpanFates)}})) {
+                       {{"result", LabelSet(kSpanFates)}})),
+        backup_success(gauges(r, "backup_last_success_timestamp_seconds",
+                              "When `payoutctl backup` last succeeded; 0: never.", {})),
+        restore_check_success(gauges(r, "restore_check_last_success_timestamp_seconds",
+                                     "When `payoutctl restore-check` last passed; 0: never.", {})),
+        replica_lag(gauges(r, "payoutd_database_replica_lag_seconds", "How far replicas are behind.",
+                           {{"from", LabelSet({"primary", "read"})}})),
+        database_bytes(gauges(r, "payoutd_database_size_bytes", "Bytes of the database.", {})),
+        storage_used(gauges(r, "payoutd_database_storage_used_ratio",
+                            "Share of the file system of the embedded database that is in use.", {})),
+        disk_full(gauges(r, "payoutd_database_storage_full",
+                         "1 while the database says that its disk is full; nothing is submitted then.", {})) {
     // Present from the start, so that a dashboard shows nothing as 0 and not as missing.
+    disk_full.with({}).Set(0);
     flagged.with({});
     retry_latency.with({});
     ban_amounts.with({});
@@ -399,6 +431,8 @@ struct Metrics::Families {
   MetricFamily<Gauge> generation, last_reload;
   MetricFamily<Counter> verdicts, script_failures, shadow_judged, shadow_differed;
   MetricFamily<Counter> spans;
+  MetricFamily<Gauge> backup_success, restore_check_success, replica_lag, database_bytes, storage_used,
+      disk_full;
 };
 
 Metrics::Metrics(MetricsLabels labels)
@@ -553,6 +587,24 @@ void Metrics::show(std::string_view name, std::vector<Sample> samples) {
   PAYOUTD_ASSERT(std::ranges::count(kShown, name, &ShownFamily::name) == 1, "what is shown is described");
   const std::lock_guard lock(pools_mutex_);
   shown_[std::string(name)] = std::move(samples);
+}
+
+void Metrics::replica_lag(std::string_view from, std::chrono::milliseconds lag) {
+  families_->replica_lag.with({from}).Set(static_cast<double>(lag.count()) / 1000);
+}
+
+void Metrics::database_storage(std::int64_t bytes, std::optional<double> used_ratio) {
+  families_->database_bytes.with({}).Set(static_cast<double>(bytes));
+  if (used_ratio) families_->storage_used.with({}).Set(*used_ratio);
+}
+
+void Metrics::storage_full(bool is_full) {
+  families_->disk_full.with({}).Set(is_full ? 1 : 0);
+}
+
+void Metrics::last_success(std::string_view what, std::int64_t timestamp_s) {
+  auto& family = what == "backup" ? families_->backup_success : families_->restore_check_success;
+  family.with({}).Set(static_cast<double>(timestamp_s));
 }
 
 void Metrics::build_info(const std::string& version, const std::string& build_id,

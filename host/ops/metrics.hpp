@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,12 @@ struct PoolSnapshot {
   std::vector<double> wait_bounds_s;       ///< upper bounds of the buckets below
   std::vector<std::uint64_t> wait_counts;  ///< one more than bounds: the last is above every bound
   double wait_sum_s = 0;
+  int outdated = 0;                  ///< connections with credentials that were replaced
+  std::vector<double> run_bounds_s;  ///< as for waiting: how long work ran
+  std::vector<std::uint64_t> run_counts;
+  double run_sum_s = 0;
+  std::uint64_t storage_full = 0;
+  std::uint64_t too_many_connections = 0;
 };
 
 /// The closed sets that come from the configuration and the routes.
@@ -141,6 +148,14 @@ class Metrics {
   /// `fate`: exported, queue_full, failed, rejected.
   void spans(std::string_view fate, std::size_t count);
   void pool(const std::string& name, PoolSnapshot snapshot);
+  /// `from`: primary, as it sees its replicas; read, as the database of reports sees itself.
+  void replica_lag(std::string_view from, std::chrono::milliseconds lag);
+  /// Bytes of the database; the share of its file system that is in use, if it is on this machine.
+  void database_storage(std::int64_t bytes, std::optional<double> used_ratio);
+  /// 1 while the database says that its disk is full, and nothing is submitted.
+  void storage_full(bool is_full);
+  /// `what`: backup, restore_check; seconds since 1970, 0: never.
+  void last_success(std::string_view what, std::int64_t timestamp_s);
   /// Whether new payouts are paid by this host, and what forbids it.
   void ready(bool is_ready);
   /// `name`: stop_submissions, stop_writes.

@@ -188,15 +188,7 @@ std::vector<bool> hint(pqxx::transaction_base& work, std::span<const Hint> hints
 }
 
 bool recall(pqxx::transaction_base& work, const std::string& payout_id) {
-  const auto rows = work.exec_params(
-      std::string("with moved as (delete from app.payouts_history where id = $1::uuid returning *),") +
-          " attempts as (delete from app.attempts_history where payout_id = $1::uuid returning *),"
-          " attempts_back as (insert into app.attempts (" +
-          attempt_row() + ") select " + attempt_row() +
-          " from attempts)"
-          " insert into app.payouts select * from moved returning id",
-      payout_id);
-  return !rows.empty();
+  return text_of(work.exec_params1("select app.recall_payout($1::uuid)", payout_id), 0) == "t";
 }
 
 }  // namespace payoutd::store

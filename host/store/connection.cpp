@@ -79,6 +79,18 @@ std::string masked_dsn(const std::string& dsn) {
   }
 }
 
+bool same_database(const std::string& one, const std::string& other) {
+  const auto place = [](const std::string& dsn) {
+    auto pairs = keywords(dsn);
+    std::map<std::string, std::string> kept;
+    for (const char* name : {"host", "hostaddr", "port", "dbname", "service", "target_session_attrs"})
+      kept[name] = pairs[name];
+    if (kept["port"].empty()) kept["port"] = "5432";
+    return kept;
+  };
+  return place(one) == place(other);
+}
+
 namespace detail {
 
 ObservedPolicy::ObservedPolicy(const std::string& options)

@@ -29,6 +29,10 @@ std::string connection_string(const std::string& dsn, const ConnectionDefaults& 
 // The DSN as keywords with its password replaced, for logs and errors.
 std::string masked_dsn(const std::string& dsn);
 
+// Whether both lead to the same database, whoever connects: hosts, ports and name are the same. Throws
+// StoreError if one cannot be read.
+bool same_database(const std::string& one, const std::string& other);
+
 namespace detail {
 
 // Watches the libpq connection for what libpqxx hides: its last error, its transaction status, its socket.

@@ -124,7 +124,9 @@ Page list_payouts(pqxx::transaction_base& work, const ListFilter& filter) {
 std::vector<Tally> tally(pqxx::transaction_base& work, const TallyFilter& filter) {
   // Of a batch all payouts, finished ones in history included; without a batch those in the live table, whose
   // number stays small.
-  const std::string table = filter.batch.empty() ? "app.payouts" : "app.all_payouts";
+  const std::string live =
+      filter.through_views ? "(select * from app.all_payouts where not archived) p" : "app.payouts";
+  const std::string table = filter.batch.empty() ? live : "app.all_payouts";
   const std::string sql =
       "select provider, state, coalesce(reason, ''), count(*), sum(amount)::text, currency,"
       " coalesce((extract(epoch from now() - min(updated_at)) * 1000)::bigint, 0),"

@@ -40,6 +40,7 @@ Page list_payouts(pqxx::transaction_base& work, const ListFilter& filter);
 struct TallyFilter {
   std::string batch;  ///< empty: all live payouts
   std::string provider;
+  bool through_views = false;  ///< for roles that may read views only
 };
 
 /// How many payouts stand where, and since when.

@@ -10,9 +10,6 @@
 namespace payoutd::store {
 namespace {
 
-// The advisory lock that makes runners wait for each other: "payoutd" as bytes.
-constexpr std::int64_t kRunnerLock = 0x7061796f757464;
-
 std::string sha256(std::string_view text) {
   std::array<unsigned char, 32> digest{};
   unsigned int length = 0;
@@ -82,61 +79,19 @@ SchemaCheck judge(const MigrationStatus& status) {
   return {SchemaState::current, "the schema is current"};
 }
 
-std::size_t end_of_dollar_quote(const std::string& sql, std::size_t start, std::size_t& tag_length) {
-  const auto tag_end = sql.find('$', start + 1);
-  if (tag_end == std::string::npos) return std::string::npos;
-  const auto tag = sql.substr(start, tag_end - start + 1);
-  for (const char c : tag.substr(1, tag.size() - 2))
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') return std::string::npos;
-  tag_length = tag.size();
-  return sql.find(tag, tag_end + 1);
-}
-
-// Lower case, one space between words, no comments and no string constants. Bodies between dollar quotes
-// stay, as what they do counts too, but their semicolons do not end the statement.
-std::vector<std::string> plain_statements(const std::string& sql) {
-  std::vector<std::string> statements(1);
-  const auto append = [&](char c) {
-    auto& text = statements.back();
-    const bool space = std::isspace(static_cast<unsigned char>(c)) != 0;
-    if (space && (text.empty() || text.back() == ' ')) return;
-    text += space ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  };
-  std::size_t body_end = 0;
-  for (std::size_t at = 0; at < sql.size(); ++at) {
-    const std::string_view rest = std::string_view(sql).substr(at);
-    std::size_t tag_length = 0;
-    if (rest.starts_with("--")) {
-      at = std::min(sql.find('\n', at), sql.size());
-      append(' ');
-    } else if (rest.starts_with("/*")) {
-      at = std::min(sql.find("*/", at + 2), sql.size() - 2) + 1;
-      append(' ');
-    } else if (sql[at] == '\'') {
-      at = std::min(sql.find('\'', at + 1), sql.size());
-      append(' ');
-    } else if (sql[at] == '$' && at >= body_end &&
-               end_of_dollar_quote(sql, at, tag_length) != std::string::npos) {
-      body_end = end_of_dollar_quote(sql, at, tag_length);
-      at += tag_length - 1;
-      append(' ');
-    } else if (sql[at] == ';' && at >= body_end) {
-      statements.emplace_back();
-    } else {
-      append(sql[at] == ';' ? ' ' : sql[at]);
+// What the statistics say of the tables that a plan touches; they may be as old as the last ANALYZE.
+void add_sizes(pqxx::transaction_base& transaction, std::vector<PlannedMigration>& plan) {
+  for (auto& step : plan)
+    for (auto& remark : step.remarks) {
+      if (remark.table.empty()) continue;
+      const auto rows = transaction.exec_params(
+          "SELECT coalesce(sum(greatest(c.reltuples, -1)) FILTER (WHERE c.relkind <> 'p'), -1)::bigint,"
+          " coalesce(sum(pg_total_relation_size(c.oid)), -1)::bigint FROM pg_class c WHERE c.oid ="
+          " to_regclass($1) OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1)))",
+          remark.table);
+      remark.rows = rows[0][0].as<std::int64_t>();
+      remark.bytes = rows[0][1].as<std::int64_t>();
     }
-  }
-  return statements;
-}
-
-std::vector<std::string> destructive_statements(const std::string& sql) {
-  static const std::regex pattern(
-      R"(\bdrop (table|column|schema|type|view|index|constraint|sequence|materialized|domain|function|trigger|database|owned|not null)\b)"
-      R"(|\btruncate\b|\bdelete from\b|\brename\b|\balter (column )?\S+ (set data )?type\b)");
-  std::vector<std::string> found;
-  for (const auto& statement : plain_statements(sql))
-    if (std::regex_search(statement, pattern)) found.push_back(statement.substr(0, 120));
-  return found;
 }
 
 std::string applied_by_expression() {
@@ -145,18 +100,27 @@ std::string applied_by_expression() {
   return std::string(host.data());
 }
 
+// Whoever migrates, what is made belongs to the role that owns the rest, if roles were set up and this one
+// may act as the owner.
+void act_as_owner(Transaction& transaction) {
+  if (transaction.exec("SELECT to_regclass('app.database_roles') IS NULL")[0][0].as<bool>()) return;
+  const auto rows = transaction.exec(
+      "SELECT quote_ident(o.role) FROM app.database_roles o JOIN pg_roles r ON r.rolname = o.role WHERE "
+      "o.kind ="
+      " 'owner' AND o.role <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')");
+  if (!rows.empty()) transaction.exec(std::string("SET LOCAL ROLE ") + rows[0][0].c_str());
+}
+
 // Makes the runner's own table, under the lock, so that two first runners do not collide.
 void take_runner_lock(Transaction& transaction, const MigrationLimits& limits) {
   transaction.exec("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = " +
                    std::to_string(limits.runner_wait.count()) + "; SELECT pg_advisory_xact_lock(" +
-                   std::to_string(kRunnerLock) + ")");
+                   std::to_string(kMigrationRunnerLock) + ")");
   transaction.exec("SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = " +
                    std::to_string(limits.lock_timeout.count()));
+  act_as_owner(transaction);
   if (has_table(transaction)) return;
-  transaction.exec(
-      "CREATE SCHEMA IF NOT EXISTS app; CREATE TABLE IF NOT EXISTS app.schema_migrations (version text "
-      "PRIMARY KEY, name text NOT NULL, checksum text NOT NULL CHECK (checksum ~ '^[0-9a-f]{64}$'), "
-      "applied_at timestamptz NOT NULL DEFAULT now(), applied_by text NOT NULL)");
+  transaction.exec("CREATE SCHEMA IF NOT EXISTS app; " + runner_table_sql());
 }
 
 void refuse_unless_known(const MigrationStatus& status) {
@@ -177,7 +141,7 @@ bool apply(Connection& connection, const Migration& migration, std::span<const M
     transaction.exec(migration.sql);
     transaction.exec_params(
         "INSERT INTO app.schema_migrations (version, name, checksum, applied_by) VALUES ($1, $2, $3, "
-        "current_user || '@' || $4)",
+        "session_user || '@' || $4)",
         migration.version, migration.name, migration.checksum, applied_by_expression());
     return true;
   });
@@ -212,6 +176,13 @@ bool apply_patiently(Connection& connection, const Migration& migration, std::sp
 
 }  // namespace
 
+std::string runner_table_sql() {
+  return "CREATE TABLE IF NOT EXISTS app.schema_migrations (version text PRIMARY KEY, name text NOT NULL, "
+         "checksum text NOT NULL CHECK (checksum ~ '^[0-9a-f]{64}$'), applied_at timestamptz NOT NULL "
+         "DEFAULT "
+         "now(), applied_by text NOT NULL)";
+}
+
 Migration make_migration(const std::string& file_name, std::string sql) {
   static const std::regex pattern("([0-9]{4})_([a-z0-9_]+)");
   std::smatch match;
@@ -231,10 +202,18 @@ SchemaCheck check_schema(Connection& connection, std::span<const Migration> know
 }
 
 std::vector<PlannedMigration> migration_plan(Connection& connection, std::span<const Migration> known) {
-  std::vector<PlannedMigration> plan;
-  for (auto& migration : migration_status(connection, known).pending)
-    plan.push_back({migration, destructive_statements(migration.sql)});
-  return plan;
+  return in_transaction(connection, "BEGIN READ ONLY", [&](Transaction& transaction) {
+    std::vector<PlannedMigration> plan;
+    std::set<std::string> made;
+    for (auto& migration : compare(read_applied(transaction), known).pending) {
+      PlannedMigration step{migration, {}, review_statements(migration.sql, made)};
+      for (const auto& remark : step.remarks)
+        if (remark.kind == StatementRemark::Kind::destroys) step.destructive.push_back(remark.statement);
+      plan.push_back(std::move(step));
+    }
+    add_sizes(transaction, plan);
+    return plan;
+  });
 }
 
 int migrate_up(Connection& connection, const std::function<void(const MigrationProgress&)>& report,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/connection.hpp"
+#include "store/statement_review.hpp"
 
 namespace payoutd::store {
 
@@ -25,6 +26,12 @@ Migration make_migration(const std::string& file_name, std::string sql);
 
 // Those of host/store/migrations, in order.
 std::span<const Migration> embedded_migrations();
+
+// The statement that makes the runner's own table, in a schema app that exists.
+std::string runner_table_sql();
+
+// The advisory lock that makes runners wait for each other: "payoutd" as bytes.
+inline constexpr std::int64_t kMigrationRunnerLock = 0x7061796f757464;
 
 struct AppliedMigration {
   std::string version;
@@ -64,6 +71,7 @@ struct PlannedMigration {
   Migration migration;
   std::vector<std::string> destructive;  // the statements' beginnings that drop, truncate, delete, rename or
                                          // change a type
+  std::vector<StatementRemark> remarks;  // those, and what rewrites or locks tables that are in use
 };
 std::vector<PlannedMigration> migration_plan(Connection& connection,
                                              std::span<const Migration> known = embedded_migrations());

@@ -17,6 +17,9 @@ using Lock = std::unique_lock<std::mutex>;
 // Idle connections are looked at this often, so that the gauges show an outage that no work has met yet.
 constexpr milliseconds kIdleCheck{1'000};
 
+// After a successor of an outdated connection could not be made.
+constexpr milliseconds kRenewAgain{1'000};
+
 // Carries a finished job to the host thread. If the host's loop ends before it arrives, the coroutine that
 // waits is destroyed with it instead of being leaked.
 struct Delivery {
@@ -44,10 +47,7 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
  public:
   Implementation(boost::asio::any_io_executor host, PoolOptions options)
       : host_(std::move(host)), options_(std::move(options)), expiry_(host_) {
-    connection_string_ =
-        store::connection_string(options_.dsn, {.application_name = options_.application_name,
-                                                .connect_timeout_s = options_.connect_timeout_s,
-                                                .statement_timeout_ms = options_.statement_timeout_ms});
+    connection_string_ = full_connection_string(options_.dsn);
     if (options_.connections < 1) throw StoreError("a pool needs at least one connection");
   }
 
@@ -74,6 +74,21 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
     }
     work_available_.notify_all();
     stop_requested_.notify_all();
+  }
+
+  void set_dsn(const std::string& dsn) {
+    auto text = full_connection_string(dsn);
+    const Lock lock(mutex_);
+    if (text == connection_string_) return;
+    connection_string_ = std::move(text);
+    ++generation_;
+    stats_.outdated = stats_.connected;
+    work_available_.notify_all();
+    stop_requested_.notify_all();
+  }
+
+  void set_acquire_timeout(milliseconds timeout) {
+    options_.acquire_timeout_ms = static_cast<int>(timeout.count());
   }
 
   void stop() {
@@ -123,8 +138,16 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
     std::mutex mutex;  // held while connection is set or reset, so that interrupt() sees a whole one
     std::unique_ptr<Connection> connection;
     milliseconds pause{0};
+    std::uint64_t generation = 0;  // of the connection string that the connection was made with
+    Clock::time_point renew_after{};
     bool ended = false;
   };
+
+  std::string full_connection_string(const std::string& dsn) const {
+    return store::connection_string(dsn, {.application_name = options_.application_name,
+                                          .connect_timeout_s = options_.connect_timeout_s,
+                                          .statement_timeout_ms = options_.statement_timeout_ms});
+  }
 
   bool must_end(const Worker& worker) const { return stopping_ || worker.index >= stats_.size; }
 
@@ -135,6 +158,7 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
         break;
       }
       if (!wait_for_work(worker)) break;
+      renew_if_outdated(worker);
       if (!worker.connection->alive_while_idle()) {
         discard(worker);
         continue;
@@ -146,24 +170,67 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
     worker.ended = true;
   }
 
-  bool connect(Worker& worker) {
+  // Nothing, if it cannot be made; the reason is kept for the metrics and for who waits in vain.
+  std::unique_ptr<Connection> make_connection(std::uint64_t& generation) {
+    std::string text;
+    {
+      const Lock lock(mutex_);
+      text = connection_string_;
+      generation = generation_;
+    }
     try {
-      auto connection = std::make_unique<Connection>(connection_string_);
-      const std::lock_guard guard(worker.mutex);
-      worker.connection = std::move(connection);
+      return std::make_unique<Connection>(text);
     } catch (const std::exception& e) {
       const Lock lock(mutex_);
       ++stats_.connect_failures;
       stats_.last_connect_error = e.what();
       connect_error_ = std::current_exception();
-      return false;
+      count_error(connect_error_);
+      return nullptr;
+    }
+  }
+
+  bool connect(Worker& worker) {
+    std::uint64_t generation = 0;
+    auto connection = make_connection(generation);
+    if (!connection) return false;
+    {
+      const std::lock_guard guard(worker.mutex);
+      worker.connection = std::move(connection);
     }
     worker.pause = milliseconds(0);
     const Lock lock(mutex_);
+    worker.generation = generation;
     ++stats_.connects;
     ++stats_.connected;
+    if (generation != generation_) ++stats_.outdated;
     stats_.last_connect_error.clear();
     return true;
+  }
+
+  // One worker at a time, so that the others go on with the work.
+  void renew_if_outdated(Worker& worker) {
+    {
+      const Lock lock(mutex_);
+      if (worker.generation == generation_ || renewing_ || Clock::now() < worker.renew_after) return;
+      renewing_ = true;
+    }
+    std::uint64_t generation = 0;
+    auto successor = make_connection(generation);
+    if (successor) {
+      const std::lock_guard guard(worker.mutex);
+      worker.connection.swap(successor);
+    } else {
+      worker.renew_after = Clock::now() + kRenewAgain;
+    }
+    const Lock lock(mutex_);
+    renewing_ = false;
+    if (!successor) return;
+    worker.generation = generation;
+    ++stats_.connects;
+    if (generation == generation_) --stats_.outdated;
+    stats_.last_connect_error.clear();
+    work_available_.notify_one();  // the next one's turn
   }
 
   // False when the worker must end.
@@ -171,7 +238,10 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
     worker.pause = std::clamp(worker.pause * 2, milliseconds(options_.reconnect_min_ms),
                               milliseconds(options_.reconnect_max_ms));
     Lock lock(mutex_);
-    return !stop_requested_.wait_for(lock, jittered(worker.pause), [&] { return must_end(worker); });
+    const auto tried_with = generation_;
+    stop_requested_.wait_for(lock, jittered(worker.pause),
+                             [&] { return must_end(worker) || generation_ != tried_with; });
+    return !must_end(worker);
   }
 
   // Returns true with or without work every so often; the connection is looked at in between.
@@ -200,13 +270,37 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
     ++stats_.acquired;
   }
 
+  void record_run(Clock::duration run, const std::exception_ptr& error) {
+    const double run_s = std::chrono::duration<double>(run).count();
+    const auto& bounds = PoolStats::kRunBounds_s;
+    const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), run_s) - bounds.begin();
+    const Lock lock(mutex_);
+    ++stats_.run_counts[static_cast<std::size_t>(bucket)];
+    stats_.run_sum_s += run_s;
+    if (error) count_error(error);
+  }
+
+  // Under the lock.
+  void count_error(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const StorageFull&) {
+      ++stats_.storage_full;
+    } catch (const TooManyConnections&) {
+      ++stats_.too_many_connections;
+    } catch (...) {
+    }
+  }
+
   void perform(Worker& worker, std::shared_ptr<detail::Job> job) {
     auto& connection = *worker.connection;
+    const auto began = Clock::now();
     try {
       job->execute(connection);
     } catch (...) {
       job->error = translate_error(std::current_exception(), CommitRisk::possible, connection.last_error());
     }
+    record_run(Clock::now() - began, job->error);
     // A transaction that was left open must not leak into the next piece of work.
     if (breaks_connection(job->error) || !connection.is_open() || !connection.is_idle()) discard(worker);
     {
@@ -223,6 +317,7 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
     }
     const Lock lock(mutex_);
     --stats_.connected;
+    if (worker.generation != generation_) --stats_.outdated;
     if (lost) ++stats_.connections_lost;
     if (!queue_.empty()) work_available_.notify_one();  // this worker may have been the one that was woken
   }
@@ -291,10 +386,12 @@ class Pool::Implementation : public std::enable_shared_from_this<Pool::Implement
   }
 
   const boost::asio::any_io_executor host_;
-  const PoolOptions options_;
-  std::string connection_string_;
+  PoolOptions options_;
 
   mutable std::mutex mutex_;
+  std::string connection_string_;
+  std::uint64_t generation_ = 0;  // of connection_string_
+  bool renewing_ = false;
   std::condition_variable work_available_;
   std::condition_variable stop_requested_;
   std::condition_variable became_idle_;
@@ -331,6 +428,12 @@ PoolStats Pool::stats() const {
 }
 void Pool::resize(int connections) {
   implementation_->resize(connections);
+}
+void Pool::set_dsn(const std::string& dsn) {
+  implementation_->set_dsn(dsn);
+}
+void Pool::set_acquire_timeout(std::chrono::milliseconds timeout) {
+  implementation_->set_acquire_timeout(timeout);
 }
 void Pool::interrupt() {
   implementation_->interrupt();

@@ -40,6 +40,7 @@ struct PoolStats {
   int size = 0;       // threads wanted
   int connected = 0;  // of them, those with a live connection
   int busy = 0;       // of them, those running work
+  int outdated = 0;   // of them, those that were made before the last set_dsn()
   std::size_t queued = 0;
   std::uint64_t acquired = 0;          // pieces of work handed to a connection
   std::uint64_t acquire_timeouts = 0;  // pieces of work that gave up waiting
@@ -48,7 +49,14 @@ struct PoolStats {
   std::uint64_t connections_lost = 0;
   std::array<std::uint64_t, kWaitBounds_s.size() + 1> wait_counts{};  // last: above every bound
   double wait_sum_s = 0;
-  std::string last_connect_error;  // empty once a connection stands; never holds a password
+  // How long work ran on its connection, commit included: what a caller waits for beside the connection.
+  static constexpr std::array<double, 12> kRunBounds_s = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                          0.05,   0.1,   0.15,   0.5,   1.0,  5.0};
+  std::array<std::uint64_t, kRunBounds_s.size() + 1> run_counts{};
+  double run_sum_s = 0;
+  std::uint64_t storage_full = 0;          // work that ended with 53100
+  std::uint64_t too_many_connections = 0;  // connections and work that ended with 53300
+  std::string last_connect_error;          // empty once a connection stands; never holds a password
 };
 
 namespace detail {
@@ -115,6 +123,15 @@ class Pool {
 
   // More threads start at once; surplus ones end after their current work.
   void resize(int connections);
+
+  // Other credentials for the same database: new connections use them from now on. Those that stand are
+  // replaced one at a time, each when it has nothing to do and only after its successor stands, so that no
+  // work waits or breaks. A successor that cannot be made leaves the old one in use, and is tried again.
+  // Throws StoreError if the DSN cannot be read.
+  void set_dsn(const std::string& dsn);
+
+  // How long work waits for a connection, from now on.
+  void set_acquire_timeout(std::chrono::milliseconds timeout);
 
   // Breaks the socket of every running statement; each becomes InDoubt, or Unavailable in a transaction.
   void interrupt();

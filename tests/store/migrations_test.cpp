@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "store/schema_drift.hpp"
 #include "support.hpp"
 #include "support/database/database.hpp"
 
@@ -131,4 +132,97 @@ TEST_CASE("the embedded migrations make a database", "[migrations]") {
   auto connection = database.connect();
   CHECK(check_schema(connection).state == SchemaState::current);
   CHECK_THROWS_AS(make_migration("first", ""), StoreError);
+}
+
+TEST_CASE("the plan says which tables in use are locked or written anew", "[migrations]") {
+  auto database = DatabaseServer::shared().fresh_database();
+  auto connection = database.connect();
+  std::vector<Migration> known(embedded_migrations().begin(), embedded_migrations().end());
+  known.push_back(make_migration(
+      "9001_next",
+      "create table app.made (id uuid references app.script_bundles (hash));\n"
+      "create index made_by_id on app.made (id);\n"
+      "alter table app.payouts add column more text;\n"
+      "alter table app.payouts add column born timestamptz not null default clock_timestamp();\n"
+      "create index payouts_more on app.payouts (more);\n"
+      "alter table app.payouts add constraint plus check (amount > 0);\n"
+      "alter table app.payouts add constraint later check (amount > 0) not valid;\n"
+      "alter table app.payouts validate constraint later;\n"
+      "create function app.f() returns void language plpgsql as $$ begin delete from app.payouts; end $$;\n"
+      "alter table app.payouts alter column amount type numeric(20, 8);\n"
+      "update app.payouts set more = '';"));
+  const auto plan = migration_plan(connection, known);
+  REQUIRE(plan.size() == 1);
+  std::vector<std::string> seen;
+  for (const auto& one : plan[0].remarks)
+    seen.push_back(std::string(to_string(one.kind)) + " " + one.table + " " + one.lock);
+  CHECK(seen == std::vector<std::string>{
+                    "locks app.script_bundles SHARE ROW EXCLUSIVE",
+                    "locks app.payouts ACCESS EXCLUSIVE",
+                    "rewrites app.payouts ACCESS EXCLUSIVE",
+                    "locks app.payouts SHARE",
+                    "rewrites app.payouts ACCESS EXCLUSIVE",
+                    "locks app.payouts ACCESS EXCLUSIVE",
+                    "locks app.payouts SHARE UPDATE EXCLUSIVE",
+                    "destroys app.payouts ACCESS EXCLUSIVE",
+                    "rewrites app.payouts ROW EXCLUSIVE",
+                });
+  CHECK(plan[0].destructive.size() == 1);
+  CHECK(plan[0].remarks[1].bytes >= 0);
+}
+
+TEST_CASE("what this version's own migrations do to a database in use is no surprise", "[migrations]") {
+  auto database = DatabaseServer::shared().empty_database();
+  auto connection = database.connect();
+  for (const auto& step : migration_plan(connection)) {
+    INFO(step.migration.version << " " << (step.destructive.empty() ? "" : step.destructive[0]));
+    CHECK(step.destructive.empty());
+  }
+}
+
+TEST_CASE("drift of the schema is found, and looking for it changes nothing", "[migrations]") {
+  auto database = DatabaseServer::shared().fresh_database();
+  auto connection = database.connect();
+  auto result = verify_schema(connection);
+  for (const auto& one : result.differences)
+    UNSCOPED_INFO(to_string(one.kind) << " " << one.what << " " << one.name);
+  CHECK(result.all_right());
+  CHECK(result.objects > 300);
+  CHECK(database.value("select to_regnamespace('payoutd_verify_aside') is null") == "t");
+
+  const auto after = [&](const std::string& sql) {
+    auto changed = DatabaseServer::shared().fresh_database();
+    changed.value(sql);
+    auto look = changed.connect();
+    std::string found;
+    for (const auto& one : verify_schema(look).differences)
+      found +=
+          (found.empty() ? "" : "; ") + std::string(to_string(one.kind)) + " " + one.what + " " + one.name;
+    return found;
+  };
+  CHECK(after("drop index app.payouts_due") == "missing index app.payouts.payouts_due");
+  CHECK(after("drop index app.attempts_one_live") == "missing index app.attempts.attempts_one_live");
+  CHECK(after("alter table app.payouts add column extra text") == "unexpected column app.payouts.extra");
+  CHECK(after("alter table app.payouts alter column reference_n set default 2") ==
+        "differs column app.payouts.reference_n");
+  CHECK(after("alter table app.payouts alter column destination drop not null") ==
+        "differs column app.payouts.destination");
+  CHECK(after("alter table app.lanes drop constraint lanes_check") ==
+        "missing constraint app.lanes.lanes_check");
+  CHECK(after("alter table app.audit disable trigger audit_append_only") ==
+        "differs trigger app.audit.audit_append_only");
+  CHECK(after("create table app.mine (id integer primary key)") == "unexpected table app.mine");
+  CHECK(after("drop table app.approvals") == "missing table app.approvals");
+  CHECK(after("alter type app.payout_state add value 'LOST'") == "differs type app.payout_state");
+  CHECK(after("create or replace function app.audit_is_append_only() returns trigger language plpgsql as"
+              " 'begin return new; end'") == "differs function app.audit_is_append_only()");
+  CHECK(after("create or replace view app.payout_events as select id, payout_id, at, kind, from_state::text,"
+              " to_state::text, actor, host, attempt_id, null::jsonb as data from app.events") ==
+        "differs view app.payout_events");
+  CHECK(after("update app.schema_migrations set checksum = repeat('0', 64) where version = '0002'") == "");
+
+  database.value("update app.schema_migrations set checksum = repeat('0', 64) where version = '0002'");
+  result = verify_schema(connection);
+  CHECK(result.check.state == SchemaState::changed);
+  CHECK_FALSE(result.all_right());
 }

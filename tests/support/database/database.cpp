@@ -76,6 +76,10 @@ DatabaseServer& DatabaseServer::shared() {
   return *server;
 }
 
+std::unique_ptr<DatabaseServer> DatabaseServer::at(std::string url) {
+  return std::unique_ptr<DatabaseServer>(new DatabaseServer(External(std::move(url))));
+}
+
 DatabaseServer::DatabaseServer(std::map<std::string, std::string> settings) {
   std::string pattern = (std::filesystem::temp_directory_path() / "payoutd-test-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);

@@ -46,6 +46,9 @@ class DatabaseServer {
   // The one of this process; started on first use.
   static DatabaseServer& shared();
 
+  // A server that somebody else runs; `url` names a role that may create databases.
+  static std::unique_ptr<DatabaseServer> at(std::string url);
+
   // A server of the test's own, always private. Settings go over those for tests.
   explicit DatabaseServer(std::map<std::string, std::string> settings = {});
   ~DatabaseServer();

@@ -50,8 +50,11 @@ void post_all(HostProcess& host, boost::json::array payouts) {
 }  // namespace
 
 Scene::Scene(const std::string& name, std::vector<std::string> simulator_options, DatabaseServer& server)
+    : Scene(name, std::move(simulator_options), server.fresh_database()) {}
+
+Scene::Scene(const std::string& name, std::vector<std::string> simulator_options, TestDatabase database)
     : directory_(fresh_directory(name)),
-      database_(server.fresh_database()),
+      database_(std::move(database)),
       simulator_(std::make_unique<simulator::SimulatorProcess>(with_defaults(std::move(simulator_options)))) {
 }
 

@@ -17,6 +17,8 @@ class Scene {
  public:
   explicit Scene(const std::string& name, std::vector<std::string> simulator_options = {},
                  DatabaseServer& server = DatabaseServer::shared());
+  /// On a database that is there already.
+  Scene(const std::string& name, std::vector<std::string> simulator_options, TestDatabase database);
   /// The same with a provider other than MoMo, through which all hosts pay.
   Scene(PayingProvider provider, const std::string& name, std::vector<std::string> simulator_options = {});
   ~Scene();
