@@ -54,6 +54,8 @@ std::string_view outcome_of(AdmissionReply::Kind kind) {
       return "refused";
     case AdmissionReply::Kind::not_ready:
       return "not_ready";
+    case AdmissionReply::Kind::throttled:
+      return "throttled";
   }
   return "invalid";
 }
