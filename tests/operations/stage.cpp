@@ -68,6 +68,7 @@ Stage::Stage(std::string name)
   variables_ = {{"PATH", build_bin().string() + ":" + std::getenv("PATH")},
                 {"PAYOUTD_CONFIG", (settings.directory / "payoutd.yaml").string()},
                 {"PAYOUTD_SOCKET", host_->control_socket().string()},
+                {"DSN", scene_.database().dsn()},
                 {"CONTROL", scene_.simulator().control_url()},
                 {"USER", "awa"},
                 {"NO_COLOR", "1"},
