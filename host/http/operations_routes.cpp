@@ -159,6 +159,8 @@ Awaitable<Response> post_test_payout(HostView* host, Request request) {
     Response response =
         refuse(outcome.status, outcome.error->code, outcome.error->message, outcome.error->field);
     if (outcome.outage) response.headers.emplace_back("Retry-After", "1");
+    if (outcome.retry_after.count() > 0)
+      response.headers.emplace_back("Retry-After", std::to_string(outcome.retry_after.count()));
     co_return response;
   }
   co_return answer(outcome.status, outcome.payout);
