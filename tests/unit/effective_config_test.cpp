@@ -116,7 +116,7 @@ TEST_CASE("no secret is in what a configuration comes to", "[effective]") {
     CHECK(one.value.value_or("").find("planted") == std::string::npos);
     secrets += one.is_secret ? 1 : 0;
   }
-  CHECK(secrets == 9);
+  CHECK(secrets == 12);
   CHECK(read.text("providers.momo-ci.secrets.subscription_key") == "***, *** | payoutd.yaml:12");
   CHECK(read.text("auth.keys[0].kid") == "may | payoutd.yaml:5");
   CHECK(read.text("providers.momo-ci.webhooks.secrets[0].id") == "june | payoutd.yaml:15");
