@@ -14,9 +14,6 @@ create table app.drained_hosts (
 alter table app.payouts add constraint payouts_tests_are_simulated check (
   client_id <> 'payoutd-test' or state in ('PENDING', 'HELD', 'FAILED', 'CANCELLED', 'SIMULATED')) not valid;
 
--- What finished when, in the history too; in the order in which rows come, so a coarse index does.
-create index payouts_history_finished on app.payouts_history using brin (finished_at);
-
 -- Who was made an administrator first.
 create table app.seeded_admins (
   subject     text primary key,
