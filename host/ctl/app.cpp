@@ -63,6 +63,7 @@ constexpr const char* kFooter =
     "  4    the host refuses: no such payout, a state that does not allow it, …\n"
     "  5    the host, its database or a provider could not do it now\n"
     "  10   and above: the step of `smoke` that failed; its help says which\n"
+    "  health and doctor end with 1 where somebody should look, and with 2 where payments stand still\n"
     "  130  interrupted; what was sent goes on, and the same command resumes\n";
 
 constexpr const char* kPayFooter =

@@ -848,7 +848,8 @@ Awaitable<void> Host::take_over(ops::Config fresh, std::string actor, http::Host
   }
   if (read_pool_) {
     ops::DatabaseConfig& current = config_.static_config.database;
-    co_await take_over_dsn(&current.read_dsn, fresh.static_config.database.read_dsn, {read_pool_.get()}, report);
+    co_await take_over_dsn(&current.read_dsn, fresh.static_config.database.read_dsn, {read_pool_.get()},
+                           report);
   }
   http::HostView::ReloadPart providers{"providers", false, "taken over", {}};
   try {
@@ -859,7 +860,13 @@ Awaitable<void> Host::take_over(ops::Config fresh, std::string actor, http::Host
   providers.done = providers.problems.empty();
   report->parts.push_back(std::move(providers));
   apply(fresh.live_config);
-  operations_->took_over(fresh);
+  std::vector<std::string> kept;
+  const ops::DatabaseConfig& database = config_.static_config.database;
+  if (database.dsn.reveal() != fresh.static_config.database.dsn.reveal())
+    kept.insert(kept.end(), {"database", "database.url"});
+  if (database.read_dsn.reveal() != fresh.static_config.database.read_dsn.reveal())
+    kept.emplace_back("database.read_url");
+  operations_->took_over(fresh, kept);
   if (!config_.static_config.scripts_dir.empty())
     report->parts.push_back(co_await reload_scripts(scripts_.get(), actor));
   ops::Config used = std::move(fresh);

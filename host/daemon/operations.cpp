@@ -64,8 +64,8 @@ Operations::Operations(Parts parts, const ops::Config& running)
   took_over(running);
 }
 
-void Operations::took_over(const ops::Config& config) {
-  running_ = ops::taken_over(running_, config.settings);
+void Operations::took_over(const ops::Config& config, const std::vector<std::string>& kept) {
+  running_ = ops::taken_over(running_, config.settings, kept);
   loaded_at_ = identity::to_text(identity::now());
   keyring_ = config.live_config.access.keyring;
   seed_admins_ = config.live_config.access.seed_admins;

@@ -25,8 +25,8 @@ class Operations final : public http::OperationsView {
   };
   Operations(Parts parts, const ops::Config& running);
 
-  /// What a reload took over.
-  void took_over(const ops::Config& fresh);
+  /// What a reload took over; settings that are `kept` were refused, and are as they were.
+  void took_over(const ops::Config& fresh, const std::vector<std::string>& kept = {});
   /// What differs between what runs and these settings.
   std::vector<ops::SettingDifference> differences_to(const ops::Config& fresh) const;
 

@@ -58,6 +58,9 @@ std::vector<store::SecretUse> secrets_in_use(const ops::Config& config, const Se
   if (!config.static_config.database.embedded)
     uses.push_back({"database", fingerprints.of(config.static_config.database.dsn), "",
                     "Address and password of the database", true, std::nullopt});
+  if (!config.static_config.database.read_dsn.empty())
+    uses.push_back({"database.read_url", fingerprints.of(config.static_config.database.read_dsn), "",
+                    "Address and password of the replica", true, std::nullopt});
   const identity::Keyring& keyring = config.live_config.access.keyring;
   const auto* signer = keyring.signer(now);
   for (const identity::SigningKey& key : keyring.keys()) {

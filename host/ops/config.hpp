@@ -193,11 +193,11 @@ struct Config {
 };
 
 /// Reads `file` and what it includes. ENV, DATABASE_URL and CORS_ALLOW_ORIGINS of the environment go before
-/// the files, and so do OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_SERVICE_NAME;
-/// JWT_SECRET is the keyring where the files have none, NOTIFICATIONS_SECRET likewise the key of notifications,
-/// and PLUGIN_WEBHOOK_SECRET is a key of the callbacks of that plugin's providers beside those of the files.
-/// Where a variable is not set, the credential of its name in lower case takes its place. Throws ConfigError.
-/// Secrets are resolved and registered with the redactor; nothing is written.
+/// the files, and so do OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT and
+/// OTEL_SERVICE_NAME; JWT_SECRET is the keyring where the files have none, NOTIFICATIONS_SECRET likewise the
+/// key of notifications, and PLUGIN_WEBHOOK_SECRET is a key of the callbacks of that plugin's providers
+/// beside those of the files. Where a variable is not set, the credential of its name in lower case takes its
+/// place. Throws ConfigError. Secrets are resolved and registered with the redactor; nothing is written.
 Config load_config(const std::filesystem::path& file,
                    const ReadEnvironment& environment = process_environment);
 

@@ -105,10 +105,11 @@ std::vector<SettingDifference> differences(const std::vector<EffectiveSetting>& 
 }
 
 std::vector<EffectiveSetting> taken_over(const std::vector<EffectiveSetting>& running,
-                                         const std::vector<EffectiveSetting>& fresh) {
+                                         const std::vector<EffectiveSetting>& fresh,
+                                         const std::vector<std::string>& kept) {
   std::vector<EffectiveSetting> now = fresh;
   for (const SettingDifference& one : differences(running, fresh)) {
-    if (!one.needs_restart) continue;
+    if (!one.needs_restart && std::ranges::count(kept, one.path) == 0) continue;
     std::erase_if(now, [&](const EffectiveSetting& setting) { return setting.path == one.path; });
     const auto was = std::ranges::find(running, one.path, &EffectiveSetting::path);
     if (was != running.end()) now.push_back(*was);

@@ -49,9 +49,11 @@ struct SettingDifference {
 std::vector<SettingDifference> differences(const std::vector<EffectiveSetting>& left,
                                            const std::vector<EffectiveSetting>& right);
 
-/// What runs after `fresh` was taken over as far as that goes without a restart.
+/// What runs after `fresh` was taken over as far as that goes without a restart; what is `kept` (paths) was
+/// refused.
 std::vector<EffectiveSetting> taken_over(const std::vector<EffectiveSetting>& running,
-                                         const std::vector<EffectiveSetting>& fresh);
+                                         const std::vector<EffectiveSetting>& fresh,
+                                         const std::vector<std::string>& kept = {});
 
 /// A name under which a secret stands in plain, wherever it is: `password`, `api_key`, …
 bool names_a_secret(std::string_view path) noexcept;
