@@ -25,11 +25,17 @@ std::string sentence(const Problem& problem) {
   return (problem.field.empty() ? std::string() : problem.field + " ") + problem.reason + ".";
 }
 
-// Which fields differ, for the client in the answer and for operators in the log.
+// Which fields differ, for operators in the log. The client is told the API's own names only: an answer
+// repeats nothing of what it was sent, and the names inside of `metadata` are the client's.
 AdmitOutcome conflict(const engine::PayoutRequest& request, const engine::AdmissionReply& reply) {
   std::string names;
-  for (const std::string& name : differing_fields(reply.existing_payload, request.canonical()))
+  std::set<std::string> own;
+  for (const std::string& name : differing_fields(reply.existing_payload, request.canonical())) {
     names.append(names.empty() ? "" : ", ").append(core::has_control_character(name) ? "?" : name);
+    own.insert(name.substr(0, name.find('.')));
+  }
+  std::string told;
+  for (const std::string& name : own) told.append(told.empty() ? "" : ", ").append(name);
   log::warning("http.idempotency_conflict", "A key was used again with another payload; nothing was changed.",
                {{"client", request.client_id},
                 {"idempotency_key", request.idempotency_key},
@@ -38,7 +44,7 @@ AdmitOutcome conflict(const engine::PayoutRequest& request, const engine::Admiss
                 {"differing", names}});
   return failed(409, "IDEMPOTENCY_CONFLICT",
                 "This key was used before with another payload, for payout " + reply.payout_id +
-                    (names.empty() ? "" : "; what differs: " + names) +
+                    (told.empty() ? "" : "; what differs: " + told) +
                     ". Nothing was changed. Another payout needs another key.",
                 "idempotency_key");
 }

@@ -32,7 +32,7 @@ struct ShareSettlement {
 };
 /// Gives this host, whose beat was just written in the same transaction, its part among all that live. Hosts
 /// shrink whenever they must. They grow one at a time: whoever finds another one at it grows with a later
-/// beat.
+/// beat. A drained host claims nothing, and leaves its part to the others.
 ShareSettlement settle_share(pqxx::transaction_base& work, const std::string& incarnation);
 
 }  // namespace payoutd::store

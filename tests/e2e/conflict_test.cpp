@@ -30,12 +30,13 @@ TEST_CASE("a key that comes again with another payload leaves a record for opera
   const auto made = post(host, "order/7");
   REQUIRE(made.status == 201);
   const std::string other =
-      R"({"amount":"6","currency":"EUR","destination":"46733100002","note":"pineapple"})";
+      R"({"amount":"6","currency":"EUR","destination":"46733100002","note":"pineapple",)"
+      R"("metadata":{"papaya":"mango"}})";
   for (int i = 0; i < 3; ++i) {
     const auto refused = post(host, "order/7", other);
     CHECK(refused.status == 409);
     CHECK(code_of(refused) == "IDEMPOTENCY_CONFLICT");
-    for (const char* sent : {"pineapple", "46733100002", "order/7"})
+    for (const char* sent : {"pineapple", "papaya", "mango", "46733100002", "order/7"})
       CHECK(refused.body.find(sent) == std::string::npos);
   }
   const std::string where = " from app.idempotency_keys where key = 'order/7'";
@@ -48,7 +49,7 @@ TEST_CASE("a key that comes again with another payload leaves a record for opera
   std::set<std::string> fields;
   for (const json::value& one : record.at("conflicts").at(0).at("differences").as_array())
     fields.insert(std::string(one.at("field").as_string()));
-  CHECK(fields == std::set<std::string>{"amount", "destination", "note"});
+  CHECK(fields == std::set<std::string>{"amount", "destination", "metadata.papaya", "note"});
   CHECK(shown.body.find("46733100002") == std::string::npos);  // masked as in the log
   // The answer that stands is the one that was given.
   CHECK(json::parse(scene.database().value(

@@ -195,3 +195,18 @@ TEST_CASE("nothing is journaled for which there is no room", "[rates]") {
   CHECK(f.value("select count(*) from app.attempts") == "12");
   CHECK(f.value("select count(*) from app.payouts where attempt_count <> 1") == "0");
 }
+
+TEST_CASE("a drained host leaves its part of the rates to the others", "[rates]") {
+  EngineFixture f(named("host-a"));
+  EngineHost other(f.io, f.database, f.provider, named("host-b"));
+  const auto part = [&](const std::string& name) {
+    return f.value("select share_to - share_from from app.hosts where name = '" + name + "'");
+  };
+  REQUIRE(f.run_until([&] { return part("host-a") == "360360" && part("host-b") == "360360"; }));
+  f.value("insert into app.drained_hosts (host, drained_by) values ('host-b', 'operator:awa')");
+  REQUIRE(f.run_until([&] { return part("host-a") == "720720" && part("host-b") == "0"; }));
+  CHECK(other.engine().heart().share(milliseconds{0}).empty());
+  CHECK(other.engine().heart().last().live_hosts == 2);  // it still admits payouts
+  f.value("delete from app.drained_hosts");
+  REQUIRE(f.run_until([&] { return part("host-a") == "360360" && part("host-b") == "360360"; }));
+}
