@@ -124,8 +124,12 @@ class Auditor {
         "   and c.relkind in ('r', 'p', 'v', 'm', 'S')),"
         " had as (select a.oid, a.name, p.privilege, has_table_privilege(current_user, a.oid, p.privilege)"
         "   as whole, has_table_privilege(current_user, a.oid, p.privilege) or (p.privilege in ('SELECT',"
-        "   'INSERT', 'UPDATE', 'REFERENCES') and has_any_column_privilege(current_user, a.oid, "
-        "p.privilege)) as"
+        "   'INSERT', 'UPDATE', 'REFERENCES') and exists (select 1 from pg_attribute t where t.attrelid = "
+        "a.oid"
+        "   and t.attnum > 0 and not t.attisdropped and has_column_privilege(current_user, a.oid, t.attnum,"
+        "   p.privilege) and not exists (select 1 from wanted_columns c where c.kind = $1 and c.oid = a.oid "
+        "and"
+        "   c.privilege = p.privilege and c.column_name = t.attname))) as"
         "   any_of_it from all_objects a cross join unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE',"
         "   'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p(privilege) where a.type = 'table'"
         "  union all select a.oid, a.name, p.privilege, has_sequence_privilege(current_user, a.oid, "
@@ -149,7 +153,18 @@ class Auditor {
                              "select count(*) * 7 from pg_class where relnamespace = to_regnamespace('app')"
                              " and relkind in ('r', 'p', 'v', 'm', 'S')")[0]
                          .as<int>();
+    check_columns();
     check_functions();
+  }
+
+  void check_columns() {
+    for (const auto& row : work_.exec_params(
+             "with " + std::string(role_sql("wanted_grants")) +
+                 " select name || '.' || column_name, privilege from wanted_columns where kind = $1 and not"
+                 " has_column_privilege(current_user, oid, column_name, privilege) order by 1",
+             to_string(audit_.kind)))
+      add(GrantFinding::Kind::missing, std::string("app.") + row[0].c_str(), row[1].c_str(),
+          "A role of this kind needs it.");
   }
 
   void check_functions() {

@@ -73,6 +73,16 @@ TEST_CASE("a host lives its whole life as the runtime role on a schema of the ow
   CHECK(refusal(database.runtime(), "select app.recall_payout('" + one + "')") == "");
   CHECK(scene.database().value("select count(*) from app.payouts where id = '" + one + "'") == "1");
 
+  // A key that comes again with another payload is counted at the key.
+  for (const char* amount : {"3", "4"})
+    host.request(
+        "POST", "/v1/payouts",
+        std::string(R"({"amount":")") + amount + R"(","currency":"EUR","destination":"46733100001"})",
+        {{"Idempotency-Key", "twice"}});
+  CHECK(eventually(seconds{10}, [&] {
+    return scene.database().value("select conflict_count from app.idempotency_keys where key = 'twice'") ==
+           "1";
+  }));
   scene.post(host, 50, "second");
   REQUIRE(scene.wait_until_finished(seconds{60}));
   CHECK(scene.check().all_right());

@@ -20,7 +20,7 @@ create table app.maintenance (
 alter table app.idempotency_keys add column pruned_at timestamptz;
 
 -- Pruning takes what finished first.
-create index payouts_history_finished on app.payouts_history (finished_at);
+create index payouts_history_by_finish on app.payouts_history (finished_at);
 
 -- What the host does to history goes through functions of the owner: it moves rows whole, and may take none away.
 -- Columns are named, because the tables' orders may differ.

@@ -19,6 +19,12 @@ begin
     execute format('grant %s on %s app.%I to %I', one.privileges, case one.type when 'sequence' then 'sequence' else 'table' end,
       one.name, one.role);
   end loop;
+  for one in
+    with @wanted_grants@
+    select name, privilege, string_agg(quote_ident(column_name), ', ') as columns from wanted_columns group by 1, 2
+  loop
+    execute format('grant %s (%s) on app.%I to %I', one.privilege, one.columns, one.name, @runtime_text@);
+  end loop;
   -- Functions that act with the owner's rights are for the hosts alone.
   for one in select oid::regprocedure::text as name from pg_proc
     where pronamespace = 'app'::regnamespace and prosecdef loop

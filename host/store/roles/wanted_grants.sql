@@ -16,8 +16,16 @@ objects as (
   ('script_bundles', '{SELECT,INSERT}'), ('script_generations', '{SELECT,INSERT,UPDATE}'),
   ('script_shadows', '{SELECT,INSERT}'), ('sessions', '{SELECT,UPDATE}'), ('switches', '{SELECT,INSERT,UPDATE}'),
   ('providers', '{SELECT,INSERT,UPDATE}'), ('lanes', '{SELECT,INSERT,UPDATE}'),
+  ('secret_versions', '{SELECT,INSERT,UPDATE}'), ('seeded_admins', '{SELECT,INSERT}'),
   -- whose they are, the hosts only read
   ('schema_migrations', '{SELECT}'), ('database_roles', '{SELECT}'), ('maintenance', '{SELECT}')
+), kept_columns (name, privilege, columns) as (values
+  -- of what may otherwise only grow
+  ('idempotency_keys', 'UPDATE', '{conflict_count,last_conflict_at}')
+), wanted_columns as (
+  select 'runtime' as kind, o.oid, o.name, k.privilege, a.attname::text as column_name
+  from kept_columns k join objects o on o.name = k.name and o.type = 'table'
+  join pg_attribute a on a.attrelid = o.oid and a.attname = any(k.columns::text[]) and not a.attisdropped
 ), wanted as (
   select 'runtime' as kind, o.oid, o.name, o.type, unnest(case when o.type in ('view', 'sequence') then '{SELECT}'
     else coalesce(k.privileges, '{SELECT,INSERT,UPDATE,DELETE}') end::text[]) as privilege
