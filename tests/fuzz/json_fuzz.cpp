@@ -3,6 +3,7 @@
 /// refused is refused in the one shape of errors.
 ///
 /// The first byte chooses the route, the second the form; the rest is the body.
+#include "core/text.hpp"
 #include "engine/admission.hpp"
 #include "fuzz_host.hpp"
 #include "http/json_input.hpp"

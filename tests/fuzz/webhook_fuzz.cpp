@@ -4,6 +4,7 @@
 ///
 /// The input is header lines, an empty line, and the body.
 #include "core/ids.hpp"
+#include "core/text.hpp"
 #include "engine/callback_proof.hpp"
 #include "fuzz_host.hpp"
 
