@@ -144,6 +144,7 @@ MetricFamily<Histogram> histograms(Catalog& catalog, const char* name, const cha
 }
 
 constexpr const char* kPoolConnections = "payoutd_database_connections";
+constexpr const char* kPoolErrors = "payoutd_database_errors_total";
 
 const char* type_name(prometheus::MetricType type) {
   switch (type) {
@@ -204,8 +205,8 @@ std::vector<prometheus::MetricFamily> pool_families(const std::map<std::string, 
                           MetricType::Histogram);
   auto use =
       pool_family("payoutd_database_pool_use_ratio", "Busy connections of those wanted.", MetricType::Gauge);
-  auto errors = pool_family("payoutd_database_errors_total",
-                            "Work and connections that the database refused, by why.", MetricType::Counter);
+  auto errors = pool_family(kPoolErrors, "Work and connections that the database refused, by why.",
+                            MetricType::Counter);
   for (const auto& [name, snapshot] : pools) {
     const auto add_connections = [&](const char* state, int count) {
       auto metric = pool_metric(name);
@@ -622,6 +623,7 @@ std::vector<MetricDescription> Metrics::described() const {
   for (const auto& family : pool_families({})) {
     MetricDescription one{family.name, type_name(family.type), {"pool"}, family.help};
     if (one.name == kPoolConnections) one.labels.emplace_back("state");
+    if (one.name == kPoolErrors) one.labels.emplace_back("why");
     all.push_back(std::move(one));
   }
   for (const auto& family : process_families())

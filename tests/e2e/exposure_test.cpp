@@ -32,8 +32,7 @@ std::string own_address() {
   return found;
 }
 
-RawResponse get(const std::string& address, std::uint16_t port, const std::string& path) {
-  RawClient client = RawClient::tcp(port, address);
+RawResponse get(RawClient client, const std::string& path) {
   client.send(request("GET", path));
   return client.receive();
 }
@@ -74,17 +73,22 @@ TEST_CASE("beyond loopback strangers see no metrics and no reasons, and the host
   host.start();
   REQUIRE(host.wait_until_ready());
   // From this machine's other address, which nothing names, and from loopback.
-  CHECK(get(address, host.port(), "/metrics").status == 403);
-  CHECK(get("127.0.0.1", host.port(), "/metrics").status == 200);
-  const auto ready = get(address, host.port(), "/readyz");
+  CHECK(get(RawClient::tcp(host.port(), address), "/metrics").status == 403);
+  CHECK(get(RawClient::tcp(host.port(), "127.0.0.1"), "/metrics").status == 200);
+  const auto ready = get(RawClient::tcp(host.port(), address), "/readyz");
   CHECK(ready.status == 200);
   CHECK(json::parse(ready.body).at("ready").as_bool());
   CHECK_FALSE(json::parse(ready.body).as_object().contains("reasons"));
-  CHECK(json::parse(get("127.0.0.1", host.port(), "/readyz").body).as_object().contains("reasons"));
+  CHECK(json::parse(get(RawClient::tcp(host.port(), "127.0.0.1"), "/readyz").body)
+            .as_object()
+            .contains("reasons"));
   // The listener for monitoring is for whoever reaches it, and for nothing else.
-  CHECK(get(address, monitor_port, "/metrics").body.find("http_requests_total") != std::string::npos);
-  CHECK(json::parse(get(address, monitor_port, "/readyz").body).as_object().contains("reasons"));
-  CHECK(get(address, monitor_port, "/v1/payouts").status == 404);
+  CHECK(get(RawClient::monitoring(monitor_port, address), "/metrics").body.find("http_requests_total") !=
+        std::string::npos);
+  CHECK(json::parse(get(RawClient::monitoring(monitor_port, address), "/readyz").body)
+            .as_object()
+            .contains("reasons"));
+  CHECK(get(RawClient::monitoring(monitor_port, address), "/v1/payouts").status == 404);
   // The start said that tokens can be read on the way, and so does the check.
   const std::string log = host.log();
   CHECK(log.find("host.configuration_warning") != std::string::npos);
@@ -99,5 +103,5 @@ TEST_CASE("beyond loopback strangers see no metrics and no reasons, and the host
   host.settings().more_sections = "auth: {required: true}\nmetrics: {allow: [\"" + address + "/32\"]}\n";
   host.start();
   REQUIRE(host.wait_until_ready());
-  CHECK(get(address, host.port(), "/metrics").status == 200);
+  CHECK(get(RawClient::tcp(host.port(), address), "/metrics").status == 200);
 }

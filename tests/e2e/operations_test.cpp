@@ -221,7 +221,7 @@ TEST_CASE("a test payout goes through everything but the submit", "[operations]"
   const CtlResult paused = ctl(host, test_payout_args() + " --timeout 2");
   INFO(paused.out);
   CHECK(paused.code == 1);
-  CHECK(paused.out.find("while it is paused") != std::string::npos);
+  CHECK(paused.out.find("momo is paused") != std::string::npos);
   CHECK(
       scene.database().value("select count(*) from app.payouts where client_id = 'payoutd-test' and state = "
                              "'CANCELLED'") == "1");

@@ -23,7 +23,8 @@ void fill(FakeHost& host, int count, const std::string& client = "default") {
     entry.payout.destination = "+22507000001";
     entry.payout.batch = "a,\"b\"";
     entry.payout.note = "line\nbreak";
-    entry.payout.created_at = "2026-01-31T08:00:00.000Z";
+    entry.payout.flow_id = "flow-" + std::to_string(i);
+    entry.payout.created_at = entry.payout.updated_at = "2026-01-31T08:00:00.000Z";
     host.entries[entry.payout.id] = std::move(entry);
   }
 }

@@ -347,6 +347,9 @@ class FakeHost final : public http::HostView {
                                 {"last_error", ""},
                                 {"paused", false},
                                 {"dry_run", false},
+                                {"throttle", nullptr},
+                                {"submit_rate", nullptr},
+                                {"query_rate", nullptr},
                                 {"problems", boost::json::array()},
                                 {"currencies", boost::json::array{"XOF"}}}};
   }

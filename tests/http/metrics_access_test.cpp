@@ -103,7 +103,7 @@ TEST_CASE("the listener for monitoring serves monitoring, and nothing else") {
   http::Server server(running.io.get_executor(), monitor, http::monitor_options("127.0.0.1", 0));
   server.start();
   const auto ask = [&](const std::string& bytes) {
-    RawClient client = RawClient::tcp(server.port());
+    RawClient client = RawClient::monitoring(server.port());
     client.send(bytes);
     return client.receive();
   };

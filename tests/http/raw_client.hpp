@@ -25,6 +25,9 @@ struct RawResponse {
 class RawClient {
  public:
   static RawClient tcp(std::uint16_t port, const std::string& address = "127.0.0.1");
+  /// Of the listener for monitoring, which has a few of the document's operations and answers 404 to the
+  /// rest.
+  static RawClient monitoring(std::uint16_t port, const std::string& address = "127.0.0.1");
   static RawClient unix_socket(const std::string& path);
   ~RawClient();
   RawClient(RawClient&& other) noexcept;
@@ -46,6 +49,7 @@ class RawClient {
 
   int descriptor_ = -1;
   bool control_ = false;
+  bool monitoring_ = false;
   std::string pending_;
   std::string unanswered_;  ///< bytes of requests that were sent
 };

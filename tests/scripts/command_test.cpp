@@ -75,13 +75,13 @@ TEST_CASE("scripts test takes the shipped scripts") {
   const Run text = run(script_test, options);
   CHECK(text.code == ExitCode::ok);
   CHECK_THAT(text.out,
-             Contains("no problems. 9 rules, 6 schedules, routing; ") && Contains(" tests passed. Bundle "));
+             Contains("no problems. 9 rules, 7 schedules, routing; ") && Contains(" tests passed. Bundle "));
   CHECK(text.err.empty());
 
   const json::object answer = run(script_test, options, true).json();
   CHECK(answer.at("ok").as_bool());
   CHECK(answer.at("rules").as_array().size() == 9);
-  CHECK(answer.at("schedules").as_int64() == 6);
+  CHECK(answer.at("schedules").as_int64() == 7);
   CHECK(answer.at("routing").as_bool());
   CHECK(answer.at("tests").as_int64() > 100);
   CHECK(answer.at("bundle").as_string().size() == 64);

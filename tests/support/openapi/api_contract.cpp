@@ -44,8 +44,8 @@ std::string decoded(std::string_view text) {
   return out;
 }
 
-bool is_like(std::string_view path, std::string_view pattern) {
-  const auto parts = split(path, '/');
+/// `parts` are the decoded segments of a path: a slash in one of them separates nothing.
+bool is_like(const std::vector<std::string>& parts, std::string_view pattern) {
   const auto wanted = split(pattern, '/');
   if (parts.size() != wanted.size()) return false;
   for (std::size_t i = 0; i < parts.size(); ++i)
@@ -88,10 +88,10 @@ const ApiContract& ApiContract::of_this_build() {
 ApiContract::Found ApiContract::find(const ApiRequest& request) const {
   Found found;
   if (!request.target.starts_with('/')) return found;
-  std::string path;
+  std::vector<std::string> path;
   const std::string_view target = request.target;
   for (const std::string_view part : split(target.substr(0, target.find('?')), '/'))
-    path += (path.empty() && part.empty() ? "" : "/") + decoded(part);
+    path.push_back(decoded(part));
   const json::object& paths = document_.at("paths").as_object();
   const auto consider = [&](std::string_view pattern, const json::value& operations) {
     const std::string method = request.method == "HEAD" ? "get" : lower(request.method);
