@@ -323,7 +323,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"database", "the-database-is-away", database},
       {"schema", "upgrading", schema},
       {"history", "after-a-failover-or-a-restore-of-the-database", history},
-      {"connections", "the-databases-connections", pools},
+      {"connections", "connections", pools},
       {"switches", "stopping-payments", stopped},
       {"maintenance", "maintenance-windows", maintenance_goes_on},
       {"providers", "a-plugin-that-crashes", providers_well},
