@@ -515,6 +515,7 @@ int Host::run() {
   tracing_ = std::make_unique<Tracing>(config_, incarnation_, *metrics_, tracer_);
   observer_->attach(*metrics_, tracer_);
   database_sampler_->attach(*metrics_);
+  pools_->show(*metrics_);
   view_->attach(*metrics_, tracer_);
   http::ServerOptions server_options;
   server_options.address = fixed.http.listen_address;

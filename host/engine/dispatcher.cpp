@@ -282,9 +282,15 @@ Awaitable<bool> Dispatcher::drain(milliseconds limit) {
   wake_payments();
   wake_questions();
   const auto until = std::chrono::steady_clock::now() + limit;
-  while (!in_hand_.empty() && std::chrono::steady_clock::now() < until)
-    co_await idle_.wait(milliseconds{100});
-  co_return in_hand_.empty();
+  while (!is_idle() && std::chrono::steady_clock::now() < until) co_await idle_.wait(milliseconds{100});
+  co_return is_idle();
+}
+
+// What is being claimed or screened is in nobody's hand yet, and would keep its lease.
+bool Dispatcher::is_idle() const {
+  return in_hand_.empty() && std::ranges::all_of(desks_, [](const auto& desk) {
+           return desk.second->paying == 0 && desk.second->asking == 0;
+         });
 }
 
 void Dispatcher::wake_payments() {

@@ -52,6 +52,7 @@ class Dispatcher {
   std::size_t in_hand() const { return in_hand_.size(); }
 
  private:
+  bool is_idle() const;  ///< nothing is claimed, nor about to be
   struct Desk {
     explicit Desk(boost::asio::any_io_executor executor) : payments(executor), questions(executor) {}
     core::Signal payments;
