@@ -29,12 +29,14 @@ Awaitable<Status> say(Status status) {
 
 struct Calendar {
   explicit Calendar(EngineFixture& f) {
-    f.host->engine().heart().set_clock([this] { return now; });
+    f.host->engine().heart().set_clock([shared = time] { return *shared; });
     f.host->engine().heart().set_maintenance(
         {core::parse_maintenance_window("Sun 02:00-04:00").value(),
          core::parse_maintenance_window("first Sat 01:00-06:00").value()});
   }
-  core::UtcTime now = at(1, 5, 12);  // a Monday
+  // Shared: the host is still running when a test's calendar is gone.
+  std::shared_ptr<core::UtcTime> time = std::make_shared<core::UtcTime>(at(1, 5, 12));  // a Monday
+  core::UtcTime& now = *time;
 };
 
 std::string headline_of(EngineFixture& f, const std::string& id) {
