@@ -48,6 +48,13 @@ void append_part(std::string& message, std::string_view part) {
   message += part;
 }
 
+std::string derive_uuid(const Secret& key, std::string_view message) {
+  const auto mac = hmac_sha256(key, message);
+  std::array<unsigned char, 16> bytes{};
+  std::copy_n(mac.begin(), bytes.size(), bytes.begin());
+  return uuid4_text(bytes);
+}
+
 }  // namespace
 
 std::string random_uuid() {
@@ -92,12 +99,7 @@ std::string derive_reference(const Secret& instance_key, const ReferenceSeed& se
   append_part(message, seed.idempotency_key);
   append_part(message, seed.provider);
   append_part(message, std::to_string(seed.n));
-  if (format.uuid4) {
-    const auto mac = hmac_sha256(instance_key, message);
-    std::array<unsigned char, 16> bytes{};
-    std::copy_n(mac.begin(), bytes.size(), bytes.begin());
-    return uuid4_text(bytes);
-  }
+  if (format.uuid4) return derive_uuid(instance_key, message);
   PAYOUTD_ASSERT(!format.charset.empty() && format.charset.size() <= 256 && format.length > 0,
                  "a validated contract has a charset and a length");
   // Bytes at or above the largest multiple of the charset's size are skipped: every character is equally
@@ -112,6 +114,15 @@ std::string derive_reference(const Secret& instance_key, const ReferenceSeed& se
     }
   }
   return reference;
+}
+
+std::string derive_payout_id(const Secret& instance_key, std::string_view client_id,
+                             std::string_view idempotency_key) {
+  PAYOUTD_ASSERT(!instance_key.empty(), "a payout's id needs the instance key");
+  std::string message = "payoutd payout 1;";
+  append_part(message, client_id);
+  append_part(message, idempotency_key);
+  return derive_uuid(instance_key, message);
 }
 
 std::string sign_callback(const Secret& key, std::string_view provider, std::string_view reference) {

@@ -32,6 +32,11 @@ struct ReferenceSeed {
 std::string derive_reference(const Secret& instance_key, const ReferenceSeed& seed,
                              const ReferenceFormat& format);
 
+/// A payout's id, derived like its references: the same payout posted again after the database forgot it is
+/// the same payout, also where a provider was told the id and names it in its answers.
+std::string derive_payout_id(const Secret& instance_key, std::string_view client_id,
+                             std::string_view idempotency_key);
+
 /// The proof that a callback URL was minted by this instance, for one provider and reference: 32 hex
 /// characters. `key` is the instance key, or what callback_url_key() made of a webhook secret.
 std::string sign_callback(const Secret& key, std::string_view provider, std::string_view reference);

@@ -157,9 +157,9 @@ Admission::Admission(Parts parts, std::chrono::microseconds window)
           }(),
           [host = parts_.host, observer = &parts_.observer](pqxx::transaction_base& work,
                                                             std::span<const store::NewPayout> batch,
-                                                            const store::BatchInfo&) {
+                                                            const store::BatchInfo& info) {
             observer->batch("admission", batch.size());
-            return store::admit(work, batch, host);
+            return store::admit(work, batch, host, info.id);
           },
           [](const store::NewPayout& p) { return p.client_id + '\n' + p.idempotency_key; }) {}
 
@@ -299,7 +299,8 @@ void fill(AdmissionReply& reply, const store::Admitted& admitted) {
 }  // namespace
 
 Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
-  const std::string id = core::random_uuid();
+  const std::string id =
+      core::derive_payout_id(parts_.instance_key, request.client_id, request.idempotency_key);
   if (request.flow_id.empty()) request.flow_id = id;
   trace::Span span = admission_span(parts_.observer, request, id);
   const std::string payload = request.canonical();

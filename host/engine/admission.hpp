@@ -70,7 +70,8 @@ class Admission {
   struct Parts {
     store::Pool& pool;
     Observer& observer;
-    std::string host;  ///< incarnation
+    std::string host;     ///< incarnation
+    Secret instance_key;  ///< payouts' ids are derived from it
     policy::Policy& policy;
     Throttle& throttle;
     std::function<policy::Candidate(const providers::ProviderHandle&)> candidate;

@@ -40,7 +40,9 @@ from input where id in (select payout_id from fresh)
 
 const std::string& standing_sql() {
   static const std::string sql =
-      "select k.payout_id, k.payload_hash, k.payload, " + utc("k.created_at") + ", k.provider" +
+      "select k.payout_id, k.payload_hash, k.payload, " + utc("k.created_at") + ", k.provider," +
+      // now() for a batch that is just being written; if it stood already, the time at which it was.
+      " k.created_at = coalesce((select b.at from app.batches b where b.id = $3::uuid), now())"
       " from unnest($1::text[], $2::text[]) with ordinality as i(client_id, key, ord)"
       " join app.idempotency_keys k on k.client_id = i.client_id and k.key = i.key order by i.ord";
   return sql;
@@ -59,7 +61,7 @@ Admitted read_standing(const pqxx::row& row, const std::string& payload_hash) {
 }  // namespace
 
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
-                            const std::string& host) {
+                            const std::string& host, const std::string& batch_id) {
   std::array<Column, 19> c;
   for (const NewPayout& p : batch) {
     c[0].add(p.id);
@@ -90,7 +92,7 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
   work.exec_params(kAdmit, pqxx::prepare::make_dynamic_params(arguments));
 
   // A second statement, so that it sees the keys of whoever was first.
-  const auto rows = work.exec_params(standing_sql(), Column(clients).take(), Column(keys).take());
+  const auto rows = work.exec_params(standing_sql(), Column(clients).take(), Column(keys).take(), batch_id);
   PAYOUTD_ASSERT(rows.size() == batch.size(), "every key stands after admission");
   std::vector<Admitted> results;
   std::vector<NewConflict> conflicts;
@@ -98,7 +100,7 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto row = rows[static_cast<pqxx::result::size_type>(i)];
     Admitted one = read_standing(row, batch[i].payload_hash);
-    if (one.payout_id == batch[i].id) {
+    if (row[5].as<bool>()) {
       one.kind = Admitted::Kind::created;
       one.existing_payload.clear();
     }
@@ -114,11 +116,12 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
 
 std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id,
                                  const std::string& key, const std::string& payload_hash) {
+  constexpr const char* kNoBatch = nullptr;
   Column clients;
   Column keys;
   clients.add(client_id);
   keys.add(key);
-  const auto rows = work.exec_params(standing_sql(), clients.take(), keys.take());
+  const auto rows = work.exec_params(standing_sql(), clients.take(), keys.take(), kNoBatch);
   if (rows.empty()) return std::nullopt;
   return read_standing(rows[0], payload_hash);
 }

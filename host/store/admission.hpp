@@ -10,7 +10,7 @@ namespace payoutd::store {
 
 /// A payout that a client wants to have paid, already checked.
 struct NewPayout {
-  std::string id;  ///< UUID that it gets if its key is new
+  std::string id;  ///< UUID, the same for the same client and key
   std::string client_id;
   std::string idempotency_key;
   std::string payload;       ///< canonical JSON of what the client sent
@@ -44,10 +44,11 @@ struct Admitted {
 };
 
 /// Writes keys, payouts and their first events in one statement, and keeps what came under a key that stands
-/// for something else; results in order. A (client, key) stands at
-/// most once in a batch. Rerunning it after a commit whose answer was lost gives the same results.
+/// for something else; results in order. A (client, key) stands at most once in a batch. Rerunning it after a
+/// commit whose answer was lost gives the same results: what was created is what is as old as the row
+/// `batch_id` of app.batches, or as this transaction while there is none.
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
-                            const std::string& host);
+                            const std::string& host, const std::string& batch_id);
 
 /// What stands under a key, if anything: `replayed` or `conflict`, judged by the payload's hash.
 std::optional<Admitted> find_key(pqxx::transaction_base& work, const std::string& client_id,

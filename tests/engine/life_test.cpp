@@ -53,6 +53,35 @@ TEST_CASE("admission: what was answered once is answered again, whatever the pro
   CHECK(f.await(f.host->engine().admit(request("new"))).kind == AdmissionReply::Kind::refused);
 }
 
+TEST_CASE("admission: a batch that is written again after its commit was in doubt created what it created",
+          "[life]") {
+  EngineFixture f;
+  store::NewPayout payout;
+  payout.id = core::random_uuid();
+  payout.client_id = "shop";
+  payout.idempotency_key = "k";
+  payout.payload = "{}";
+  payout.payload_hash = "hash";
+  payout.provider = "acme";
+  payout.money = parse_money("100", "XOF").value();
+  payout.destination = "22507000001";
+  payout.flow_id = "flow";
+  payout.actor = "client:shop";
+  auto connection = f.database.connect();
+  const auto write = [&](const std::string& batch) {
+    return store::in_transaction(connection, [&](pqxx::transaction_base& work) {
+      work.exec("insert into app.batches (id) values ('" + batch + "') on conflict do nothing");
+      return store::admit(work, std::span(&payout, 1), f.host->incarnation(), batch).front();
+    });
+  };
+  const std::string first = core::random_uuid();
+  CHECK(write(first).kind == store::Admitted::Kind::created);
+  CHECK(write(first).kind == store::Admitted::Kind::created);
+  CHECK(write(core::random_uuid()).kind == store::Admitted::Kind::replayed);
+  CHECK(f.value("select count(*) from app.payouts") == "1");
+  CHECK(f.value("select count(*) from app.events") == "1");
+}
+
 TEST_CASE("admission: what the provider cannot pay is refused with its field", "[life]") {
   EngineFixture f;
   auto r = request("k");

@@ -355,6 +355,18 @@ TEST_CASE("rule 8: references are derived, so that a forgotten payout gets its o
         std::string::npos);
 }
 
+TEST_CASE("rule 8: a payout that a database forgot has its old id when it is posted again", "[rules]") {
+  EngineFixture f;
+  const std::string id = f.post("k1");
+  CHECK(core::is_uuid(id));
+  CHECK(f.post("k2") != id);
+  auto other_client = EngineFixture::request("k1", "100");
+  other_client.client_id = "another";
+  CHECK(f.post(other_client) != id);
+  EngineFixture forgetful;
+  CHECK(forgetful.post("k1") == id);
+}
+
 TEST_CASE("rule 9: a confirmed payout is watched and its reversal seen", "[rules]") {
   EngineFixture f;
   f.provider.the_contract.reversal_window = seconds{3600};

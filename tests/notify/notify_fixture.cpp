@@ -121,7 +121,7 @@ std::string NotifyFixture::payout(const std::string& client) {
   p.actor = "client:" + client;
   auto connection = database.connect();
   store::in_transaction(connection, [&](pqxx::transaction_base& work) {
-    store::admit(work, std::span(&p, 1), host->incarnation);
+    store::admit(work, std::span(&p, 1), host->incarnation, core::random_uuid());
   });
   versions_[p.id] = 1;
   return p.id;
