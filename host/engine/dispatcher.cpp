@@ -10,7 +10,10 @@ using core::State;
 using std::chrono::milliseconds;
 
 constexpr int kQuestionsAtLeast = 8;
-constexpr int kForgottenAfterMs = 15'000;
+// A lease may be this old before the answer that gives it to us has come.
+constexpr int kClaimedBeforeMs = 15'000;
+// What is journaled was in this host's hand, so there is no answer to wait for.
+constexpr int kJournaledBeforeMs = 2'000;
 // Answers come back one by one; questions are claimed together.
 constexpr milliseconds kCompany{25};
 // How often a payout whose outflow is halted is looked at.
@@ -240,12 +243,13 @@ Awaitable<void> Dispatcher::take_over(store::TakeOverRequest request) {
 }
 
 Awaitable<void> Dispatcher::find_forgotten() {
+  const auto in_hand_before = in_hand_;  // what is finished meanwhile is not forgotten
   auto mine =
       co_await parts_.pool.transact([host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
-        return store::own_leases(work, host, kForgottenAfterMs);
+        return store::own_leases(work, host, kClaimedBeforeMs, kJournaledBeforeMs);
       });
   for (auto& one : mine) {
-    if (in_hand_.contains(one.payout.id)) continue;
+    if (in_hand_.contains(one.payout.id) || in_hand_before.contains(one.payout.id)) continue;
     parts_.observer.log(LogLevel::warning, "engine.lease_forgotten",
                         "A lease of this host that nobody works on is picked up.",
                         {{"payout", one.payout.id}, {"state", core::to_string(one.payout.state)}});
@@ -268,7 +272,8 @@ Awaitable<void> Dispatcher::recovery_loop() {
         request.reap = true;
         co_await take_over(std::move(request));
       }
-      if (round % 5 == 4) co_await find_forgotten();
+      // While submits wait for what a database forgot to be settled, every second counts.
+      if (round % 5 == 4 || !parts_.heart.history_trusted()) co_await find_forgotten();
     } catch (const std::exception& error) {
       failure = error.what();
     }

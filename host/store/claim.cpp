@@ -101,12 +101,14 @@ std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverReque
       work.exec_params(sql, request.host, uuid_array(request.predecessors), request.reap, request.limit));
 }
 
-std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string& host, int older_than_ms) {
+std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string& host, int leased_before_ms,
+                                int journaled_before_ms) {
   static const std::string sql =
       "with claimed as (select * from app.payouts where lease = $1::uuid"
-      " and leased_at < now() - $2 * interval '1 millisecond')" +
+      " and (leased_at < now() - $2 * interval '1 millisecond'"
+      " or state = 'SUBMITTING' and updated_at < now() - $3 * interval '1 millisecond'))" +
       with_attempts();
-  return read_claimed(work.exec_params(sql, host, older_than_ms));
+  return read_claimed(work.exec_params(sql, host, leased_before_ms, journaled_before_ms));
 }
 
 void release(pqxx::transaction_base& work, const std::string& host,

@@ -179,6 +179,7 @@ TEST_CASE(
   for (HostProcess* host : hosts) host->settings().scripts_directory = churn.directory();
   for (HostProcess* host : hosts) host->start();
   for (HostProcess* host : hosts) REQUIRE(host->wait_until_ready());
+  churn.begin();
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
   int batch = 0;
   for (int kill = 0; kill < wanted; ++kill) {

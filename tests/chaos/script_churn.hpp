@@ -16,6 +16,9 @@ class ScriptChurn {
     std::filesystem::create_directories(directory_ / "backoff");
     save("abuse/velocity.lua", velocity(1));
     save("backoff/default.lua", schedule(1));
+  }
+  /// Once a host has taken the scripts over: before, a broken one rightly keeps it from starting.
+  void begin() {
     thread_ = std::thread([this] { run(); });
   }
   ~ScriptChurn() { stop(); }

@@ -355,6 +355,25 @@ TEST_CASE("rule 8: references are derived, so that a forgotten payout gets its o
         std::string::npos);
 }
 
+TEST_CASE("rule 8: a submit whose outcome a database forgot is asked about without waiting for its lease",
+          "[rules]") {
+  EngineFixture f;
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::pending, order));
+  };
+  const std::string id = f.post("k1");
+  REQUIRE(f.run_until_state(id, "SENT"));
+  REQUIRE(f.run_until([&] { return f.value("select lease is null from app.payouts") == "t"; }));
+  // As a replica would have it that was cut off before the outcome reached it.
+  f.value("update app.attempts set outcome = null, code = null, closed_at = null");
+  f.value("update app.payouts set state = 'SUBMITTING', lease = '" + f.host->incarnation() +
+          "', leased_at = now(), updated_at = now() - interval '3 seconds', version = version - 1");
+  f.provider.on_query = nullptr;
+  REQUIRE(f.run_until_state(id, "CONFIRMED", seconds{10}));
+  CHECK(f.host->observer().logged("engine.lease_forgotten"));
+  CHECK(f.provider.submitted.size() == 1);
+}
+
 TEST_CASE("rule 8: a payout that a database forgot has its old id when it is posted again", "[rules]") {
   EngineFixture f;
   const std::string id = f.post("k1");
