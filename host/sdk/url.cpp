@@ -15,6 +15,16 @@ std::string host_and_port_of(std::string_view url) {
   return parsed ? lower_case(std::string(parsed->encoded_host_and_port())) : std::string{};
 }
 
+std::string authority_of(std::string_view url) {
+  std::string authority = host_and_port_of(url);
+  return authority.empty() ? std::string(url) : authority;
+}
+
+std::string without_slash_at_end(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 bool is_domain_or_below(std::string_view host, std::string_view domain) noexcept {
   if (!host.ends_with(domain)) return false;
   host.remove_suffix(domain.size());

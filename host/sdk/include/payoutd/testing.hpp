@@ -1,20 +1,30 @@
 #pragma once
-/// Fakes for the tests of plugins: no sockets, no waiting for real time. Not for production code.
+/// For the tests of plugins: fakes without sockets and without waiting for real time, and a bench on which
+/// the plugin that the test is linked with stands as it does in the host. Needs no test framework. Not for
+/// production code.
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <payoutd/provider.hpp>
+#include <payoutd/plugin.hpp>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
+
+/// What PAYOUTD_PLUGIN exports, linked into the test.
+extern "C" const ::payoutd::PluginDescriptor payoutd_plugin_descriptor;
 
 namespace payoutd::testing {
 
@@ -177,6 +187,184 @@ struct Bench {
   T run(Awaitable<T> work) {
     return run_coro(context, std::move(work));
   }
+};
+
+/// The plugin that the test is linked with, reached as the host reaches it.
+inline const PluginDescriptor& plugin() {
+  return payoutd_plugin_descriptor;
+}
+
+/// The object with `changes` put over it.
+inline boost::json::object with(boost::json::object object, const boost::json::object& changes) {
+  for (const auto& change : changes) object[change.key()] = change.value();
+  return object;
+}
+
+/// What an operator gives a provider: a good one, from which tests depart.
+struct Given {
+  boost::json::object values;
+  boost::json::object secrets;  ///< arrays of one or two texts: current, previous
+
+  Given with(const boost::json::object& changes) const { return {testing::with(values, changes), secrets}; }
+  Given with_secrets(const boost::json::object& changes) const {
+    return {values, testing::with(secrets, changes)};
+  }
+};
+
+/// The settings as the plugin's schema reads them. Throws std::logic_error, which names all problems.
+inline Settings checked(const Given& given, const PluginDescriptor& descriptor = plugin()) {
+  std::vector<Problem> problems;
+  auto settings = Settings::check(descriptor.settings_schema(), given.values, given.secrets, problems);
+  if (problems.empty()) return settings;
+  std::string text = "the schema refuses the settings:";
+  for (const auto& problem : problems) text += " " + problem.field + " " + problem.reason + ";";
+  throw std::logic_error(text);
+}
+
+inline Contract contract_of(const Given& given) {
+  return plugin().contract(checked(given));
+}
+
+/// The fields that `validate` complains of in that environment, in its order.
+inline std::vector<std::string> problems_of(const Given& given, Environment environment) {
+  std::vector<std::string> fields;
+  for (const auto& problem : plugin().validate(checked(given), environment)) fields.push_back(problem.field);
+  return fields;
+}
+
+/// Why the host would refuse the descriptor or an operator stumble over its schema, as sentences: another SDK
+/// or ABI, no name or version, a setting that is named twice, not described or has a default that it refuses
+/// itself, a secret with a default.
+inline std::vector<std::string> descriptor_problems(const PluginDescriptor& descriptor = plugin()) {
+  std::vector<std::string> problems;
+  const auto expect = [&](bool holds, std::string sentence) {
+    if (!holds) problems.push_back(std::move(sentence));
+  };
+  expect(descriptor.struct_size == sizeof(PluginDescriptor), "struct_size is another SDK's");
+  expect(descriptor.sdk_version == kSdkVersion, "sdk_version is another SDK's");
+  expect(descriptor.abi_tag == std::string_view(kAbiTag), "abi_tag is another build's");
+  expect(!std::string_view(descriptor.name).empty(), "the plugin has no name");
+  expect(!std::string_view(descriptor.version).empty(), "the plugin has no version");
+  const SettingsSchema schema = descriptor.settings_schema();
+  std::vector<Problem> refused;
+  Settings::check(schema, {}, {}, refused);
+  std::set<std::string> names;
+  for (const Setting& setting : schema) {
+    expect(names.insert(setting.name).second, setting.name + " is described twice");
+    expect(!setting.description.empty(), setting.name + " has no description");
+    expect(setting.type != SettingType::secret || !setting.default_value,
+           setting.name + " is a secret with a default");
+    expect(setting.type == SettingType::secret || !setting.default_value ||
+               std::ranges::count(refused, setting.name, &Problem::field) == 0,
+           setting.name + " refuses its own default");
+  }
+  return problems;
+}
+
+/// The header's value, its name compared as it is written; "(none)" if there is none.
+inline std::string header_of(const HttpRequest& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers()) {
+    if (key == name) return value;
+  }
+  return "(none)";
+}
+
+/// What the call throws says; "(none)" if it throws nothing.
+template <class Call>
+std::string failure_of(Call&& call) {
+  try {
+    static_cast<void>(std::forward<Call>(call)());
+  } catch (const std::exception& failure) {
+    return failure.what();
+  }
+  return "(none)";
+}
+
+/// The plugin's provider on fakes, with an order to pay, and a record of what it said.
+class PluginBench {
+ public:
+  explicit PluginBench(const Given& given, Order example = {}, Environment environment = Environment::dev)
+      : order(std::move(example)), provider(plugin().create(bench.services(environment), checked(given))) {}
+
+  Prepared prepare() { return prepare(order); }
+  Prepared prepare(const Order& of) { return bench.run(provider->prepare(of)); }
+
+  /// With what was prepared for it just before.
+  Submission submit() { return submit(order); }
+  Submission submit(const Order& of) { return submit(of, prepare(of)); }
+  Submission submit(const Prepared& prepared) { return submit(order, prepared); }
+  Submission submit(const Order& of, const Prepared& prepared) {
+    return bench.run(provider->submit(of, prepared));
+  }
+  /// As many submits as that in flight side by side, as a host has them. Throws what one of them threw.
+  std::vector<Submission> submit_at_once(const Prepared& prepared, int count) {
+    std::vector<Submission> submissions;
+    bench.run(submit_all(provider.get(), order, prepared, count, &submissions));
+    return submissions;
+  }
+
+  Status query() { return query(order); }
+  Status query(const Prepared& prepared, const std::string& provider_ref = {}) {
+    return query(order, prepared, provider_ref);
+  }
+  Status query(const Order& of, const Prepared& prepared = {}, const std::string& provider_ref = {}) {
+    return bench.run(provider->query(of, prepared, provider_ref));
+  }
+  Balance balance() { return bench.run(provider->balance()); }
+  void probe() { bench.run(provider->probe()); }
+
+  FakeHttp& http() { return *bench.http; }
+  const HttpRequest& request(std::size_t index) const { return bench.http->requests().at(index); }
+  /// How many of the requests so far were marked as moving money.
+  std::size_t money_moving() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(bench.http->requests(), &HttpRequest::is_money_moving));
+  }
+
+  /// Keeps a text that the plugin made for people (a message, a reason) for `said`.
+  void note(std::string_view text) { noted_.append(text).push_back('\n'); }
+  /// The same with what the call throws, as it must.
+  template <class Call>
+  void note_failure(Call&& call) {
+    const std::string failure = failure_of(std::forward<Call>(call));
+    if (failure == "(none)") throw std::logic_error("note_failure: the call threw nothing");
+    note(failure);
+  }
+  /// What was noted, the account scope and the whole log: search it for secrets and account numbers that the
+  /// provider's answers echo.
+  std::string said() const {
+    std::string all = noted_ + provider->account_scope() + "\n";
+    for (const auto& entry : bench.log->entries())
+      all += entry.event + " " + entry.message + " " + boost::json::serialize(entry.fields) + "\n";
+    return all;
+  }
+
+  Bench bench;  // declared before the provider, which uses it
+  Order order;
+  std::unique_ptr<Provider> provider;
+
+ private:
+  static Awaitable<void> submit_all(Provider* provider, Order order, Prepared prepared, int count,
+                                    std::vector<Submission>* submissions) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    int running = count;
+    std::exception_ptr failure;
+    for (int i = 0; i < count; ++i) {
+      boost::asio::co_spawn(executor, provider->submit(order, prepared),
+                            [&running, &failure, submissions](std::exception_ptr thrown, Submission made) {
+                              --running;
+                              if (thrown) {
+                                failure = std::move(thrown);
+                              } else {
+                                submissions->push_back(std::move(made));
+                              }
+                            });
+    }
+    while (running > 0) co_await boost::asio::post(boost::asio::use_awaitable);
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  std::string noted_;
 };
 
 }  // namespace payoutd::testing

@@ -9,8 +9,14 @@ namespace payoutd {
 /// none.
 std::string host_of(std::string_view url);
 
-/// The same with the port, if the URL names one: a good part of an account scope.
+/// The same with the port, if the URL names one.
 std::string host_and_port_of(std::string_view url);
+
+/// The same, or the text as it is if it is no such URL: for a scope, which must name something even then.
+std::string authority_of(std::string_view url);
+
+/// The URL without slashes at its end, so that paths can be added to it.
+std::string without_slash_at_end(std::string url);
 
 /// True if `host`, in lower case, is `domain` or something below it: never for `evil-domain`.
 bool is_domain_or_below(std::string_view host, std::string_view domain) noexcept;
