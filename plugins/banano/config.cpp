@@ -2,14 +2,16 @@
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <payoutd/settings_check.hpp>
+#include <payoutd/standard_settings.hpp>
 #include <payoutd/text.hpp>
-#include <payoutd/url.hpp>
 
 #include "wire.hpp"
 
 namespace banano {
 namespace {
 
+using namespace std::chrono_literals;
 using payoutd::Environment;
 using payoutd::Problem;
 using payoutd::Settings;
@@ -24,12 +26,6 @@ std::uint64_t default_threshold(std::string_view network) {
 
 std::string text_or_empty(const Settings& settings, std::string_view name) {
   return settings.has(name) ? settings.string(name) : std::string{};
-}
-
-bool is_node_url(const std::string& text) {
-  const auto url = boost::urls::parse_absolute_uri(text);
-  return url && (url->scheme() == "http" || url->scheme() == "https") && !url->encoded_host().empty() &&
-         !url->has_userinfo() && !url->has_query();
 }
 
 bool is_plain_http(const std::string& text) {
@@ -48,10 +44,10 @@ bool is_private_ipv6(const std::array<unsigned char, 16>& bytes) {
   return bytes == kLoopback || (bytes[0] & 0xFE) == 0xFC || (bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80);
 }
 
-class Checker {
+class Checker : public payoutd::SettingsCheck {
  public:
   Checker(const Settings& settings, Environment environment)
-      : settings_(settings), config_(settings), environment_(environment) {}
+      : SettingsCheck(environment), settings_(settings), config_(settings) {}
 
   std::vector<Problem> check() {
     check_network();
@@ -67,25 +63,20 @@ class Checker {
       check_node_wallet();
     }
     expect(!config_.receive_minimum.is_zero(), "receive_minimum", "must be greater than 0");
-    return std::move(problems_);
+    return problems();
   }
 
  private:
   bool live() const { return config_.network == "live"; }
 
-  void expect(bool holds, std::string field, std::string reason) {
-    if (!holds) problems_.push_back({std::move(field), std::move(reason)});
-  }
-
   void check_network() {
-    expect(environment_ != Environment::prod || live(), "network", "must be live in production");
-    expect(environment_ != Environment::staging || !live(), "network",
-           "is live, which pays real money: not in staging");
+    expect(!in_production() || live(), "network", "must be live in production");
+    expect(!in_staging() || !live(), "network", "is live, which pays real money: not in staging");
   }
 
   void check_url(const std::string& url, const std::string& field) {
-    expect(is_node_url(url), field, "must be an absolute http or https URL without a user name and a query");
-    expect(environment_ != Environment::prod || !is_plain_http(url) || is_private_host(url), field,
+    expect_url(field, url);
+    expect(!in_production() || !is_plain_http(url) || is_private_host(url), field,
            "must be https, or an address of a private network, in production: the RPC has no authentication");
   }
 
@@ -93,7 +84,7 @@ class Checker {
     const auto written = text_or_empty(settings_, "work_threshold");
     expect(written.empty() || (written.size() == 16 && parse_hex64(written)), "work_threshold",
            "must be 16 hexadecimal digits, such as fffffe0000000000");
-    expect(environment_ != Environment::prod || config_.work_threshold >= kLiveThreshold, "work_threshold",
+    expect(!in_production() || config_.work_threshold >= kLiveThreshold, "work_threshold",
            "must not be below fffffe0000000000 in production: the network would not take the blocks");
   }
 
@@ -142,8 +133,6 @@ class Checker {
 
   const Settings& settings_;
   Config config_;
-  Environment environment_;
-  std::vector<Problem> problems_;
 };
 
 }  // namespace
@@ -241,24 +230,9 @@ payoutd::SettingsSchema settings_schema() {
        .default_value = "10s",
        .min = 0,
        .max = 86'400'000},
-      {.name = "query_rate_per_s",
-       .type = integer,
-       .description = "Upper limit of queries a second; 0 for none.",
-       .default_value = "50",
-       .min = 0,
-       .max = 100'000},
-      {.name = "submit_window",
-       .type = duration,
-       .description = "How long after its journal entry a block may still be published.",
-       .default_value = "10s",
-       .min = 500,
-       .max = 60'000},
-      {.name = "response_timeout",
-       .type = duration,
-       .description = "How long to wait for the node's answer.",
-       .default_value = "15s",
-       .min = 500,
-       .max = 300'000},
+      payoutd::query_rate_setting(50, "for none"),
+      payoutd::submit_window_setting("payment", 10s),
+      payoutd::response_timeout_setting("payment", 15s),
   };
 }
 
@@ -293,11 +267,6 @@ Config::Config(const Settings& settings)
       Raw::of(payoutd::Amount::parse(settings.string("receive_minimum")).value()).value_or(Raw(~Uint128{0}));
 }
 
-std::string Config::node_authority() const {
-  const std::string authority = payoutd::host_and_port_of(node_urls.front());
-  return authority.empty() ? node_urls.front() : authority;
-}
-
 payoutd::Contract make_contract(const Settings& settings) {
   const Config config(settings);
   payoutd::Contract contract;
@@ -310,10 +279,8 @@ payoutd::Contract make_contract(const Settings& settings) {
   const std::size_t accounts =
       config.mode == Mode::local_signing ? config.account_count : config.wallet_accounts.size();
   contract.concurrency = static_cast<int>(std::clamp<std::size_t>(accounts, 1, 256));
-  contract.query_rate_per_s = static_cast<int>(settings.integer("query_rate_per_s"));
   contract.currencies = {{"BAN", payoutd::Amount::kDecimals}};
-  contract.submit_window = settings.duration("submit_window");
-  contract.response_timeout = settings.duration("response_timeout");
+  payoutd::apply_standard_settings(settings, contract);
   return contract;
 }
 

@@ -43,9 +43,6 @@ struct Config {
   int receive_limit = 0;
   std::string receivable_action;  ///< auto, receivable or pending
   std::chrono::milliseconds confirm_after{0};
-
-  /// Host and port of the preferred node.
-  std::string node_authority() const;
 };
 
 payoutd::Contract make_contract(const payoutd::Settings& settings);

@@ -2,7 +2,9 @@
 /// payment service: a signed block is the same payment however often it is published, an account's blocks
 /// form a chain, and only confirmation by the network's vote is final.
 #include <boost/json.hpp>
+#include <payoutd/conceal.hpp>
 #include <payoutd/plugin.hpp>
+#include <payoutd/url.hpp>
 
 #include "config.hpp"
 #include "lane_state.hpp"
@@ -169,7 +171,7 @@ BananoProvider::BananoProvider(Services services, const Settings& settings)
 std::string BananoProvider::account_scope() const {
   const std::string first = accounts_.empty() ? "" : accounts_.front().address;
   if (config_.mode == Mode::local_signing) return config_.network + "/" + first;
-  return config_.network + "/" + config_.node_authority() + "/wallet-" +
+  return config_.network + "/" + payoutd::authority_of(config_.node_urls.front()) + "/wallet-" +
          fingerprint(config_.wallets.empty() ? "" : config_.wallets.front().reveal()) + "/" + first;
 }
 
@@ -220,13 +222,7 @@ SignedBlock BananoProvider::sign(const StateBlock& block, std::uint64_t work) co
 
 /// Should the node ever echo the wallet's id, that stops here.
 std::string BananoProvider::without_secrets(std::string text) const {
-  for (const payoutd::Secret& wallet : config_.wallets) {
-    const std::string& id = wallet.reveal();
-    for (auto at = text.find(id); at != std::string::npos; at = text.find(id, at)) {
-      text.replace(at, id.size(), "***");
-    }
-  }
-  return text;
+  return payoutd::conceal(std::move(text), config_.wallets);
 }
 
 // ---- the paying account

@@ -1,10 +1,9 @@
 #include "config.hpp"
 
 #include <algorithm>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include <payoutd/settings_check.hpp>
+#include <payoutd/standard_settings.hpp>
 #include <payoutd/text.hpp>
-#include <payoutd/url.hpp>
 #include <set>
 
 #include "token.hpp"
@@ -15,9 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
-using payoutd::host_of;
 using payoutd::is_digits;
-using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Setting;
 using payoutd::Settings;
@@ -26,47 +23,31 @@ using payoutd::SettingType;
 /// Published by the vendor with its examples: it hides nothing, and installations may have their own.
 constexpr std::string_view kPublishedKey = "tlc12345tlc12345tlc12345tlc12345";
 /// Benin's hosts, the only ones that are known; Togo's come with the contract.
-constexpr std::string_view kTestDomain = "testapimarchand2.moov-africa.bj";
-constexpr std::string_view kProductionDomain = "apimarchand.moov-africa.bj";
+constexpr payoutd::BaseUrlRules kEndpointRules{
+    .sandbox = {"testapimarchand2.moov-africa.bj", "must not be Moov's test host in production"},
+    .live = {"apimarchand.moov-africa.bj",
+             "is Moov's production host, which pays real money: not in staging"}};
 
 bool is_one_line(std::string_view text) {
   return text.find_first_of("\r\n") == std::string_view::npos;
 }
 
-class Checker {
+class Checker : public payoutd::SettingsCheck {
  public:
   Checker(const Settings& settings, Environment environment)
-      : settings_(settings), config_(settings), environment_(environment) {}
+      : SettingsCheck(environment), settings_(settings), config_(settings) {}
 
   std::vector<Problem> check() {
-    check_endpoint();
+    expect_base_url("endpoint", config_.endpoint, kEndpointRules);
     check_credentials();
     check_accounts();
     check_texts();
     check_look_up();
-    if (environment_ == Environment::prod) check_production_limits();
-    return std::move(problems_);
+    expect_careful_limits(settings_);
+    return problems();
   }
 
  private:
-  void expect(bool holds, std::string field, std::string reason) {
-    if (!holds) problems_.push_back({std::move(field), std::move(reason)});
-  }
-
-  void check_endpoint() {
-    const auto url = boost::urls::parse_absolute_uri(config_.endpoint);
-    expect(url && !url->has_query() && !url->has_fragment() && !url->encoded_host().empty(), "endpoint",
-           "must be an absolute URL without a query");
-    const std::string host = host_of(config_.endpoint);
-    if (environment_ == Environment::prod) {
-      expect(url && url->scheme() == "https", "endpoint", "must be https in production");
-      expect(!is_loopback_host(host), "endpoint", "must not be this machine in production");
-      expect(host != kTestDomain, "endpoint", "must not be Moov's test host in production");
-    }
-    expect(environment_ != Environment::staging || host != kProductionDomain, "endpoint",
-           "is Moov's production host, which pays real money: not in staging");
-  }
-
   void check_credentials() {
     // The token is `0:username:password`: a colon in the name would move its end.
     expect(!config_.username.empty() && config_.username.find(':') == std::string::npos &&
@@ -79,10 +60,7 @@ class Checker {
 
   void check_accounts() {
     expect(!config_.country_prefixes.empty(), "country_prefixes", "must name at least one country code");
-    for (const std::string& prefix : config_.country_prefixes) {
-      expect(is_digits(prefix) && prefix.size() <= 8 && prefix[0] != '0', "country_prefixes",
-             "must be country codes of digits only, such as \"228\"");
-    }
+    expect_country_codes("country_prefixes", config_.country_prefixes);
     expect(config_.account_msisdn.empty() || is_digits(config_.account_msisdn), "account_msisdn",
            "must be digits only");
     expect(is_reference(config_.wallet_id), "wallet_id", "must be letters and digits");
@@ -112,18 +90,8 @@ class Checker {
     }
   }
 
-  void check_production_limits() {
-    expect(!settings_.has("absence_wait") || settings_.duration("absence_wait") >= 60s, "absence_wait",
-           "must be at least 60s in production");
-    expect(settings_.integer("concurrency") <= 64, "concurrency", "must be at most 64 in production");
-    expect(settings_.integer("query_rate_per_s") >= 1, "query_rate_per_s",
-           "must be at least 1 in production");
-  }
-
   const Settings& settings_;
   Config config_;
-  Environment environment_;
-  std::vector<Problem> problems_;
 };
 
 }  // namespace
@@ -193,30 +161,10 @@ payoutd::SettingsSchema settings_schema() {
       Setting{.name = "default_remarks",
               .description = "extendeddata of a payout without a note.",
               .default_value = "Payout"},
-      Setting{.name = "concurrency",
-              .type = integer,
-              .description = "Transfers in flight at once; also how many a crash can make unknown.",
-              .default_value = "4",
-              .min = 1,
-              .max = 1024},
-      Setting{.name = "query_rate_per_s",
-              .type = integer,
-              .description = "Upper limit of status queries a second; 0 for none (never in production).",
-              .default_value = "10",
-              .min = 0,
-              .max = 100'000},
-      Setting{.name = "submit_window",
-              .type = duration,
-              .description = "How long after its journal entry a transfer may still be started.",
-              .default_value = "10s",
-              .min = 500,
-              .max = 60'000},
-      Setting{.name = "response_timeout",
-              .type = duration,
-              .description = "How long to wait for the answer to a transfer.",
-              .default_value = "60s",
-              .min = 500,
-              .max = 300'000},
+      payoutd::concurrency_setting("transfer", 4),
+      payoutd::query_rate_setting(10),
+      payoutd::submit_window_setting("transfer", 10s),
+      payoutd::response_timeout_setting("transfer", 60s),
   };
 }
 
@@ -240,11 +188,6 @@ Config::Config(const Settings& settings)
       remarks_length(static_cast<std::size_t>(settings.integer("remarks_length"))),
       default_remarks(settings.string("default_remarks")) {}
 
-std::string Config::authority() const {
-  const std::string authority = payoutd::host_and_port_of(endpoint);
-  return authority.empty() ? endpoint : authority;
-}
-
 payoutd::Contract make_contract(const Settings& settings) {
   const bool by_reference = settings.string("query_by") == "client_ref";
   const bool digits = settings.string("reference_form") == "digits";
@@ -259,17 +202,11 @@ payoutd::Contract make_contract(const Settings& settings) {
   // about.
   contract.lookup_by_reference = by_reference;
   contract.lookup_by_provider_ref = true;
-  if (by_reference && settings.has("absence_wait")) {
-    contract.absence_is_proof_after =
-        std::chrono::ceil<std::chrono::seconds>(settings.duration("absence_wait"));
-  }
+  if (by_reference) contract.absence_is_proof_after = payoutd::whole_seconds(settings, "absence_wait");
   contract.submit_codes = submit_codes();
   contract.webhook = payoutd::WebhookKind::none;
-  contract.concurrency = static_cast<int>(settings.integer("concurrency"));
-  contract.query_rate_per_s = static_cast<int>(settings.integer("query_rate_per_s"));
   contract.currencies = {{"XOF", 0}};
-  contract.submit_window = settings.duration("submit_window");
-  contract.response_timeout = settings.duration("response_timeout");
+  payoutd::apply_standard_settings(settings, contract);
   return contract;
 }
 

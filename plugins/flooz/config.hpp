@@ -29,9 +29,6 @@ struct Config {
   bool check_account = false;
   std::size_t remarks_length = 0;
   std::string default_remarks;
-
-  /// Host and port of the endpoint: part of the scope, so no path and no scheme.
-  std::string authority() const;
 };
 
 /// Needs only settings that have defaults, so that `--inspect` can show it.

@@ -1,6 +1,8 @@
 /// Flooz (Moov Africa), merchant SOAP service: the calls. wire.hpp says what the bytes mean, config.hpp what
 /// may be set. What the provider promises, and what it does not, stands in README.md.
+#include <payoutd/conceal.hpp>
 #include <payoutd/plugin.hpp>
+#include <payoutd/url.hpp>
 
 #include "config.hpp"
 #include "token.hpp"
@@ -64,7 +66,7 @@ class FloozProvider final : public payoutd::Provider {
 /// References live under the merchant's user in one installation. The password is not part of the scope: it
 /// is changed, and the merchant stays.
 std::string FloozProvider::account_scope() const {
-  return config_.authority() + "/" + config_.username;
+  return payoutd::authority_of(config_.endpoint) + "/" + config_.username;
 }
 
 std::optional<payoutd::Problem> FloozProvider::check_destination(const std::string& destination) const {
@@ -86,18 +88,9 @@ Awaitable<HttpResponse> FloozProvider::ask(std::string operation, std::string co
   co_return co_await services_.http->send(request(operation, content));
 }
 
-/// What the provider says is shown to people. Should it ever echo the password or the token, that stops here.
-/// Values too short to be secrets (of a simulator) are left alone: they would be found in every word.
+/// What the provider says is shown to people: should it ever echo the password or the token, that stops here.
 std::string FloozProvider::without_secrets(std::string text) const {
-  for (const Secret* secret : {&config_.password, &config_.encryption_key, &token_}) {
-    const std::string& value = secret->reveal();
-    if (value.size() < 8) continue;
-    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
-      text.replace(at, value.size(), "***");
-      at += 3;
-    }
-  }
-  return text;
+  return payoutd::conceal(std::move(text), {config_.password, config_.encryption_key, token_});
 }
 
 // ---- paying

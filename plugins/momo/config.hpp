@@ -30,9 +30,6 @@ struct Config {
   std::size_t message_length = 0;
   std::string default_note;
   bool check_account_holder = false;
-
-  /// Host and port of the base URL: part of the scope, so no path and no scheme.
-  std::string base_authority() const;
 };
 
 payoutd::Contract make_contract(const payoutd::Settings& settings);

@@ -1,5 +1,6 @@
 /// MTN MoMo, Disbursement API v1_0. What the API is and why each answer means what it does: wire.hpp and
 /// README.md.
+#include <payoutd/conceal.hpp>
 #include <payoutd/plugin.hpp>
 #include <payoutd/text.hpp>
 #include <payoutd/url.hpp>
@@ -87,7 +88,7 @@ class MomoProvider final : public payoutd::Provider {
 /// References live under the API user in one market of one installation. Keys are not part of the scope: they
 /// are rotated, and the user stays.
 std::string MomoProvider::account_scope() const {
-  return config_.base_authority() + "/" + config_.target_environment + "/" + config_.api_user;
+  return payoutd::authority_of(config_.base_url) + "/" + config_.target_environment + "/" + config_.api_user;
 }
 
 std::optional<payoutd::Problem> MomoProvider::check_destination(const std::string& destination) const {
@@ -149,20 +150,9 @@ Awaitable<HttpResponse> MomoProvider::ask(std::string address) {
   co_return co_await services_.http->send(authorized(HttpRequest::get(address), fresh));
 }
 
-/// What the provider says is shown to people. Should it ever echo a credential, that stops here. Values too
-/// short to be secrets (of a simulator) are left alone: they would be found in every word.
+/// What the provider says is shown to people: should it ever echo a credential, that stops here.
 std::string MomoProvider::without_secrets(std::string text) const {
-  const auto remove = [&text](const Secret& secret) {
-    const std::string& value = secret.reveal();
-    if (value.size() < 8) return;
-    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
-      text.replace(at, value.size(), "***");
-      at += 3;
-    }
-  };
-  std::ranges::for_each(config_.api_keys, remove);
-  std::ranges::for_each(config_.subscription_keys, remove);
-  return text;
+  return payoutd::conceal(payoutd::conceal(std::move(text), config_.api_keys), config_.subscription_keys);
 }
 
 // ---- paying

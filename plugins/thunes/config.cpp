@@ -1,8 +1,8 @@
 #include "config.hpp"
 
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <payoutd/money.hpp>
+#include <payoutd/settings_check.hpp>
+#include <payoutd/standard_settings.hpp>
 #include <payoutd/text.hpp>
 #include <payoutd/url.hpp>
 
@@ -11,9 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
-using payoutd::host_of;
-using payoutd::is_domain_or_below;
-using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Setting;
 using payoutd::Settings;
@@ -32,9 +29,9 @@ constexpr std::array<std::string_view, 8> kOwnFields{
     "external_id",        "credit_party_identifier", "sender",      "sending_business", "beneficiary",
     "receiving_business", "purpose_of_remittance",   "callback_url"};
 
-bool is_pre_production_host(const std::string& host) {
-  return is_domain_or_below(host, "pre.thunes.com");
-}
+constexpr payoutd::BaseUrlRules kBaseUrlRules{
+    .sandbox = {"pre.thunes.com",
+                "must be the address that Thunes gave you for production, not pre-production"}};
 
 bool is_made_of(std::string_view text, bool (*allowed)(char)) {
   return !text.empty() && std::ranges::all_of(text, allowed);
@@ -57,40 +54,24 @@ Fields fields_of(const Settings& settings, std::string_view name) {
   return fields ? *std::move(fields) : Fields{};
 }
 
-class Checker {
+class Checker : public payoutd::SettingsCheck {
  public:
   Checker(const Settings& settings, Environment environment)
-      : settings_(settings), config_(settings), environment_(environment) {}
+      : SettingsCheck(environment), settings_(settings), config_(settings) {}
 
   std::vector<Problem> check() {
-    check_base_url();
+    expect_base_url("base_url", config_.base_url, kBaseUrlRules);
     check_names();
     check_money();
-    check_payees();
+    expect_country_codes("country_prefixes", config_.country_prefixes);
     check_fields();
     check_parties();
     check_secrets();
-    if (environment_ == Environment::prod) check_production_limits();
-    return std::move(problems_);
+    check_production_limits();
+    return problems();
   }
 
  private:
-  void expect(bool holds, std::string field, std::string reason) {
-    if (!holds) problems_.push_back({std::move(field), std::move(reason)});
-  }
-
-  void check_base_url() {
-    const auto url = boost::urls::parse_absolute_uri(config_.base_url);
-    expect(url && !url->has_query() && !url->has_fragment() && !url->encoded_host().empty(), "base_url",
-           "must be an absolute URL without a query");
-    if (environment_ != Environment::prod) return;
-    const std::string host = host_of(config_.base_url);
-    expect(url && url->scheme() == "https", "base_url", "must be https in production");
-    expect(!is_loopback_host(host), "base_url", "must not be this machine in production");
-    expect(!is_pre_production_host(host), "base_url",
-           "must be the address that Thunes gave you for production, not pre-production");
-  }
-
   void check_names() {
     expect(is_made_of(config_.payer_id, is_digit) && config_.payer_id.size() <= 19, "payer_id",
            "must be the payer's number");
@@ -107,19 +88,8 @@ class Checker {
   }
 
   void check_money() {
-    const auto decimals = payoutd::currency_decimals(config_.currency);
-    expect(decimals.has_value(), "currency", "is not a currency that payoutd knows");
-    expect(!decimals || config_.amount_decimals <= *decimals, "amount_decimals",
-           "must not be more than the currency has (" + std::to_string(decimals.value_or(0)) + ")");
-    expect(payoutd::currency_decimals(config_.source_currency).has_value(), "source_currency",
-           "is not a currency that payoutd knows");
-  }
-
-  void check_payees() {
-    for (const std::string& prefix : config_.country_prefixes) {
-      const bool is_prefix = is_made_of(prefix, is_digit) && prefix.size() <= 8 && prefix[0] != '0';
-      expect(is_prefix, "country_prefixes", "must be country codes of digits only, such as \"228\"");
-    }
+    expect_currency("currency", config_.currency, "amount_decimals", config_.amount_decimals);
+    expect_currency("source_currency", config_.source_currency);
   }
 
   void check_fields() {
@@ -172,17 +142,15 @@ class Checker {
   }
 
   void check_production_limits() {
-    expect(!config_.simulated, "simulated", "must be off in production: nobody would be paid");
-    expect(settings_.duration("absence_wait") >= 60s, "absence_wait", "must be at least 60s in production");
-    expect(settings_.integer("concurrency") <= 64, "concurrency", "must be at most 64 in production");
-    expect(settings_.duration("reversal_window") >= 24h, "reversal_window",
+    expect(!in_production() || !config_.simulated, "simulated",
+           "must be off in production: nobody would be paid");
+    expect_careful_limits(settings_);
+    expect(!in_production() || settings_.duration("reversal_window") >= 24h, "reversal_window",
            "must be at least 1d in production");
   }
 
   const Settings& settings_;
   Config config_;
-  Environment environment_;
-  std::vector<Problem> problems_;
 };
 
 // ---- the schema, by subject
@@ -272,18 +240,10 @@ payoutd::SettingsSchema working_settings() {
       ranged(defaulted("expiry_margin", duration, "30s",
                        "A transaction found again is replaced when its quotation ends within this."),
              0, 3'600'000),
-      ranged(defaulted("concurrency", integer, "8",
-                       "Confirmations in flight at once; also how many a crash can make unknown."),
-             1, 1024),
-      ranged(
-          defaulted("query_rate_per_s", integer, "10", "Upper limit of status queries a second; 0 for none."),
-          0, 100'000),
-      ranged(defaulted("submit_window", duration, "10s",
-                       "How long after its journal entry a confirmation may still be started."),
-             500, 60'000),
-      ranged(defaulted("response_timeout", duration, "30s",
-                       "How long to wait for the answer to a confirmation."),
-             500, 300'000),
+      payoutd::concurrency_setting("confirmation", 8),
+      payoutd::query_rate_setting(10),
+      payoutd::submit_window_setting("confirmation", 10s),
+      payoutd::response_timeout_setting("confirmation", 30s),
   };
 }
 
@@ -301,7 +261,7 @@ std::vector<Problem> validate_settings(const Settings& settings, Environment env
 }
 
 Config::Config(const Settings& settings)
-    : base_url(settings.string("base_url")),
+    : base_url(payoutd::without_slash_at_end(settings.string("base_url"))),
       account(settings.string("account")),
       payer_id(settings.string("payer_id")),
       transaction_type(settings.string("transaction_type")),
@@ -323,16 +283,10 @@ Config::Config(const Settings& settings)
       api_secrets(settings.secrets("api_secret")),
       callback_credentials(settings.secrets("callback_credentials")),
       expiry_margin(settings.duration("expiry_margin")) {
-  while (base_url.ends_with('/')) base_url.pop_back();
   amount_decimals = settings.has("amount_decimals") ? static_cast<int>(settings.integer("amount_decimals"))
                                                     : payoutd::currency_decimals(currency).value_or(0);
   for (std::string& status : settings.list("temporary_statuses"))
     temporary_statuses.insert(std::move(status));
-}
-
-std::string Config::base_authority() const {
-  const std::string authority = payoutd::host_and_port_of(base_url);
-  return authority.empty() ? base_url : authority;
 }
 
 Parties Config::parties() const {
@@ -348,16 +302,12 @@ payoutd::Contract make_contract(const Settings& settings) {
   payoutd::Contract contract;
   contract.repeat = payoutd::Repeat::refused_as_duplicate;
   contract.lookup_by_reference = true;
-  contract.absence_is_proof_after =
-      std::chrono::ceil<std::chrono::seconds>(settings.duration("absence_wait"));
+  contract.absence_is_proof_after = payoutd::whole_seconds(settings, "absence_wait");
   contract.submit_codes = submit_codes();
   contract.webhook = payoutd::WebhookKind::hint;
-  contract.concurrency = static_cast<int>(settings.integer("concurrency"));
-  contract.query_rate_per_s = static_cast<int>(settings.integer("query_rate_per_s"));
   contract.currencies = {{config.currency, config.amount_decimals}};
-  contract.reversal_window = std::chrono::ceil<std::chrono::seconds>(settings.duration("reversal_window"));
-  contract.submit_window = settings.duration("submit_window");
-  contract.response_timeout = settings.duration("response_timeout");
+  contract.reversal_window = payoutd::whole_seconds(settings, "reversal_window");
+  payoutd::apply_standard_settings(settings, contract);
   contract.artefact_format = kArtefactFormat;
   contract.readable_formats = {kArtefactFormat};
   return contract;

@@ -46,8 +46,6 @@ struct Config {
       callback_credentials;  ///< `user:password`, current first; empty: none asked for
   std::chrono::milliseconds expiry_margin{0};
 
-  /// Host and port of the base URL: part of the scope, so no path and no scheme.
-  std::string base_authority() const;
   /// Who pays and who is paid, by the names that the transaction's type wants.
   Parties parties() const;
 };

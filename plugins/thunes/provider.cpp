@@ -6,8 +6,10 @@
 /// our reference: whatever becomes of the first two steps, they are found again under it.
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <payoutd/conceal.hpp>
 #include <payoutd/plugin.hpp>
 #include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 #include "config.hpp"
 #include "wire.hpp"
@@ -140,7 +142,7 @@ class ThunesProvider final : public payoutd::Provider {
 
 /// References live under the account at one installation. Keys are not part of the scope: they are rotated.
 std::string ThunesProvider::account_scope() const {
-  return config_.base_authority() + "/" + config_.account;
+  return payoutd::authority_of(config_.base_url) + "/" + config_.account;
 }
 
 std::optional<Problem> ThunesProvider::check_destination(const std::string& destination) const {
@@ -179,21 +181,14 @@ Awaitable<HttpResponse> ThunesProvider::ask(HttpRequest request) {
   co_return answer;
 }
 
-/// What the provider says is shown to people. Should it ever echo a credential, that stops here. Values too
-/// short to be secrets (of a simulator) are left alone: they would be found in every word.
+/// What the provider says is shown to people: should it ever echo a credential, that stops here.
 std::string ThunesProvider::without_secrets(std::string text) const {
-  const auto remove = [&text](std::string_view value) {
-    if (value.size() < 8) return;
-    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
-      text.replace(at, value.size(), "***");
-      at += 3;
-    }
-  };
-  for (const Secret& key : config_.api_keys) remove(key.reveal());
-  for (const Secret& secret : config_.api_secrets) remove(secret.reveal());
+  text = payoutd::conceal(std::move(text), config_.api_keys);
+  text = payoutd::conceal(std::move(text), config_.api_secrets);
   for (const Secret& pair : config_.callback_credentials) {
-    remove(pair.reveal());
-    remove(std::string_view(pair.reveal()).substr(pair.reveal().find(':') + 1));
+    const std::string_view both = pair.reveal();
+    text = payoutd::conceal(std::move(text), both);
+    text = payoutd::conceal(std::move(text), both.substr(both.find(':') + 1));
   }
   return text;
 }

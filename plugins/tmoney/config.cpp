@@ -1,8 +1,8 @@
 #include "config.hpp"
 
 #include <algorithm>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include <payoutd/settings_check.hpp>
+#include <payoutd/standard_settings.hpp>
 #include <payoutd/text.hpp>
 #include <payoutd/url.hpp>
 #include <set>
@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using payoutd::Environment;
-using payoutd::host_of;
-using payoutd::is_loopback_host;
 using payoutd::Problem;
 using payoutd::Setting;
 using payoutd::Settings;
@@ -21,8 +19,10 @@ using payoutd::SettingType;
 
 /// Both are named by public clients. The first answers to test accounts; that the second is the live one is
 /// what its name and its use suggest.
-constexpr std::string_view kPreProductionHost = "ms-tpc-prep.togocom.tg";
-constexpr std::string_view kGatewayHost = "tgpp-mbanking-stp-gw-gen.togocom.tg";
+constexpr payoutd::BaseUrlRules kBaseUrlRules{
+    .sandbox = {"ms-tpc-prep.togocom.tg", "must not be the operator's pre-production host in production"},
+    .live = {"tgpp-mbanking-stp-gw-gen.togocom.tg",
+             "is the operator's gateway, which may pay real money: not in staging"}};
 
 bool is_path(std::string_view path) {
   const auto allowed = [](char c) {
@@ -32,38 +32,23 @@ bool is_path(std::string_view path) {
   return path.starts_with('/') && !path.ends_with('/') && std::ranges::all_of(path, allowed);
 }
 
-class Checker {
+class Checker : public payoutd::SettingsCheck {
  public:
   Checker(const Settings& settings, Environment environment)
-      : settings_(settings), config_(settings), environment_(environment) {}
+      : SettingsCheck(environment), settings_(settings), config_(settings) {}
 
   std::vector<Problem> check() {
-    check_addresses();
+    expect_base_url("base_url", config_.base_url, kBaseUrlRules);
+    check_paths();
     check_credentials();
     check_texts();
     check_passing_codes();
-    if (environment_ == Environment::prod) check_production_limits();
-    return std::move(problems_);
+    expect_careful_limits(settings_);
+    return problems();
   }
 
  private:
-  void expect(bool holds, std::string field, std::string reason) {
-    if (!holds) problems_.push_back({std::move(field), std::move(reason)});
-  }
-
-  void check_addresses() {
-    const auto url = boost::urls::parse_absolute_uri(config_.base_url);
-    expect(url && !url->has_query() && !url->has_fragment() && !url->encoded_host().empty(), "base_url",
-           "must be an absolute URL without a query");
-    const std::string host = host_of(config_.base_url);
-    if (environment_ == Environment::prod) {
-      expect(url && url->scheme() == "https", "base_url", "must be https in production");
-      expect(!is_loopback_host(host), "base_url", "must not be this machine in production");
-      expect(host != kPreProductionHost, "base_url",
-             "must not be the operator's pre-production host in production");
-    }
-    expect(environment_ != Environment::staging || host != kGatewayHost, "base_url",
-           "is the operator's gateway, which may pay real money: not in staging");
+  void check_paths() {
     check_path("login_path", config_.login_path);
     check_path("credit_path", config_.credit_path);
     check_path("status_path", config_.status_path);
@@ -101,18 +86,8 @@ class Checker {
     }
   }
 
-  void check_production_limits() {
-    expect(!settings_.has("absence_wait") || settings_.duration("absence_wait") >= 60s, "absence_wait",
-           "must be at least 60s in production");
-    expect(settings_.integer("concurrency") <= 64, "concurrency", "must be at most 64 in production");
-    expect(settings_.integer("query_rate_per_s") >= 1, "query_rate_per_s",
-           "must be at least 1 in production");
-  }
-
   const Settings& settings_;
   Config config_;
-  Environment environment_;
-  std::vector<Problem> problems_;
 };
 
 }  // namespace
@@ -177,30 +152,10 @@ payoutd::SettingsSchema settings_schema() {
               .min = 1'000,
               .max = 604'800'000,
               .optional = true},
-      Setting{.name = "concurrency",
-              .type = integer,
-              .description = "Credits in flight at once; also how many a crash can make unknown.",
-              .default_value = "8",
-              .min = 1,
-              .max = 1024},
-      Setting{.name = "query_rate_per_s",
-              .type = integer,
-              .description = "Upper limit of status queries a second; 0 for none (never in production).",
-              .default_value = "10",
-              .min = 0,
-              .max = 100'000},
-      Setting{.name = "submit_window",
-              .type = duration,
-              .description = "How long after its journal entry a credit may still be started.",
-              .default_value = "10s",
-              .min = 500,
-              .max = 60'000},
-      Setting{.name = "response_timeout",
-              .type = duration,
-              .description = "How long to wait for the answer to a credit.",
-              .default_value = "60s",
-              .min = 500,
-              .max = 300'000},
+      payoutd::concurrency_setting("credit", 8),
+      payoutd::query_rate_setting(10),
+      payoutd::submit_window_setting("credit", 10s),
+      payoutd::response_timeout_setting("credit", 60s),
   };
 }
 
@@ -209,7 +164,7 @@ std::vector<Problem> validate_settings(const Settings& settings, Environment env
 }
 
 Config::Config(const Settings& settings)
-    : base_url(settings.string("base_url")),
+    : base_url(payoutd::without_slash_at_end(settings.string("base_url"))),
       login_path(settings.string("login_path")),
       credit_path(settings.string("credit_path")),
       status_path(settings.has("status_path") ? settings.string("status_path")
@@ -222,14 +177,7 @@ Config::Config(const Settings& settings)
       utc_offset(settings.integer("utc_offset_minutes")),
       description_length(static_cast<std::size_t>(settings.integer("description_length"))),
       default_description(settings.string("default_description")),
-      passing_codes(settings.list("passing_codes")) {
-  while (base_url.ends_with('/')) base_url.pop_back();
-}
-
-std::string Config::base_authority() const {
-  const std::string authority = payoutd::host_and_port_of(base_url);
-  return authority.empty() ? base_url : authority;
-}
+      passing_codes(settings.list("passing_codes")) {}
 
 payoutd::Contract make_contract(const Settings& settings) {
   payoutd::Contract contract;
@@ -237,17 +185,11 @@ payoutd::Contract make_contract(const Settings& settings) {
   contract.reference = {
       .uuid4 = false, .charset = std::string(kReferenceCharset), .length = kReferenceLength};
   contract.lookup_by_reference = true;
-  if (settings.has("absence_wait")) {
-    contract.absence_is_proof_after =
-        std::chrono::ceil<std::chrono::seconds>(settings.duration("absence_wait"));
-  }
+  contract.absence_is_proof_after = payoutd::whole_seconds(settings, "absence_wait");
   contract.submit_codes = submit_codes(settings.list("passing_codes"));
   contract.webhook = payoutd::WebhookKind::hint;
-  contract.concurrency = static_cast<int>(settings.integer("concurrency"));
-  contract.query_rate_per_s = static_cast<int>(settings.integer("query_rate_per_s"));
   contract.currencies = {{"XOF", 0}};
-  contract.submit_window = settings.duration("submit_window");
-  contract.response_timeout = settings.duration("response_timeout");
+  payoutd::apply_standard_settings(settings, contract);
   return contract;
 }
 

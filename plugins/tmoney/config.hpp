@@ -31,9 +31,6 @@ struct Config {
   std::size_t description_length = 0;
   std::string default_description;
   std::vector<std::string> passing_codes;
-
-  /// Host and port of the base URL: part of the scope, so no path and no scheme.
-  std::string base_authority() const;
 };
 
 /// Needs only settings that have defaults, so that `--inspect` can show it.

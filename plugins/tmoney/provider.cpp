@@ -1,7 +1,9 @@
 /// TMoney (Togocom / Yas), API "tpcredit": the calls. wire.hpp says what the bytes mean, config.hpp what may
 /// be set. What the provider promises, and what it does not, stands in README.md.
+#include <payoutd/conceal.hpp>
 #include <payoutd/plugin.hpp>
 #include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 #include "config.hpp"
 #include "wire.hpp"
@@ -65,7 +67,7 @@ class TmoneyProvider final : public payoutd::Provider {
 /// References live under the partner's account in one installation. The password is not part of the scope: it
 /// is rotated, and the account stays.
 std::string TmoneyProvider::account_scope() const {
-  return config_.base_authority() + "/" + config_.username;
+  return payoutd::authority_of(config_.base_url) + "/" + config_.username;
 }
 
 std::optional<payoutd::Problem> TmoneyProvider::check_destination(const std::string& destination) const {
@@ -103,18 +105,9 @@ HttpRequest TmoneyProvider::authorized(HttpRequest request, const Secret& token)
   return request;
 }
 
-/// What the provider says is shown to people. Should it ever echo a password, that stops here. Values too
-/// short to be secrets (of a simulator) are left alone: they would be found in every word.
+/// What the provider says is shown to people: should it ever echo a password, that stops here.
 std::string TmoneyProvider::without_secrets(std::string text) const {
-  for (const Secret& secret : config_.passwords) {
-    const std::string& value = secret.reveal();
-    if (value.size() < 8) continue;
-    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at)) {
-      text.replace(at, value.size(), "***");
-      at += 3;
-    }
-  }
-  return text;
+  return payoutd::conceal(std::move(text), config_.passwords);
 }
 
 // ---- paying
