@@ -1,15 +1,13 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
-#include <payoutd/plugin.hpp>
 #include <payoutd/testing.hpp>
 
 #include "wire.hpp"
 
-extern "C" const payoutd::PluginDescriptor payoutd_plugin_descriptor;
-
 namespace {
 
 namespace json = boost::json;
+using namespace payoutd::testing;
 using banano::Bytes32;
 using banano::Raw;
 using banano::StateBlock;
@@ -35,40 +33,12 @@ const std::string kNothing(64, '0');
 constexpr std::uint64_t kThreshold = 0xff00000000000000;
 const std::string kNotFound = R"({"error":"Block not found"})";
 
-json::object with(json::object values, const json::object& changes) {
-  for (const auto& change : changes) values[change.key()] = change.value();
-  return values;
+Given local() {
+  return {{{"network", "test"}, {"node_url", kNode}}, {{"seed", json::array{kZeroSeed}}}};
 }
-
-json::object local_values() {
-  return {{"network", "test"}, {"node_url", kNode}};
-}
-json::object local_secrets() {
-  return {{"seed", json::array{kZeroSeed}}};
-}
-json::object wallet_values() {
-  return with(local_values(), {{"mode", "node_wallet"}, {"accounts", json::array{kLane}}});
-}
-json::object wallet_secrets() {
-  return {{"wallet", json::array{kWallet}}};
-}
-
-payoutd::Settings checked(const json::object& values, const json::object& secrets) {
-  std::vector<payoutd::Problem> problems;
-  auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), values, secrets, problems);
-  for (const auto& problem : problems) FAIL_CHECK(problem.field << ": " << problem.reason);
-  return settings;
-}
-
-/// The fields with problems, in order.
-std::vector<std::string> problems_of(const json::object& values, Environment environment,
-                                     const json::object& secrets = local_secrets()) {
-  std::vector<std::string> fields;
-  for (const auto& problem : payoutd_plugin_descriptor.validate(checked(values, secrets), environment)) {
-    fields.push_back(problem.field);
-  }
-  return fields;
+Given node_wallet() {
+  return {with(local().values, {{"mode", "node_wallet"}, {"accounts", json::array{kLane}}}),
+          {{"wallet", json::array{kWallet}}}};
 }
 
 Bytes32 filled(std::uint8_t value) {
@@ -164,10 +134,9 @@ class ScriptedNode {
 };
 
 /// A provider on fakes, with a node behind it whose account has ten confirmed blocks and 100 BAN.
-struct Fixture {
-  explicit Fixture(const json::object& values = local_values(), const json::object& secrets = local_secrets())
-      : provider(payoutd_plugin_descriptor.create(bench.services(), checked(values, secrets))) {
-    bench.http->otherwise([this](const HttpRequest& request) {
+struct Fixture : PluginBench {
+  explicit Fixture(const Given& given = local()) : PluginBench(given, example_order()) {
+    http().otherwise([this](const HttpRequest& request) {
       return (request.url() == kOtherNode ? other : node).answer(request);
     });
     set_account("100", 7, "7");
@@ -182,15 +151,6 @@ struct Fixture {
                                                         {"representative", kRepresentative}});
   }
 
-  payoutd::Prepared prepared(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->prepare(order));
-  }
-  Submission submit(const payoutd::Order& order, const payoutd::Prepared& made) {
-    return bench.run(provider->submit(order, made));
-  }
-  Status query(const payoutd::Order& order, const payoutd::Prepared& made, const std::string& ref = {}) {
-    return bench.run(provider->query(order, made, ref));
-  }
   json::object maintain(json::object state = {}, const std::string& lane = kLane) {
     payoutd::Lane held{lane, std::move(state)};
     bench.run(provider->maintain(held));
@@ -205,28 +165,13 @@ struct Fixture {
     }
     return bodies;
   }
-  long money_moving() const {
-    return std::ranges::count_if(bench.http->requests(), &HttpRequest::is_money_moving);
-  }
 
-  payoutd::testing::Bench bench;  // declared before the provider, which uses it
   ScriptedNode node;
   ScriptedNode other;
-  std::unique_ptr<payoutd::Provider> provider;
 };
 
 banano::SignedBlock block_in(const payoutd::Prepared& prepared) {
   return banano::decode_block(prepared.artefact).value();
-}
-
-template <class Call>
-std::string failure_of(Call&& call) {
-  try {
-    call();
-  } catch (const std::exception& failure) {
-    return failure.what();
-  }
-  return "(none)";
 }
 
 }  // namespace
@@ -234,9 +179,9 @@ std::string failure_of(Call&& call) {
 // ---- settings and contract
 
 TEST_CASE("the descriptor names the plugin and the contract has no contradictions") {
-  CHECK(std::string(payoutd_plugin_descriptor.name) == "banano");
-  CHECK(std::string(payoutd_plugin_descriptor.abi_tag) == payoutd::kAbiTag);
-  const auto contract = payoutd_plugin_descriptor.contract(checked(local_values(), local_secrets()));
+  CHECK(std::string(plugin().name) == "banano");
+  CHECK(descriptor_problems() == std::vector<std::string>{});
+  const auto contract = contract_of(local());
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.repeat == payoutd::Repeat::harmless);
   CHECK_FALSE(contract.repeat_window);
@@ -255,17 +200,13 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
 }
 
 TEST_CASE("settings change the contract") {
-  const auto contract =
-      payoutd_plugin_descriptor.contract(checked(with(local_values(), {{"account_count", 5},
-                                                                       {"query_rate_per_s", 7},
-                                                                       {"submit_window", "3s"},
-                                                                       {"response_timeout", "9s"}}),
-                                                 local_secrets()));
+  const auto contract = contract_of(local().with(
+      {{"account_count", 5}, {"query_rate_per_s", 7}, {"submit_window", "3s"}, {"response_timeout", "9s"}}));
   CHECK(contract.concurrency == 5);
   CHECK(contract.query_rate_per_s == 7);
   CHECK(contract.submit_window == std::chrono::seconds(3));
   CHECK(contract.response_timeout == std::chrono::seconds(9));
-  const auto wallet = payoutd_plugin_descriptor.contract(checked(wallet_values(), wallet_secrets()));
+  const auto wallet = contract_of(node_wallet());
   CHECK(payoutd::validate(wallet).empty());
   CHECK(wallet.repeat == payoutd::Repeat::harmless);
   CHECK(wallet.serial);
@@ -275,28 +216,28 @@ TEST_CASE("settings change the contract") {
 
 TEST_CASE("the paying accounts are lanes, in the order of their indexes") {
   CHECK(Fixture().provider->lanes() == std::vector{kLane});
-  const auto three = Fixture(with(local_values(), {{"account_count", 3}})).provider->lanes();
+  const auto three = Fixture(local().with({{"account_count", 3}})).provider->lanes();
   REQUIRE(three.size() == 3);
   CHECK(three[0] == kLane);
   const auto from_one =
-      Fixture(with(local_values(), {{"account_count", 2}, {"first_account_index", 1}})).provider->lanes();
+      Fixture(local().with({{"account_count", 2}, {"first_account_index", 1}})).provider->lanes();
   CHECK(from_one == std::vector{three[1], three[2]});
-  CHECK(Fixture(wallet_values(), wallet_secrets()).provider->lanes() == std::vector{kLane});
+  CHECK(Fixture(node_wallet()).provider->lanes() == std::vector{kLane});
 }
 
 TEST_CASE("the environment decides which settings are harmless") {
   using Fields = std::vector<std::string>;
-  const json::object real{{"seed", json::array{kPrivateSeed}}};
-  const json::object live{{"network", "live"}, {"node_url", "https://node.example.org"}};
-  CHECK(problems_of(live, Environment::prod, real).empty());
-  CHECK(problems_of(live, Environment::staging, real) == Fields{"network"});
-  CHECK(problems_of(live, Environment::dev, real).empty());
-  CHECK(problems_of(local_values(), Environment::dev).empty());
-  CHECK(problems_of(local_values(), Environment::staging).empty());
-  CHECK(problems_of(local_values(), Environment::prod) == Fields{"network", "work_threshold"});
+  const Given live{{{"network", "live"}, {"node_url", "https://node.example.org"}},
+                   {{"seed", json::array{kPrivateSeed}}}};
+  CHECK(problems_of(live, Environment::prod).empty());
+  CHECK(problems_of(live, Environment::staging) == Fields{"network"});
+  CHECK(problems_of(live, Environment::dev).empty());
+  CHECK(problems_of(local(), Environment::dev).empty());
+  CHECK(problems_of(local(), Environment::staging).empty());
+  CHECK(problems_of(local(), Environment::prod) == Fields{"network", "work_threshold"});
 
   const auto in_production = [&](const char* name, json::value value) {
-    return problems_of(with(live, {{name, std::move(value)}}), Environment::prod, real);
+    return problems_of(live.with({{name, std::move(value)}}), Environment::prod);
   };
   CHECK(in_production("node_url", "http://node.example.org") == Fields{"node_url"});
   CHECK(in_production("node_url", "http://8.8.8.8:7072") == Fields{"node_url"});
@@ -317,25 +258,24 @@ TEST_CASE("the environment decides which settings are harmless") {
 
 TEST_CASE("nobody pays on the live network from keys that documents print") {
   using Fields = std::vector<std::string>;
-  const json::object live{{"network", "live"}, {"node_url", kNode}};
   const std::string genesis_key = "34f0a37aad20f4a260f0a5b3cb3d7fb50673212263e58a380bc10474bb039ce4";
   for (const std::string& seed : {kZeroSeed, std::string(63, '0') + "1", genesis_key}) {
-    const json::object secrets{{"seed", json::array{seed}}};
-    CHECK(problems_of(live, Environment::dev, secrets) == Fields{"seed"});
-    CHECK(problems_of(live, Environment::prod, secrets) == Fields{"seed"});
-    CHECK(problems_of(local_values(), Environment::dev, secrets).empty());
+    const Given test = local().with_secrets({{"seed", json::array{seed}}});
+    const Given live = test.with({{"network", "live"}});
+    CHECK(problems_of(live, Environment::dev) == Fields{"seed"});
+    CHECK(problems_of(live, Environment::prod) == Fields{"seed"});
+    CHECK(problems_of(test, Environment::dev).empty());
   }
-  const auto genesis =
-      with(wallet_values(),
-           {{"network", "live"},
-            {"accounts", json::array{"ban_3e3j5tkog48pnny9dmfzj1r16pg8t1e76dz5tmac6iq689wyjfpiij4txtdo"}}});
-  CHECK(problems_of(genesis, Environment::dev, wallet_secrets()) == Fields{"accounts"});
+  const auto genesis = node_wallet().with(
+      {{"network", "live"},
+       {"accounts", json::array{"ban_3e3j5tkog48pnny9dmfzj1r16pg8t1e76dz5tmac6iq689wyjfpiij4txtdo"}}});
+  CHECK(problems_of(genesis, Environment::dev) == Fields{"accounts"});
 }
 
 TEST_CASE("settings that contradict each other are refused everywhere") {
   using Fields = std::vector<std::string>;
   const auto problems = [](const json::object& changes) {
-    return problems_of(with(local_values(), changes), Environment::dev);
+    return problems_of(local().with(changes), Environment::dev);
   };
   CHECK(problems({{"node_url", "http://127.0.0.1:9/?x=1"}}) == Fields{"node_url"});
   CHECK(problems({{"fallback_node_urls", json::array{"ftp://x"}}}) == Fields{"fallback_node_urls"});
@@ -348,40 +288,37 @@ TEST_CASE("settings that contradict each other are refused everywhere") {
   CHECK(problems({{"first_account_index", 4'294'967'295}}).empty());
   CHECK(problems({{"first_account_index", 4'294'967'295}, {"account_count", 2}}) == Fields{"account_count"});
 
-  const auto secrets = [](const json::object& values, const json::object& given) {
-    return problems_of(values, Environment::dev, given);
+  const auto secrets = [](const Given& given, const json::object& secrets) {
+    return problems_of({given.values, secrets}, Environment::dev);
   };
-  CHECK(secrets(local_values(), {}) == Fields{"seed"});
-  CHECK(secrets(local_values(), {{"seed", json::array{"abc"}}}) == Fields{"seed"});
-  CHECK(secrets(local_values(), {{"seed", json::array{kZeroSeed}}, {"wallet", json::array{kWallet}}}) ==
+  const auto accounts = [](const json::array& named) {
+    return problems_of(node_wallet().with({{"accounts", named}}), Environment::dev);
+  };
+  CHECK(secrets(local(), {}) == Fields{"seed"});
+  CHECK(secrets(local(), {{"seed", json::array{"abc"}}}) == Fields{"seed"});
+  CHECK(secrets(local(), {{"seed", json::array{kZeroSeed}}, {"wallet", json::array{kWallet}}}) ==
         Fields{"wallet"});
-  CHECK(secrets(wallet_values(), wallet_secrets()).empty());
-  CHECK(secrets(wallet_values(), {}) == Fields{"wallet"});
-  CHECK(secrets(wallet_values(), {{"wallet", json::array{"x"}}}) == Fields{"wallet"});
-  CHECK(secrets(wallet_values(), {{"seed", json::array{kZeroSeed}}, {"wallet", json::array{kWallet}}}) ==
+  CHECK(problems_of(node_wallet(), Environment::dev).empty());
+  CHECK(secrets(node_wallet(), {}) == Fields{"wallet"});
+  CHECK(secrets(node_wallet(), {{"wallet", json::array{"x"}}}) == Fields{"wallet"});
+  CHECK(secrets(node_wallet(), {{"seed", json::array{kZeroSeed}}, {"wallet", json::array{kWallet}}}) ==
         Fields{"seed"});
-  CHECK(secrets(with(wallet_values(), {{"accounts", json::array{}}}), wallet_secrets()) ==
-        Fields{"accounts"});
-  CHECK(secrets(with(wallet_values(), {{"accounts", json::array{kLane, kLane}}}), wallet_secrets()) ==
-        Fields{"accounts"});
-  CHECK(secrets(with(wallet_values(), {{"accounts", json::array{"ban_1"}}}), wallet_secrets()) ==
-        Fields{"accounts"});
+  CHECK(accounts(json::array{}) == Fields{"accounts"});
+  CHECK(accounts(json::array{kLane, kLane}) == Fields{"accounts"});
+  CHECK(accounts(json::array{"ban_1"}) == Fields{"accounts"});
 }
 
 TEST_CASE("the scope follows the network, the seed and the wallet, and names no secret") {
-  const auto scope = [](const json::object& values, const json::object& secrets = local_secrets()) {
-    return Fixture(values, secrets).provider->account_scope();
-  };
-  CHECK(scope(local_values()) == "test/" + kLane);
-  CHECK(scope(with(local_values(), {{"account_count", 4}})) ==
-        "test/" + kLane);  // another account: same scope
-  CHECK(scope(local_values(), {{"seed", json::array{kPrivateSeed}}}) != "test/" + kLane);
-  CHECK(scope(with(local_values(), {{"network", "live"}})) == "live/" + kLane);
-  const std::string wallet = scope(wallet_values(), wallet_secrets());
+  const auto scope = [](const Given& given) { return Fixture(given).provider->account_scope(); };
+  CHECK(scope(local()) == "test/" + kLane);
+  CHECK(scope(local().with({{"account_count", 4}})) == "test/" + kLane);  // another account: same scope
+  CHECK(scope(local().with_secrets({{"seed", json::array{kPrivateSeed}}})) != "test/" + kLane);
+  CHECK(scope(local().with({{"network", "live"}})) == "live/" + kLane);
+  const std::string wallet = scope(node_wallet());
   CHECK(wallet.starts_with("test/127.0.0.1:9/wallet-"));
   CHECK(wallet.find(kWallet.substr(0, 16)) == std::string::npos);
-  CHECK(scope(wallet_values(), {{"wallet", json::array{std::string(64, 'B')}}}) != wallet);
-  CHECK(scope(with(wallet_values(), {{"node_url", kOtherNode}}), wallet_secrets()) != wallet);
+  CHECK(scope(node_wallet().with_secrets({{"wallet", json::array{std::string(64, 'B')}}})) != wallet);
+  CHECK(scope(node_wallet().with({{"node_url", kOtherNode}})) != wallet);
 }
 
 TEST_CASE("destinations are checked, and the burn account is none") {
@@ -400,7 +337,7 @@ TEST_CASE("destinations are checked, and the burn account is none") {
 
 TEST_CASE("the artefact is the signed block, ready to publish, the same every time") {
   Fixture fixture;
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   const auto block = block_in(prepared);
   CHECK(block.block.account == key_of(kLane));
   CHECK(block.block.previous == filled(7));
@@ -414,12 +351,12 @@ TEST_CASE("the artefact is the signed block, ready to publish, the same every ti
   CHECK(text_of(prepared.lookup, "previous") == banano::to_hex(filled(7)));
   CHECK(text_of(prepared.lookup, "account") == kLane);
   CHECK(text_of(prepared.lookup, "amount") == ban("1.5").to_string());
-  CHECK(Fixture().prepared().artefact == prepared.artefact);
+  CHECK(Fixture().prepare().artefact == prepared.artefact);
   CHECK(fixture.money_moving() == 0);
 }
 
 TEST_CASE("what prepare records of the lane is the confirmed block below, never its own") {
-  const auto prepared = Fixture().prepared();
+  const auto prepared = Fixture().prepare();
   REQUIRE(prepared.lane_state);
   CHECK(text_of(*prepared.lane_state, "frontier") == banano::to_hex(filled(7)));
   CHECK(text_of(*prepared.lane_state, "height") == "7");
@@ -438,34 +375,34 @@ TEST_CASE("work that was prepared ahead is used, if it is for this block and goo
   };
   SECTION("it is") {
     order.lane_state = state(filled(7), ready);
-    CHECK(block_in(fixture.prepared(order)).work == ready);
+    CHECK(block_in(fixture.prepare(order)).work == ready);
     CHECK(fixture.asked("work_generate").empty());
   }
   SECTION("for another block") {
     order.lane_state = state(filled(8), ready);
-    fixture.prepared(order);
+    fixture.prepare(order);
     CHECK(fixture.asked("work_generate").size() == 1);
   }
   SECTION("too small") {
     order.lane_state = state(filled(7), ready - 1);
-    CHECK(block_in(fixture.prepared(order)).work == ready);
+    CHECK(block_in(fixture.prepare(order)).work == ready);
     CHECK(fixture.asked("work_generate").size() == 1);
   }
 }
 
 TEST_CASE("work is verified before it is used, whoever generated it") {
-  Fixture fixture(with(local_values(), {{"work_threshold", "fffffe0000000000"}}));
+  Fixture fixture(local().with({{"work_threshold", "fffffe0000000000"}}));
   fixture.node.work_body = R"({"work":"0000000000000001","difficulty":"ffffffffffffffff"})";
-  CHECK(failure_of([&] { fixture.prepared(); }).find("is too small") != std::string::npos);
+  CHECK(failure_of([&] { fixture.prepare(); }).find("is too small") != std::string::npos);
   fixture.node.work_body = R"({"error":"Work generation is disabled"})";
-  CHECK(failure_of([&] { fixture.prepared(); }) ==
+  CHECK(failure_of([&] { fixture.prepare(); }) ==
         "there is no work for the block: Work generation is disabled");
   CHECK(fixture.asked("work_generate").at(0).at("difficulty").as_string() == "fffffe0000000000");
 }
 
 TEST_CASE("a work server is asked instead of the node") {
-  Fixture fixture(with(local_values(), {{"work_url", kOtherNode}}));
-  fixture.prepared();
+  Fixture fixture(local().with({{"work_url", kOtherNode}}));
+  fixture.prepare();
   const auto is_work = [](const HttpRequest& request) {
     return request.content().find("work_generate") != std::string::npos;
   };
@@ -478,11 +415,11 @@ TEST_CASE("a work server is asked instead of the node") {
 
 TEST_CASE("too little money stops a payment before anything is sent, and names both figures") {
   Fixture fixture;
-  CHECK(failure_of([&] { fixture.prepared(example_order("100.00000001")); }) ==
+  CHECK(failure_of([&] { fixture.prepare(example_order("100.00000001")); }) ==
         "the account " + kLane + " holds 100 BAN, but 100.00000001 BAN are to be paid; nothing was sent");
-  CHECK(failure_of([&] { fixture.prepared(example_order("9999999999")); }) ==
+  CHECK(failure_of([&] { fixture.prepare(example_order("9999999999")); }) ==
         "an amount of 9999999999 cannot be sent; nothing was sent");
-  CHECK(block_in(fixture.prepared(example_order("100"))).block.balance.is_zero());
+  CHECK(block_in(fixture.prepare(example_order("100"))).block.balance.is_zero());
 }
 
 TEST_CASE("a node that lags behind what was confirmed is not built on") {
@@ -492,18 +429,18 @@ TEST_CASE("a node that lags behind what was confirmed is not built on") {
     return json::object{{"network", "test"}, {"frontier", banano::to_hex(frontier)}, {"height", height}};
   };
   order.lane_state = known("8", filled(8));
-  CHECK(failure_of([&] { fixture.prepared(order); }) ==
+  CHECK(failure_of([&] { fixture.prepare(order); }) ==
         "the node lags behind: it knows 7 blocks of the account, but 8 were confirmed; nothing was sent");
   order.lane_state = known("7", filled(8));
-  CHECK(failure_of([&] { fixture.prepared(order); }).find("on another ledger") != std::string::npos);
+  CHECK(failure_of([&] { fixture.prepare(order); }).find("on another ledger") != std::string::npos);
   order.lane_state = known("7", filled(7));
-  CHECK_NOTHROW(fixture.prepared(order));
+  CHECK_NOTHROW(fixture.prepare(order));
   order.lane_state = known("6", filled(6));
-  CHECK_NOTHROW(fixture.prepared(order));
+  CHECK_NOTHROW(fixture.prepare(order));
   fixture.node["account_info"] = R"({"error":"Account not found"})";
-  CHECK(failure_of([&] { fixture.prepared(order); }).find("lags behind") != std::string::npos);
+  CHECK(failure_of([&] { fixture.prepare(order); }).find("lags behind") != std::string::npos);
   order.lane_state = {};
-  CHECK(failure_of([&] { fixture.prepared(order); }).find("has no blocks yet") != std::string::npos);
+  CHECK(failure_of([&] { fixture.prepare(order); }).find("has no blocks yet") != std::string::npos);
 }
 
 TEST_CASE("nothing is built on a block that is not confirmed") {
@@ -513,27 +450,27 @@ TEST_CASE("nothing is built on a block that is not confirmed") {
   SECTION("block_info is the authority, and says that it is") {
     fixture.node[question] =
         R"({"block_account":")" + kLane + R"(","confirmed":"true","contents":{"type":"receive"}})";
-    CHECK_NOTHROW(fixture.prepared());
+    CHECK_NOTHROW(fixture.prepare());
   }
   SECTION("it is not: the node is asked to have it confirmed") {
     fixture.node[question] =
         R"({"block_account":")" + kLane + R"(","confirmed":"false","contents":{"type":"receive"}})";
-    CHECK(failure_of([&] { fixture.prepared(); }).find("is not confirmed yet; nothing was sent") !=
+    CHECK(failure_of([&] { fixture.prepare(); }).find("is not confirmed yet; nothing was sent") !=
           std::string::npos);
     CHECK(fixture.asked("block_confirm").size() == 1);
   }
   SECTION("nobody says") {
-    CHECK(failure_of([&] { fixture.prepared(); }).find("is not confirmed yet") != std::string::npos);
+    CHECK(failure_of([&] { fixture.prepare(); }).find("is not confirmed yet") != std::string::npos);
   }
 }
 
 TEST_CASE("the representative is the setting's, or the account's own") {
-  Fixture set(with(local_values(), {{"representative", kPayee}}));
-  CHECK(block_in(set.prepared()).block.representative == key_of(kPayee));
+  Fixture set(local().with({{"representative", kPayee}}));
+  CHECK(block_in(set.prepare()).block.representative == key_of(kPayee));
   Fixture fixture;
   fixture.node["account_info"] = R"({"frontier":")" + banano::to_hex(filled(7)) + R"(","balance":")" +
                                  ban("100").to_string() + R"(","block_count":"7","confirmation_height":"7"})";
-  CHECK(failure_of([&] { fixture.prepared(); }).find("who represents the account") != std::string::npos);
+  CHECK(failure_of([&] { fixture.prepare(); }).find("who represents the account") != std::string::npos);
 }
 
 TEST_CASE("an order that this provider cannot pay is not prepared") {
@@ -551,28 +488,28 @@ TEST_CASE("an order that this provider cannot pay is not prepared") {
   SECTION("no account") {
     order.lane = "";
   }
-  CHECK(failure_of([&] { fixture.prepared(order); }).find("; nothing was sent") != std::string::npos);
+  CHECK(failure_of([&] { fixture.prepare(order); }).find("; nothing was sent") != std::string::npos);
   CHECK(fixture.bench.http->requests().empty());
 }
 
 TEST_CASE("when one node has no usable answer, the next is asked") {
-  Fixture fixture(with(local_values(), {{"fallback_node_urls", json::array{kOtherNode}}}));
+  Fixture fixture(local().with({{"fallback_node_urls", json::array{kOtherNode}}}));
   const std::string good = fixture.node["account_info"];
   const std::string bad = GENERATE("(down)", "(lost)", "(502)", "", "<html>", "[]");
   INFO(bad);
   fixture.node["account_info"] = bad;
   fixture.other["account_info"] = good;
-  CHECK_NOTHROW(fixture.prepared());
+  CHECK_NOTHROW(fixture.prepare());
   fixture.other["account_info"] = bad;
-  CHECK(failure_of([&] { fixture.prepared(); }).starts_with("no node gives a usable answer: "));
+  CHECK(failure_of([&] { fixture.prepare(); }).starts_with("no node gives a usable answer: "));
 }
 
 // ---- submit
 
 TEST_CASE("a publication is one marked request with the artefact's bytes") {
   Fixture fixture;
-  const auto prepared = fixture.prepared();
-  const Submission submission = fixture.submit(example_order(), prepared);
+  const auto prepared = fixture.prepare();
+  const Submission submission = fixture.submit(prepared);
   CHECK(submission.kind == Submission::Kind::accepted);
   CHECK(submission.provider_ref == text_of(prepared.lookup, "hash"));
   CHECK(fixture.money_moving() == 1);
@@ -612,29 +549,29 @@ TEST_CASE("whatever a node answers to a published block, nothing is claimed that
   }));
   INFO(row.body);
   Fixture fixture;
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   fixture.node["process"] = row.body;
-  const Submission submission = fixture.submit(example_order(), prepared);
+  const Submission submission = fixture.submit(prepared);
   CHECK(submission.kind == row.kind);
   CHECK(submission.code == row.code);
   CHECK(fixture.money_moving() == 1);
 }
 
 TEST_CASE("a publication without an answer is left to the runtime, and the next one goes to another node") {
-  Fixture fixture(with(local_values(), {{"fallback_node_urls", json::array{kOtherNode}}}));
-  const auto prepared = fixture.prepared();
+  Fixture fixture(local().with({{"fallback_node_urls", json::array{kOtherNode}}}));
+  const auto prepared = fixture.prepare();
   fixture.node["process"] = GENERATE("(down)", "(lost)");
-  CHECK_THROWS_AS(fixture.submit(example_order(), prepared), HttpFailure);
+  CHECK_THROWS_AS(fixture.submit(prepared), HttpFailure);
   CHECK(fixture.money_moving() == 1);
-  CHECK(fixture.submit(example_order(), prepared).kind == Submission::Kind::accepted);
+  CHECK(fixture.submit(prepared).kind == Submission::Kind::accepted);
   CHECK(fixture.bench.http->requests().back().url() == kOtherNode);
 }
 
 TEST_CASE("a block whose work is no longer enough goes out with more, as the same block") {
   Fixture before;
-  const auto prepared = before.prepared();
-  Fixture fixture(with(local_values(), {{"work_threshold", "fff0000000000000"}}));
-  const Submission submission = fixture.submit(example_order(), prepared);
+  const auto prepared = before.prepare();
+  Fixture fixture(local().with({{"work_threshold", "fff0000000000000"}}));
+  const Submission submission = fixture.submit(prepared);
   CHECK(submission.kind == Submission::Kind::accepted);
   CHECK(submission.provider_ref == text_of(prepared.lookup, "hash"));
   const auto published = banano::decode_block(
@@ -644,19 +581,19 @@ TEST_CASE("a block whose work is no longer enough goes out with more, as the sam
 }
 
 TEST_CASE("a payment is finished from an account that the settings no longer name") {
-  Fixture two(with(local_values(), {{"account_count", 2}}));
+  Fixture two(local().with({{"account_count", 2}}));
   auto order = example_order();
   order.lane = two.provider->lanes().at(1);
-  const auto prepared = two.prepared(order);
+  const auto prepared = two.prepare(order);
   Fixture one;
   CHECK(one.submit(order, prepared).kind == Submission::Kind::accepted);
-  CHECK(failure_of([&] { one.prepared(order); }).find("is no account of this provider") != std::string::npos);
+  CHECK(failure_of([&] { one.prepare(order); }).find("is no account of this provider") != std::string::npos);
 }
 
 TEST_CASE("a foreign artefact is never sent") {
   Fixture fixture;
   auto order = example_order();
-  auto prepared = fixture.prepared(order);
+  auto prepared = fixture.prepare(order);
   const auto before = fixture.bench.http->requests().size();
   SECTION("another amount") {
     order.money.amount = Amount::parse("1.6").value();
@@ -694,7 +631,7 @@ namespace {
 
 /// A fixture whose payment is prepared, with what a query needs.
 struct Paid {
-  explicit Paid(const json::object& values = local_values()) : fixture(values), prepared(fixture.prepared()) {
+  explicit Paid(const Given& given = local()) : fixture(given), prepared(fixture.prepare()) {
     fixture.node["block_info"] = kNotFound;
     fixture.other["block_info"] = kNotFound;
   }
@@ -915,7 +852,7 @@ TEST_CASE("a successor that is ours after all, or that nobody names, settles not
 }
 
 TEST_CASE("what one node does not know yet, another may") {
-  Paid paid(with(local_values(), {{"fallback_node_urls", json::array{kOtherNode}}}));
+  Paid paid(local().with({{"fallback_node_urls", json::array{kOtherNode}}}));
   paid.set_rival("true");
   const std::string question = "block_info " + paid.hash();
   const json::object amount{{"amount", ban("1.5").to_string()}};
@@ -952,8 +889,8 @@ TEST_CASE("a query with an artefact that cannot be read, or is another order's, 
 // ---- the node's wallet
 
 TEST_CASE("the node's wallet is told source, payee, amount and our reference as id") {
-  Fixture fixture(wallet_values(), wallet_secrets());
-  const auto prepared = fixture.prepared();
+  Fixture fixture(node_wallet());
+  const auto prepared = fixture.prepare();
   CHECK(prepared.artefact == R"({"action":"send","source":")" + kLane + R"(","destination":")" + kPayee +
                                  R"(","amount":")" + ban("1.5").to_string() + R"(","id":")" + kReference +
                                  "\"}");
@@ -961,7 +898,7 @@ TEST_CASE("the node's wallet is told source, payee, amount and our reference as 
   CHECK(fixture.asked("work_generate").empty());
   const std::string hash = banano::to_hex(filled(5));
   fixture.node["send"] = R"({"block":")" + hash + "\"}";
-  const Submission submission = fixture.submit(example_order(), prepared);
+  const Submission submission = fixture.submit(prepared);
   CHECK(submission.kind == Submission::Kind::accepted);
   CHECK(submission.provider_ref == hash);
   CHECK(fixture.money_moving() == 1);
@@ -974,9 +911,9 @@ TEST_CASE("the node's wallet is told source, payee, amount and our reference as 
 }
 
 TEST_CASE("an id is never sent with other parameters than those that were journaled") {
-  Fixture fixture(wallet_values(), wallet_secrets());
+  Fixture fixture(node_wallet());
   auto order = example_order();
-  auto prepared = fixture.prepared(order);
+  auto prepared = fixture.prepare(order);
   SECTION("another amount") {
     order.money.amount = Amount::parse("2").value();
   }
@@ -1000,27 +937,27 @@ TEST_CASE("no error of the node's wallet is a refusal, and none shows the wallet
   const std::string error =
       GENERATE("Insufficient balance", "Wallet is locked", "Wallet not found", "Account not found in wallet",
                "Bad destination account", "Error generating block", "Internal server error in RPC");
-  Fixture fixture(wallet_values(), wallet_secrets());
-  const auto prepared = fixture.prepared();
+  Fixture fixture(node_wallet());
+  const auto prepared = fixture.prepare();
   fixture.node["send"] = R"({"error":")" + error + "\"}";
-  const Submission submission = fixture.submit(example_order(), prepared);
+  const Submission submission = fixture.submit(prepared);
   CHECK(submission.kind == Submission::Kind::unknown);
   CHECK(submission.code == error);
   fixture.node["send"] = R"({"error":"no wallet )" + kWallet + "\"}";
-  const Submission echo = fixture.submit(example_order(), prepared);
+  const Submission echo = fixture.submit(prepared);
   CHECK(echo.message == "no wallet ***");
   CHECK(echo.code.find(kWallet) == std::string::npos);
 }
 
 TEST_CASE("a wallet's payment is found by the hash that the node gave for its id") {
-  Fixture fixture(wallet_values(), wallet_secrets());
-  const auto prepared = fixture.prepared();
+  Fixture fixture(node_wallet());
+  const auto prepared = fixture.prepare();
   const StateBlock block{key_of(kLane), filled(7), key_of(kRepresentative), ban("98.5"), key_of(kPayee)};
   const std::string hash = banano::to_hex(block.hash());
   const auto answer = [&](const StateBlock& shown, const json::object& more) {
     const std::string name = banano::to_hex(shown.hash());
     fixture.node["block_info " + name] = info_of(shown, with({{"amount", ban("1.5").to_string()}}, more));
-    return fixture.query(example_order(), prepared, name);
+    return fixture.query(prepared, name);
   };
   const Status confirmed = answer(block, {{"confirmed", "true"}});
   CHECK(confirmed.kind == Status::Kind::confirmed);
@@ -1054,12 +991,10 @@ struct LostSend {
     fixture.set_account(left, ++height, "7", banano::to_hex(tip));
     return tip;
   }
-  Status query(const std::string& provider_ref = {}) {
-    return fixture.query(example_order(), prepared, provider_ref);
-  }
+  Status query(const std::string& provider_ref = {}) { return fixture.query(prepared, provider_ref); }
 
-  Fixture fixture{wallet_values(), wallet_secrets()};
-  payoutd::Prepared prepared = fixture.prepared();
+  Fixture fixture{node_wallet()};
+  payoutd::Prepared prepared = fixture.prepare();
   Bytes32 tip = filled(7);
   int height = 7;
 };
@@ -1127,14 +1062,13 @@ TEST_CASE("a hash that cannot be looked up is no reason to search for another") 
 
 TEST_CASE("a change of mode does not strand what was prepared before it") {
   Fixture local;
-  Fixture wallet(wallet_values(), wallet_secrets());
-  const auto block = local.prepared();
-  const auto send = wallet.prepared();
-  CHECK(wallet.submit(example_order(), block).kind == Submission::Kind::accepted);
-  CHECK(failure_of([&] {
-          local.submit(example_order(), send);
-        }).find("is not configured; nothing was sent") != std::string::npos);
-  CHECK(local.query(example_order(), send, "").kind == Status::Kind::absent);
+  Fixture wallet(node_wallet());
+  const auto block = local.prepare();
+  const auto send = wallet.prepare();
+  CHECK(wallet.submit(block).kind == Submission::Kind::accepted);
+  CHECK(failure_of([&] { local.submit(send); }).find("is not configured; nothing was sent") !=
+        std::string::npos);
+  CHECK(local.query(send).kind == Status::Kind::absent);
 }
 
 // ---- upkeep
@@ -1195,7 +1129,7 @@ TEST_CASE("a node of an older version is asked for what is pending") {
   CHECK(fixture.asked("pending").size() == 2);
   CHECK(fixture.asked("process").empty());
 
-  Fixture fixed(with(local_values(), {{"receivable_action", "pending"}}));
+  Fixture fixed(local().with({{"receivable_action", "pending"}}));
   fixed.node["pending"] = R"({"blocks":""})";
   fixed.maintain();
   CHECK(fixed.asked("receivable").empty());
@@ -1238,7 +1172,7 @@ TEST_CASE("a receive that the node does not take ends the round, and the next on
 }
 
 TEST_CASE("a round of receiving has its limit") {
-  Fixture fixture(with(local_values(), {{"receive_limit", 2}}));
+  Fixture fixture(local().with({{"receive_limit", 2}}));
   json::object blocks;
   for (std::uint8_t i = 1; i <= 5; ++i) blocks[banano::to_hex(filled(i))] = "1";
   fixture.node["receivable"] = json::serialize(json::object{{"blocks", blocks}});
@@ -1248,11 +1182,11 @@ TEST_CASE("a round of receiving has its limit") {
 }
 
 TEST_CASE("nothing is received or prepared where the settings say so, or the node's wallet does it") {
-  Fixture fixture(with(local_values(), {{"receive", false}, {"work_ahead", false}}));
+  Fixture fixture(local().with({{"receive", false}, {"work_ahead", false}}));
   const auto state = fixture.maintain();
   CHECK(text_of(state, "height") == "7");
   CHECK(fixture.bench.http->requests().size() == 1);
-  Fixture wallet(wallet_values(), wallet_secrets());
+  Fixture wallet(node_wallet());
   CHECK(text_of(wallet.maintain(), "height") == "7");
   CHECK(wallet.bench.http->requests().size() == 1);
 }
@@ -1278,19 +1212,19 @@ TEST_CASE("ready work is kept while it fits") {
   CHECK(fixture.asked("work_generate").size() == 1);
   auto order = example_order();
   order.lane_state = state;
-  fixture.prepared(order);
+  fixture.prepare(order);
   CHECK(fixture.asked("work_generate").size() == 1);
 }
 
 // ---- balance, probe, callbacks, secrets
 
 TEST_CASE("the balance is the sum of the paying accounts, rounded down") {
-  Fixture fixture(with(local_values(), {{"account_count", 2}}));
+  Fixture fixture(local().with({{"account_count", 2}}));
   const auto lanes = fixture.provider->lanes();
   const auto balance = [&](const std::string& first, const std::string& second) {
     fixture.node["account_balance " + lanes[0]] = first;
     fixture.node["account_balance " + lanes[1]] = second;
-    return fixture.bench.run(fixture.provider->balance());
+    return fixture.balance();
   };
   const auto raw = [](const std::string& digits) {
     return R"({"balance":")" + digits + R"(","pending":"5"})";
@@ -1307,9 +1241,7 @@ TEST_CASE("the balance is the sum of the paying accounts, rounded down") {
 }
 
 TEST_CASE("a probe finds a wrong node, a wrong network and a locked wallet") {
-  const auto probe = [](Fixture& fixture) {
-    return failure_of([&] { fixture.bench.run(fixture.provider->probe()); });
-  };
+  const auto probe = [](Fixture& fixture) { return failure_of([&] { fixture.probe(); }); };
   Fixture local;
   local.node["account_balance"] = R"({"balance":"1","pending":"0"})";
   CHECK(probe(local).find("does not say what it is") != std::string::npos);
@@ -1322,7 +1254,7 @@ TEST_CASE("a probe finds a wrong node, a wrong network and a locked wallet") {
   local.node["version"] = "(down)";
   CHECK(probe(local).find("refused") != std::string::npos);
 
-  Fixture wallet(wallet_values(), wallet_secrets());
+  Fixture wallet(node_wallet());
   wallet.node["version"] = R"({"node_vendor":"Banano V20.0"})";
   wallet.node["account_balance"] = R"({"balance":"1","pending":"0"})";
   CHECK(probe(wallet) == "(none)");  // a node that does not know wallet_locked
@@ -1371,20 +1303,18 @@ TEST_CASE("the seed leaves the plugin in no request, artefact, state or message"
   const auto parsed = banano::Seed::parse(seed).value();
   const std::string private_key = banano::to_hex(parsed.secret_of(0));
   const std::string lane = banano::encode_address(parsed.key(0).public_key());
-  Fixture fixture(local_values(), {{"seed", json::array{seed}}});
+  Fixture fixture(local().with_secrets({{"seed", json::array{seed}}}));
   auto order = example_order();
   order.lane = lane;
-  const auto prepared = fixture.prepared(order);
+  const auto prepared = fixture.prepare(order);
   fixture.submit(order, prepared);
   fixture.node["block_info"] = R"({"error":"echo )" + seed + "\"}";
   fixture.node["receivable"] =
       R"({"blocks":{")" + banano::to_hex(filled(1)) + R"(":")" + ban("2").to_string() + R"("}})";
   std::string said = prepared.artefact + json::serialize(prepared.lookup) +
-                     json::serialize(*prepared.lane_state) + fixture.provider->account_scope() +
-                     json::serialize(fixture.maintain({}, lane));
-  for (const auto& request : fixture.bench.http->requests()) said += request.content();
-  for (const auto& entry : fixture.bench.log->entries())
-    said += entry.message + json::serialize(entry.fields);
+                     json::serialize(*prepared.lane_state) + json::serialize(fixture.maintain({}, lane));
+  for (const auto& request : fixture.http().requests()) said += request.content();
+  said += fixture.said();
   CHECK(said.find(lane) != std::string::npos);
   for (char& c : said) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   CHECK(said.find(seed) == std::string::npos);

@@ -1,12 +1,10 @@
 #include <catch2/catch.hpp>
-#include <payoutd/plugin.hpp>
 #include <payoutd/testing.hpp>
-
-extern "C" const payoutd::PluginDescriptor payoutd_plugin_descriptor;
 
 namespace {
 
 namespace json = boost::json;
+using namespace payoutd::testing;
 using payoutd::Amount;
 using payoutd::Environment;
 using payoutd::HttpFailure;
@@ -21,39 +19,13 @@ const std::string kMoovReference = "920190616000000";
 /// Of username and password, in base64: the first published vector.
 const std::string kToken = "hnTyz1stTsRO8PxwCssFHwwUakVCzRFeJ4Ms/F9cem0=";
 
-json::object plain_values() {
-  return {{"endpoint", kEndpoint}, {"username", "username"}};
+Given plain() {
+  return {{{"endpoint", kEndpoint}, {"username", "username"}}, {{"password", json::array{"password"}}}};
 }
 
-json::object plain_secrets() {
-  return {{"password", json::array{"password"}}};
-}
-
-json::object with(json::object values, const json::object& changes) {
-  for (const auto& change : changes) values[change.key()] = change.value();
-  return values;
-}
-
-json::object by_client_ref() {
-  return with(plain_values(),
-              {{"query_by", "client_ref"}, {"absence_wait", "2m"}, {"absent_codes", json::array{"94"}}});
-}
-
-payoutd::Settings checked(const json::object& values, const json::object& secrets = plain_secrets()) {
-  std::vector<payoutd::Problem> problems;
-  auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), values, secrets, problems);
-  for (const auto& problem : problems) FAIL_CHECK(problem.field << ": " << problem.reason);
-  return settings;
-}
-
-/// The fields with problems, in order.
-std::vector<std::string> problems_of(const json::object& values, Environment environment,
-                                     const json::object& secrets = plain_secrets()) {
-  std::vector<std::string> fields;
-  for (const auto& problem : payoutd_plugin_descriptor.validate(checked(values, secrets), environment))
-    fields.push_back(problem.field);
-  return fields;
+Given by_client_ref() {
+  return plain().with(
+      {{"query_by", "client_ref"}, {"absence_wait", "2m"}, {"absent_codes", json::array{"94"}}});
 }
 
 payoutd::Order example_order() {
@@ -89,36 +61,16 @@ std::string account_body(const std::string& word) {
       "<firstname>A</firstname><status>0</status><subscriberstatus>" + word + "</subscriberstatus>");
 }
 
-std::string header_of(const HttpRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers()) {
-    if (key == name) return value;
-  }
-  return "(none)";
-}
-
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// A provider on fakes, and everything that it said, for the search for secrets.
-struct Fixture {
-  explicit Fixture(const json::object& values = plain_values(), const json::object& secrets = plain_secrets())
-      : provider(payoutd_plugin_descriptor.create(bench.services(), checked(values, secrets))) {}
+struct Fixture : PluginBench {
+  explicit Fixture(const Given& given = plain()) : PluginBench(given, example_order()) {}
 
-  payoutd::Prepared prepared(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->prepare(order));
+  Status query(const std::string& provider_ref, const payoutd::Order& of = example_order()) {
+    return PluginBench::query(of, {}, provider_ref);
   }
-  Submission submit(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->submit(order, prepared(order)));
-  }
-  Status query(const std::string& provider_ref, const payoutd::Order& order = example_order()) {
-    return bench.run(provider->query(order, {}, provider_ref));
-  }
-  payoutd::testing::FakeHttp& http() { return *bench.http; }
-  const HttpRequest& request(std::size_t index) { return bench.http->requests().at(index); }
-
-  payoutd::testing::Bench bench;  // declared before the provider, which uses it
-  std::unique_ptr<payoutd::Provider> provider;
 };
 
 }  // namespace
@@ -126,9 +78,9 @@ struct Fixture {
 // ---- settings and contract
 
 TEST_CASE("the descriptor names the plugin and the contract has no contradictions") {
-  CHECK(std::string(payoutd_plugin_descriptor.name) == "flooz");
-  CHECK(std::string(payoutd_plugin_descriptor.abi_tag) == payoutd::kAbiTag);
-  const auto contract = payoutd_plugin_descriptor.contract(checked(plain_values()));
+  CHECK(std::string(plugin().name) == "flooz");
+  CHECK(descriptor_problems() == std::vector<std::string>{});
+  const auto contract = contract_of(plain());
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.repeat == payoutd::Repeat::unknown);
   CHECK_FALSE(contract.reference.uuid4);
@@ -149,13 +101,12 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
 }
 
 TEST_CASE("settings change the contract") {
-  const auto contract =
-      payoutd_plugin_descriptor.contract(checked(with(by_client_ref(), {{"absence_wait", "90500ms"},
-                                                                        {"reference_form", "alphanumeric"},
-                                                                        {"concurrency", 3},
-                                                                        {"query_rate_per_s", 7},
-                                                                        {"submit_window", "3s"},
-                                                                        {"response_timeout", "9s"}})));
+  const auto contract = contract_of(by_client_ref().with({{"absence_wait", "90500ms"},
+                                                          {"reference_form", "alphanumeric"},
+                                                          {"concurrency", 3},
+                                                          {"query_rate_per_s", 7},
+                                                          {"submit_window", "3s"},
+                                                          {"response_timeout", "9s"}}));
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.lookup_by_reference);
   CHECK(contract.absence_is_proof_after == std::chrono::seconds(91));
@@ -167,16 +118,16 @@ TEST_CASE("settings change the contract") {
 }
 
 TEST_CASE("without an agreed time absence proves nothing, whoever is asked") {
-  const auto contract = payoutd_plugin_descriptor.contract(
-      checked(with(plain_values(), {{"query_by", "client_ref"}, {"absent_codes", json::array{"94"}}})));
+  const auto contract =
+      contract_of(plain().with({{"query_by", "client_ref"}, {"absent_codes", json::array{"94"}}}));
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.lookup_by_reference);
   CHECK_FALSE(contract.absence_is_proof_after);
 }
 
 TEST_CASE("what was sent before query_by was changed can still be asked about, and proves no absence") {
-  const auto before = payoutd_plugin_descriptor.contract(checked(plain_values()));
-  const auto after = payoutd_plugin_descriptor.contract(checked(by_client_ref()));
+  const auto before = contract_of(plain());
+  const auto after = contract_of(by_client_ref());
   for (const auto& both : {payoutd::stricter(before, after), payoutd::stricter(after, before)}) {
     CHECK(both.can_look_up());
     CHECK_FALSE(both.absence_is_proof_after);
@@ -185,26 +136,25 @@ TEST_CASE("what was sent before query_by was changed can still be asked about, a
 
 TEST_CASE("the contract can be shown without settings") {
   std::vector<payoutd::Problem> missing;
-  const auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), {}, {}, missing);
+  const auto settings = payoutd::Settings::check(plugin().settings_schema(), {}, {}, missing);
   CHECK(missing.size() == 3);
-  CHECK(payoutd::validate(payoutd_plugin_descriptor.contract(settings)).empty());
+  CHECK(payoutd::validate(plugin().contract(settings)).empty());
 }
 
 TEST_CASE("the environment decides which settings are harmless") {
   using Fields = std::vector<std::string>;
-  const auto at = [](const std::string& endpoint) { return with(plain_values(), {{"endpoint", endpoint}}); };
+  const auto at = [](const std::string& endpoint) { return plain().with({{"endpoint", endpoint}}); };
   const std::string live = "https://apimarchand.moov-africa.bj/com.tlc.merchant.api/UssdPush";
   const std::string test = "https://testapimarchand2.moov-africa.bj:2010/com.tlc.merchant.api/UssdPush";
-  CHECK(problems_of(plain_values(), Environment::dev).empty());
-  CHECK(problems_of(plain_values(), Environment::prod) == Fields{"endpoint", "endpoint"});
+  CHECK(problems_of(plain(), Environment::dev).empty());
+  CHECK(problems_of(plain(), Environment::prod) == Fields{"endpoint", "endpoint"});
   CHECK(problems_of(at(live), Environment::prod).empty());
   CHECK(problems_of(at(live), Environment::staging) == Fields{"endpoint"});
   CHECK(problems_of(at(test), Environment::prod) == Fields{"endpoint"});
   CHECK(problems_of(at(test), Environment::staging).empty());
   CHECK(problems_of(at("http://moov.example.org/x"), Environment::prod) == Fields{"endpoint"});
   const auto in_production = [&](const char* name, json::value value) {
-    return problems_of(with(with(by_client_ref(), {{"endpoint", live}}), {{name, std::move(value)}}),
+    return problems_of(by_client_ref().with({{"endpoint", live}, {name, std::move(value)}}),
                        Environment::prod);
   };
   CHECK(in_production("absence_wait", "59s") == Fields{"absence_wait"});
@@ -216,7 +166,7 @@ TEST_CASE("the environment decides which settings are harmless") {
 TEST_CASE("settings that contradict each other are refused everywhere") {
   using Fields = std::vector<std::string>;
   const auto problems = [](const json::object& changes) {
-    return problems_of(with(plain_values(), changes), Environment::dev);
+    return problems_of(plain().with(changes), Environment::dev);
   };
   CHECK(problems({{"endpoint", "https://example.org/?wsdl"}}) == Fields{"endpoint"});
   CHECK(problems({{"username", "a:b"}}) == Fields{"username"});
@@ -234,15 +184,15 @@ TEST_CASE("settings that contradict each other are refused everywhere") {
     CHECK(problems({{"absent_codes", json::array{code}}}) == Fields{"absent_codes"});
   CHECK(problems({{"absent_codes", json::array{"94", "94"}}}) == Fields{"absent_codes"});
   CHECK(problems({{"absent_codes", json::array{"94", "-1"}}}).empty());
-  CHECK(problems_of(plain_values(), Environment::dev,
-                    {{"password", json::array{"a\nb"}}, {"encryption_key", json::array{"too short"}}}) ==
-        Fields{"password", "encryption_key"});
+  CHECK(problems_of(plain().with_secrets(
+                        {{"password", json::array{"a\nb"}}, {"encryption_key", json::array{"too short"}}}),
+                    Environment::dev) == Fields{"password", "encryption_key"});
 }
 
 TEST_CASE("the scope is host and user, and no secret") {
   Fixture fixture;
   CHECK(fixture.provider->account_scope() == "127.0.0.1:9/username");
-  Fixture rotated(plain_values(), {{"password", json::array{"new"}}});
+  Fixture rotated(plain().with_secrets({{"password", json::array{"new"}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
 }
 
@@ -252,7 +202,7 @@ TEST_CASE("a destination is a number of one of the countries") {
   const auto problem = fixture.provider->check_destination("22994512412");
   REQUIRE(problem);
   CHECK(problem->field == "destination");
-  Fixture benin(with(plain_values(), {{"country_prefixes", json::array{"229"}}}));
+  Fixture benin(plain().with({{"country_prefixes", json::array{"229"}}}));
   CHECK_FALSE(benin.provider->check_destination("22994512412"));
 }
 
@@ -261,32 +211,32 @@ TEST_CASE("a destination is a number of one of the countries") {
 TEST_CASE("the artefact is the request without the token, the same every time, and preparing asks nobody") {
   Fixture first;
   Fixture second;
-  const auto prepared = first.prepared();
+  const auto prepared = first.prepare();
   CHECK(prepared.artefact ==
         "<request><destination>22890123456</destination><amount>10</amount><referenceid>12345678901234567890"
         "</referenceid><walletid>0</walletid><extendeddata>Koffi&apos;s "
         "&lt;reward&gt;</extendeddata></request>");
   CHECK(prepared.format == 1);
   CHECK_FALSE(prepared.impossible);
-  CHECK(second.prepared().artefact == prepared.artefact);
+  CHECK(second.prepare().artefact == prepared.artefact);
   CHECK(first.http().requests().empty());
 }
 
 TEST_CASE("remarks are cut to the configured length, and never empty") {
-  Fixture fixture(with(plain_values(), {{"remarks_length", 5}, {"wallet_id", "7"}}));
+  Fixture fixture(plain().with({{"remarks_length", 5}, {"wallet_id", "7"}}));
   auto order = example_order();
   order.note = std::string(500, 'x');
   CHECK(
-      contains(fixture.prepared(order).artefact, "<walletid>7</walletid><extendeddata>xxxxx</extendeddata>"));
+      contains(fixture.prepare(order).artefact, "<walletid>7</walletid><extendeddata>xxxxx</extendeddata>"));
   order.note = " ";
-  CHECK(contains(fixture.prepared(order).artefact, "<extendeddata>Payou</extendeddata>"));
+  CHECK(contains(fixture.prepare(order).artefact, "<extendeddata>Payou</extendeddata>"));
 }
 
 TEST_CASE("an order in another currency is not prepared") {
   Fixture fixture;
   auto order = example_order();
   order.money.currency = "EUR";
-  CHECK_THROWS_WITH(fixture.prepared(order), "Flooz pays in XOF, not in EUR");
+  CHECK_THROWS_WITH(fixture.prepare(order), "Flooz pays in XOF, not in EUR");
 }
 
 TEST_CASE("a payee's account is asked about if the settings say so") {
@@ -302,9 +252,9 @@ TEST_CASE("a payee's account is asked about if the settings say so") {
                                         {500, account_body("INACTIVE"), false},
                                         {200, "<html>", false}}));
   INFO(row.body);
-  Fixture fixture(with(plain_values(), {{"check_account", true}}));
+  Fixture fixture(plain().with({{"check_account", true}}));
   fixture.http().answer(row.http_status, row.body);
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   CHECK(prepared.impossible.has_value() == row.impossible);
   if (row.impossible) CHECK(prepared.impossible->field == "flooz.account_inactive");
   CHECK(contains(fixture.request(0).content(),
@@ -328,13 +278,13 @@ TEST_CASE("a transfer is one marked request: the journaled bytes and the token i
   CHECK(request.url() == kEndpoint);
   CHECK(header_of(request, "Content-Type") == "application/soap+xml; charset=utf-8");
   CHECK(contains(request.content(), "<soapenv:Body><api:transferFlooz><token>" + kToken + "</token>" +
-                                        fixture.prepared().artefact + "</api:transferFlooz></soapenv:Body>"));
+                                        fixture.prepare().artefact + "</api:transferFlooz></soapenv:Body>"));
 }
 
 TEST_CASE("the key and the content type are settings") {
-  Fixture fixture(
-      with(plain_values(), {{"content_type", "text/xml"}}),
-      with(plain_secrets(), {{"encryption_key", json::array{"0123456789abcdef0123456789abcdef"}}}));
+  Fixture fixture(plain()
+                      .with({{"content_type", "text/xml"}})
+                      .with_secrets({{"encryption_key", json::array{"0123456789abcdef0123456789abcdef"}}}));
   fixture.http().answer(200, transfer_body("0"));
   fixture.submit();
   CHECK(header_of(fixture.request(0), "Content-Type") == "text/xml; charset=utf-8");
@@ -393,8 +343,8 @@ TEST_CASE("a failure without an answer stays an exception for the runtime to jud
 TEST_CASE("a foreign artefact or reference is never sent") {
   Fixture fixture;
   auto order = example_order();
-  auto prepared = fixture.prepared(order);
-  const auto submit = [&] { return fixture.bench.run(fixture.provider->submit(order, prepared)); };
+  auto prepared = fixture.prepare(order);
+  const auto submit = [&] { return fixture.submit(order, prepared); };
   SECTION("another amount") {
     order.money.amount = Amount::parse("11").value();
   }
@@ -503,24 +453,23 @@ TEST_CASE("a query never puts a foreign text into the request") {
 TEST_CASE("the balance is asked of the merchant's own number") {
   Fixture without;
   CHECK_THROWS_AS(without.bench.run(without.provider->balance()), payoutd::Unsupported);
-  Fixture fixture(with(plain_values(), {{"account_msisdn", "22890000001"}}));
+  Fixture fixture(plain().with({{"account_msisdn", "22890000001"}}));
   fixture.http().answer(200,
                         answer_body("getBalanceResponse",
                                     "<balance>382222</balance><message>SUCCESS</message><status>0</status>"));
-  const auto balance = fixture.bench.run(fixture.provider->balance());
+  const auto balance = fixture.balance();
   CHECK(balance.available == Amount::parse("382222").value());
   CHECK(balance.currency == "XOF");
   CHECK(contains(fixture.request(0).content(),
                  "<request><msisdn>22890000001</msisdn></request></api:getBalance>"));
   fixture.http().answer(200,
                         answer_body("getBalanceResponse", "<message>bad token</message><status>98</status>"));
-  CHECK_THROWS_WITH(fixture.bench.run(fixture.provider->balance()),
-                    "Moov does not tell the balance:  98: bad token");
+  CHECK_THROWS_WITH(fixture.balance(), "Moov does not tell the balance:  98: bad token");
 }
 
 TEST_CASE("a probe asks the balance, or at least whether anybody answers") {
-  const auto probe = [](Fixture& fixture) { fixture.bench.run(fixture.provider->probe()); };
-  Fixture with_number(with(plain_values(), {{"account_msisdn", "22890000001"}}));
+  const auto probe = [](Fixture& fixture) { fixture.probe(); };
+  Fixture with_number(plain().with({{"account_msisdn", "22890000001"}}));
   with_number.http().answer(200, answer_body("getBalanceResponse", "<balance>0</balance><status>0</status>"));
   CHECK_NOTHROW(probe(with_number));
   with_number.http().answer(200, answer_body("getBalanceResponse", "<status>98</status>"));
@@ -546,10 +495,10 @@ TEST_CASE("callbacks are rejected: there are none") {
 
 TEST_CASE(
     "nothing that the plugin says or stores holds a secret or a phone number, even when Moov echoes them") {
-  const json::object secrets{{"password", json::array{"planted-password"}},
-                             {"encryption_key", json::array{"planted-key-planted-key-planted-"}}};
-  Fixture fixture(with(plain_values(), {{"check_account", true}, {"account_msisdn", "22890000001"}}),
-                  secrets);
+  Fixture fixture(plain()
+                      .with({{"check_account", true}, {"account_msisdn", "22890000001"}})
+                      .with_secrets({{"password", json::array{"planted-password"}},
+                                     {"encryption_key", json::array{"planted-key-planted-key-planted-"}}}));
   fixture.http().answer(200, account_body("ACTIVE")).answer(200, transfer_body("0"));
   fixture.submit();
   const std::string& sent = fixture.request(1).content();
@@ -559,15 +508,6 @@ TEST_CASE(
 
   const std::string echo =
       "p planted-password t " + token + " k planted-key-planted-key-planted- n 22890123456";
-  std::string said;
-  const auto note = [&](const std::string& text) { said += text + "\n"; };
-  const auto note_failure = [&](auto&& call) {
-    try {
-      call();
-    } catch (const std::exception& failure) {
-      note(failure.what());
-    }
-  };
   const auto echo_in = [&](const std::string& operation) {
     return answer_body(operation,
                        "<status>99</status><message>" + echo + "</message><referenceid>7</referenceid>");
@@ -575,17 +515,15 @@ TEST_CASE(
   fixture.http()
       .answer(200, echo_in("getMobileAccountStatusResponse"))
       .answer(200, echo_in("transferFloozResponse"));
-  note(fixture.submit().message);
+  fixture.note(fixture.submit().message);
   fixture.http().answer(200, echo_in("getTransactionStatusResponse"));
-  note(fixture.query("7").message);
+  fixture.note(fixture.query("7").message);
   fixture.http().answer(200, echo_in("getBalanceResponse"));
-  note_failure([&] { fixture.bench.run(fixture.provider->balance()); });
+  fixture.note_failure([&] { fixture.balance(); });
   fixture.http().answer(200, account_body("ACTIVE"));
-  note(fixture.prepared().artefact);
-  note(fixture.provider->account_scope());
-  for (const auto& entry : fixture.bench.log->entries())
-    note(entry.event + " " + entry.message + " " + json::serialize(entry.fields));
+  fixture.note(fixture.prepare().artefact);
 
+  const std::string said = fixture.said();
   INFO(said);
   CHECK(contains(said, "p *** t *** k *** n ***56"));
   CHECK(contains(said, "flooz.account_unchecked"));

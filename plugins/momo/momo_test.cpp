@@ -1,14 +1,11 @@
 #include <catch2/catch.hpp>
-#include <payoutd/plugin.hpp>
 #include <payoutd/testing.hpp>
-
-extern "C" const payoutd::PluginDescriptor payoutd_plugin_descriptor;
 
 namespace {
 
 namespace json = boost::json;
+using namespace payoutd::testing;
 using payoutd::Amount;
-using payoutd::Awaitable;
 using payoutd::Environment;
 using payoutd::HttpFailure;
 using payoutd::HttpRequest;
@@ -32,34 +29,9 @@ const std::string kPaid =
     R"({"amount":"100","currency":"EUR","financialTransactionId":"363440463","externalId":")" + kPayoutId +
     R"(","payee":{"partyIdType":"MSISDN","partyId":"46733123999"},"status":"SUCCESSFUL"})";
 
-json::object sandbox_values() {
-  return {{"target_environment", "sandbox"}, {"base_url", kBase}, {"api_user", kApiUser}};
-}
-
-json::object plain_secrets() {
-  return {{"api_key", json::array{kApiKey}}, {"subscription_key", json::array{kSubscriptionKey}}};
-}
-
-json::object with(json::object values, const json::object& changes) {
-  for (const auto& change : changes) values[change.key()] = change.value();
-  return values;
-}
-
-payoutd::Settings checked(const json::object& values, const json::object& secrets = plain_secrets()) {
-  std::vector<payoutd::Problem> problems;
-  auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), values, secrets, problems);
-  for (const auto& problem : problems) FAIL_CHECK(problem.field << ": " << problem.reason);
-  return settings;
-}
-
-/// The fields with problems, in order.
-std::vector<std::string> problems_of(const json::object& values, Environment environment) {
-  std::vector<std::string> fields;
-  for (const auto& problem : payoutd_plugin_descriptor.validate(checked(values), environment)) {
-    fields.push_back(problem.field);
-  }
-  return fields;
+Given plain() {
+  return {{{"target_environment", "sandbox"}, {"base_url", kBase}, {"api_user", kApiUser}},
+          {{"api_key", json::array{kApiKey}}, {"subscription_key", json::array{kSubscriptionKey}}}};
 }
 
 payoutd::Order example_order() {
@@ -72,44 +44,18 @@ payoutd::Order example_order() {
   return order;
 }
 
-std::string header_of(const HttpRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers()) {
-    if (key == name) return value;
-  }
-  return "(none)";
-}
-
-/// A provider on fakes, and everything that it said, for the search for secrets.
-struct Fixture {
-  explicit Fixture(const json::object& values = sandbox_values(),
-                   const json::object& secrets = plain_secrets())
-      : provider(payoutd_plugin_descriptor.create(bench.services(), checked(values, secrets))) {}
-
-  payoutd::Prepared prepared(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->prepare(order));
-  }
-  Submission submit(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->submit(order, prepared(order)));
-  }
-  Status query(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->query(order, {}, {}));
-  }
-  payoutd::testing::FakeHttp& http() { return *bench.http; }
-  const HttpRequest& request(std::size_t index) { return bench.http->requests().at(index); }
-
-  payoutd::testing::Bench bench;  // declared before the provider, which uses it
-  std::unique_ptr<payoutd::Provider> provider;
+struct Fixture : PluginBench {
+  explicit Fixture(const Given& given = plain()) : PluginBench(given, example_order()) {}
 };
 
 }  // namespace
 
 // ---- settings and contract
-// --------------------------------------------------------------------------------------
 
 TEST_CASE("the descriptor names the plugin and the contract has no contradictions") {
-  CHECK(std::string(payoutd_plugin_descriptor.name) == "momo");
-  CHECK(std::string(payoutd_plugin_descriptor.abi_tag) == payoutd::kAbiTag);
-  const auto contract = payoutd_plugin_descriptor.contract(checked(sandbox_values()));
+  CHECK(std::string(plugin().name) == "momo");
+  CHECK(descriptor_problems() == std::vector<std::string>{});
+  const auto contract = contract_of(plain());
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.repeat == payoutd::Repeat::refused_as_duplicate);
   CHECK(contract.reference.uuid4);
@@ -127,14 +73,13 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
 }
 
 TEST_CASE("settings change the contract") {
-  const auto contract =
-      payoutd_plugin_descriptor.contract(checked(with(sandbox_values(), {{"target_environment", "mtnghana"},
-                                                                         {"absence_wait", "90500ms"},
-                                                                         {"concurrency", 3},
-                                                                         {"query_rate_per_s", 7},
-                                                                         {"amount_decimals", 0},
-                                                                         {"submit_window", "3s"},
-                                                                         {"response_timeout", "9s"}})));
+  const auto contract = contract_of(plain().with({{"target_environment", "mtnghana"},
+                                                  {"absence_wait", "90500ms"},
+                                                  {"concurrency", 3},
+                                                  {"query_rate_per_s", 7},
+                                                  {"amount_decimals", 0},
+                                                  {"submit_window", "3s"},
+                                                  {"response_timeout", "9s"}}));
   CHECK(contract.absence_is_proof_after == std::chrono::seconds(91));
   CHECK(contract.concurrency == 3);
   CHECK(contract.query_rate_per_s == 7);
@@ -154,9 +99,9 @@ TEST_CASE("each market brings its currency and country code") {
                                         {"mtnghana", "GHS", "233244109197", "229772123456"},
                                         {"mtncameroon", "XAF", "237670000000", "242670000000"},
                                         {"mtnsouthafrica", "ZAR", "27820000000", "268200000000"}}));
-  const auto values = with(sandbox_values(), {{"target_environment", row.target}});
+  const auto values = plain().with({{"target_environment", row.target}});
   CHECK(problems_of(values, Environment::dev).empty());
-  CHECK(payoutd_plugin_descriptor.contract(checked(values)).currencies.at(0).code == row.currency);
+  CHECK(contract_of(values).currencies.at(0).code == row.currency);
   Fixture fixture(values);
   CHECK_FALSE(fixture.provider->check_destination(row.allowed));
   const auto problem = fixture.provider->check_destination(row.refused);
@@ -167,18 +112,17 @@ TEST_CASE("each market brings its currency and country code") {
 
 TEST_CASE("the environment decides which settings are harmless") {
   using Fields = std::vector<std::string>;
-  const auto production = with(
-      sandbox_values(), {{"target_environment", "mtnbenin"}, {"base_url", "https://proxy.momoapi.mtn.com"}});
+  const auto production =
+      plain().with({{"target_environment", "mtnbenin"}, {"base_url", "https://proxy.momoapi.mtn.com"}});
   CHECK(problems_of(production, Environment::prod).empty());
   CHECK(problems_of(production, Environment::staging) == Fields{"base_url"});
   CHECK(problems_of(production, Environment::dev).empty());
-  CHECK(problems_of(sandbox_values(), Environment::dev).empty());
-  CHECK(problems_of(sandbox_values(), Environment::staging).empty());
-  CHECK(problems_of(sandbox_values(), Environment::prod) ==
-        Fields{"base_url", "base_url", "target_environment"});
+  CHECK(problems_of(plain(), Environment::dev).empty());
+  CHECK(problems_of(plain(), Environment::staging).empty());
+  CHECK(problems_of(plain(), Environment::prod) == Fields{"base_url", "base_url", "target_environment"});
 
   const auto in_production = [&](const char* name, json::value value) {
-    return problems_of(with(production, {{name, std::move(value)}}), Environment::prod);
+    return problems_of(production.with({{name, std::move(value)}}), Environment::prod);
   };
   CHECK(in_production("base_url", "http://proxy.momoapi.mtn.com") == Fields{"base_url"});
   CHECK(in_production("base_url", "https://localhost") == Fields{"base_url"});
@@ -195,7 +139,7 @@ TEST_CASE("the environment decides which settings are harmless") {
 TEST_CASE("settings that contradict each other are refused everywhere") {
   using Fields = std::vector<std::string>;
   const auto problems = [](const json::object& changes) {
-    return problems_of(with(sandbox_values(), changes), Environment::dev);
+    return problems_of(plain().with(changes), Environment::dev);
   };
   CHECK(problems({{"currency", "XOF"}}) == Fields{"currency"});
   CHECK(problems({{"target_environment", "mtnnowhere"}}) == Fields{"currency"});
@@ -215,56 +159,55 @@ TEST_CASE("settings that contradict each other are refused everywhere") {
 }
 
 TEST_CASE("a secret with a line break never reaches a header") {
-  const json::object secrets{{"api_key", json::array{"key\n"}},
-                             {"subscription_key", json::array{kSubscriptionKey, "old key"}}};
   const auto problems =
-      payoutd_plugin_descriptor.validate(checked(sandbox_values(), secrets), Environment::dev);
+      problems_of(plain().with_secrets({{"api_key", json::array{"key\n"}},
+                                        {"subscription_key", json::array{kSubscriptionKey, "old key"}}}),
+                  Environment::dev);
   REQUIRE(problems.size() == 2);
-  CHECK(problems[0].field == "api_key");
-  CHECK(problems[1].field == "subscription_key");
+  CHECK(problems[0] == "api_key");
+  CHECK(problems[1] == "subscription_key");
 }
 
 TEST_CASE("the scope is host, market and API user, and no secret") {
   Fixture fixture;
   CHECK(fixture.provider->account_scope() == "127.0.0.1:9/sandbox/" + kApiUser);
-  Fixture other(with(sandbox_values(), {{"api_user", "other"}}));
+  Fixture other(plain().with({{"api_user", "other"}}));
   CHECK(other.provider->account_scope() != fixture.provider->account_scope());
-  Fixture rotated(sandbox_values(),
-                  {{"api_key", json::array{"new"}}, {"subscription_key", json::array{"new"}}});
+  Fixture rotated(
+      plain().with_secrets({{"api_key", json::array{"new"}}, {"subscription_key", json::array{"new"}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
 }
 
 // ---- prepare
-// ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("the artefact is the body, the same every time, and preparing asks nobody") {
   Fixture first;
   Fixture second;
-  const auto prepared = first.prepared();
+  const auto prepared = first.prepare();
   CHECK(prepared.artefact == R"({"amount":"100","currency":"EUR","externalId":")" + kPayoutId +
                                  R"(","payee":{"partyIdType":"MSISDN","partyId":"46733123999"},)"
                                  R"("payerMessage":"Koffis reward","payeeNote":"Koffis reward"})");
   CHECK(prepared.format == 1);
   CHECK_FALSE(prepared.impossible);
-  CHECK(second.prepared().artefact == prepared.artefact);
+  CHECK(second.prepare().artefact == prepared.artefact);
   CHECK(first.http().requests().empty());
 }
 
 TEST_CASE("a note is cut to the configured length, and never empty") {
-  Fixture fixture(with(sandbox_values(), {{"message_length", 128}}));
+  Fixture fixture(plain().with({{"message_length", 128}}));
   auto order = example_order();
   order.note = std::string(500, 'x');
-  CHECK(fixture.prepared(order).artefact.find("\"payeeNote\":\"" + std::string(128, 'x') + "\"") !=
+  CHECK(fixture.prepare(order).artefact.find("\"payeeNote\":\"" + std::string(128, 'x') + "\"") !=
         std::string::npos);
   order.note = "'";
-  CHECK(fixture.prepared(order).artefact.find("\"payeeNote\":\"Payout\"") != std::string::npos);
+  CHECK(fixture.prepare(order).artefact.find("\"payeeNote\":\"Payout\"") != std::string::npos);
 }
 
 TEST_CASE("an order in another currency is not prepared") {
   Fixture fixture;
   auto order = example_order();
   order.money.currency = "XOF";
-  CHECK_THROWS_WITH(fixture.prepared(order), "this account pays in EUR, not in XOF");
+  CHECK_THROWS_WITH(fixture.prepare(order), "this account pays in EUR, not in XOF");
 }
 
 TEST_CASE("an account holder's state is asked if the settings say so") {
@@ -279,9 +222,9 @@ TEST_CASE("an account holder's state is asked if the settings say so") {
                                         {200, "<html>", false},
                                         {404, R"({"code":"RESOURCE_NOT_FOUND"})", false},
                                         {500, R"({"result":false})", false}}));
-  Fixture fixture(with(sandbox_values(), {{"check_account_holder", true}}));
+  Fixture fixture(plain().with({{"check_account_holder", true}}));
   fixture.http().answer(200, kTokenBody).answer(row.http_status, row.body);
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   CHECK(prepared.impossible.has_value() == row.impossible);
   if (row.impossible) CHECK(prepared.impossible->field == "momo.account_holder_inactive");
   CHECK(fixture.request(1).method() == "GET");
@@ -290,7 +233,6 @@ TEST_CASE("an account holder's state is asked if the settings say so") {
 }
 
 // ---- submit
-// -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("a transfer is one marked request with every header") {
   Fixture fixture;
@@ -319,7 +261,7 @@ TEST_CASE("a transfer is one marked request with every header") {
   CHECK(header_of(transfer, "Ocp-Apim-Subscription-Key") == kSubscriptionKey);
   CHECK(header_of(transfer, "X-Callback-Url") == "(none)");
   CHECK(header_of(transfer, "Content-Type") == "application/json");
-  CHECK(transfer.content() == fixture.prepared().artefact);
+  CHECK(transfer.content() == fixture.prepare().artefact);
   CHECK(fixture.http().requests().size() == 2);
 }
 
@@ -393,8 +335,8 @@ TEST_CASE("an expired token is forgotten: this submit stops, the next has a new 
 TEST_CASE("a foreign artefact or reference is never sent") {
   Fixture fixture;
   auto order = example_order();
-  auto prepared = fixture.prepared(order);
-  const auto submit = [&] { return fixture.bench.run(fixture.provider->submit(order, prepared)); };
+  auto prepared = fixture.prepare(order);
+  const auto submit = [&] { return fixture.submit(order, prepared); };
   SECTION("another amount") {
     order.money.amount = Amount::parse("101").value();
   }
@@ -434,8 +376,7 @@ TEST_CASE("a callback URL is named only on the registered host") {
                                  {true, "https://pay.example.org/x y", "(none)"},
                                  {true, "", "(none)"},
                                  {false, good, "(none)"}}));
-  Fixture fixture(
-      with(sandbox_values(), {{"callbacks", row.callbacks}, {"callback_host", "Pay.example.org"}}));
+  Fixture fixture(plain().with({{"callbacks", row.callbacks}, {"callback_host", "Pay.example.org"}}));
   fixture.http().answer(200, kTokenBody).answer(202);
   auto order = example_order();
   order.callback_url = row.url;
@@ -444,7 +385,6 @@ TEST_CASE("a callback URL is named only on the registered host") {
 }
 
 // ---- tokens
-// -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("a token is reused, and refreshed before it ends") {
   Fixture fixture;
@@ -464,38 +404,20 @@ TEST_CASE("a token is reused, and refreshed before it ends") {
   CHECK(header_of(fixture.request(4), "Authorization") == "Bearer planted-token-2");
 }
 
-namespace {
-
-/// Starts every transfer at once and waits for all of them.
-Awaitable<void> submit_all(payoutd::Provider* provider, payoutd::Prepared prepared, int count,
-                           int* accepted) {
-  const auto executor = co_await boost::asio::this_coro::executor;
-  for (int i = 0; i < count; ++i) {
-    boost::asio::co_spawn(executor, provider->submit(example_order(), prepared),
-                          [accepted](const std::exception_ptr& failure, const Submission& submission) {
-                            if (!failure && submission.kind == Submission::Kind::accepted) ++*accepted;
-                          });
-  }
-  while (*accepted < count) co_await boost::asio::post(boost::asio::use_awaitable);
-}
-
-}  // namespace
-
 TEST_CASE("many transfers at once ask for one token") {
   Fixture fixture;
   fixture.http().otherwise([](const HttpRequest& request) {
     return request.is_money_moving() ? HttpResponse{202, {}, {}} : HttpResponse{200, {}, kTokenBody};
   });
-  int accepted = 0;
-  fixture.bench.run(submit_all(fixture.provider.get(), fixture.prepared(), 20, &accepted));
-  CHECK(accepted == 20);
+  const auto all = fixture.submit_at_once(fixture.prepare(), 20);
+  CHECK(std::ranges::count(all, Submission::Kind::accepted, &Submission::kind) == 20);
   const auto is_token = [](const HttpRequest& request) { return request.url().ends_with("/token/"); };
   CHECK(std::ranges::count_if(fixture.http().requests(), is_token) == 1);
 }
 
 TEST_CASE("during a rotation the previous secrets still work") {
-  Fixture fixture(sandbox_values(), {{"api_key", json::array{kApiKey}},
-                                     {"subscription_key", json::array{"planted-new-key", kSubscriptionKey}}});
+  Fixture fixture(
+      plain().with_secrets({{"subscription_key", json::array{"planted-new-key", kSubscriptionKey}}}));
   fixture.http()
       .answer(401, R"({"message":"Access denied due to invalid subscription key."})")
       .answer(200, kTokenBody)
@@ -507,7 +429,6 @@ TEST_CASE("during a rotation the previous secrets still work") {
 }
 
 // ---- query
-// ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a query asks for our reference and moves no money") {
   Fixture fixture;
@@ -581,42 +502,38 @@ TEST_CASE("a query never puts a foreign text into the path") {
 }
 
 // ---- account
-// ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("the balance is asked and read") {
   Fixture fixture;
   fixture.http().answer(200, kTokenBody).answer(200, R"({"availableBalance":"2000","currency":"EUR"})");
-  const auto balance = fixture.bench.run(fixture.provider->balance());
+  const auto balance = fixture.balance();
   CHECK(balance.available == Amount::parse("2000").value());
   CHECK(balance.currency == "EUR");
   CHECK(fixture.request(1).url() == kBase + "/disbursement/v1_0/account/balance");
   fixture.http().answer(500, R"({"code":"NOT_ALLOWED","message":"no"})");
-  CHECK_THROWS_WITH(fixture.bench.run(fixture.provider->balance()),
-                    "MTN does not tell the balance: HTTP 500 NOT_ALLOWED: no");
+  CHECK_THROWS_WITH(fixture.balance(), "MTN does not tell the balance: HTTP 500 NOT_ALLOWED: no");
   fixture.http().answer(200, "{}");
-  CHECK_THROWS(fixture.bench.run(fixture.provider->balance()));
+  CHECK_THROWS(fixture.balance());
 }
 
 TEST_CASE("a probe finds wrong credentials and a wrong currency") {
   Fixture fixture;
   SECTION("all is well") {
     fixture.http().answer(200, kTokenBody).answer(200, R"({"availableBalance":"0","currency":"EUR"})");
-    CHECK_NOTHROW(fixture.bench.run(fixture.provider->probe()));
+    CHECK_NOTHROW(fixture.probe());
   }
   SECTION("the account is in another currency") {
     fixture.http().answer(200, kTokenBody).answer(200, R"({"availableBalance":"0","currency":"UGX"})");
-    CHECK_THROWS_WITH(fixture.bench.run(fixture.provider->probe()),
-                      "the account is in UGX, but the settings say EUR");
+    CHECK_THROWS_WITH(fixture.probe(), "the account is in UGX, but the settings say EUR");
   }
   SECTION("the credentials are refused") {
     fixture.http().answer(401, R"({"error":"login_failed"})");
-    CHECK_THROWS_WITH(fixture.bench.run(fixture.provider->probe()),
+    CHECK_THROWS_WITH(fixture.probe(),
                       "MTN refuses the API user, its key or the subscription key: HTTP 401: login_failed");
   }
 }
 
 // ---- webhooks
-// ---------------------------------------------------------------------------------------------------
 
 TEST_CASE("a callback is a hint at most") {
   using Kind = payoutd::WebhookReading::Kind;
@@ -647,43 +564,29 @@ TEST_CASE("a callback is a hint at most") {
 }
 
 // ---- secrets
-// ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("nothing that the plugin says holds a secret or a phone number, even when MTN echoes them") {
   const std::string echo =
       R"({"code":"X","message":"key planted-api-key, planted-subscription-key and payee 46733123999"})";
-  std::string said;
   Fixture fixture(
-      with(sandbox_values(),
-           {{"check_account_holder", true}, {"callbacks", true}, {"callback_host", "a.example"}}));
-  const auto note = [&](const std::string& text) { said += text + "\n"; };
-  const auto note_failure = [&](auto&& call) {
-    try {
-      call();
-    } catch (const std::exception& failure) {
-      note(failure.what());
-    }
-  };
+      plain().with({{"check_account_holder", true}, {"callbacks", true}, {"callback_host", "a.example"}}));
 
   auto order = example_order();
   order.callback_url = "https://b.example/x";
   fixture.http().answer(200, kTokenBody).answer(500, echo);
-  const auto prepared = fixture.prepared(order);
+  const auto prepared = fixture.prepare(order);
   fixture.http().answer(400, echo);
-  note(fixture.bench.run(fixture.provider->submit(order, prepared)).message);
+  fixture.note(fixture.submit(order, prepared).message);
   fixture.http().answer(400, echo);
-  note(fixture.query(order).message);
+  fixture.note(fixture.query(order).message);
   fixture.http().answer(400, echo);
-  note_failure([&] { fixture.bench.run(fixture.provider->balance()); });
+  fixture.note_failure([&] { fixture.balance(); });
   fixture.http().answer(401, echo).answer(401, echo);
-  note_failure([&] { fixture.query(order); });
+  fixture.note_failure([&] { fixture.query(order); });
   fixture.http().answer(500, echo);
-  note_failure([&] { fixture.query(order); });
-  note(fixture.provider->account_scope());
-  for (const auto& entry : fixture.bench.log->entries()) {
-    note(entry.event + " " + entry.message + " " + json::serialize(entry.fields));
-  }
+  fixture.note_failure([&] { fixture.query(order); });
 
+  const std::string said = fixture.said();
   INFO(said);
   CHECK(said.find("key ***, *** and payee ***99") != std::string::npos);
   CHECK(said.find("momo.token_refreshed") != std::string::npos);

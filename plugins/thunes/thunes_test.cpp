@@ -1,12 +1,10 @@
 #include <catch2/catch.hpp>
-#include <payoutd/plugin.hpp>
 #include <payoutd/testing.hpp>
-
-extern "C" const payoutd::PluginDescriptor payoutd_plugin_descriptor;
 
 namespace {
 
 namespace json = boost::json;
+using namespace payoutd::testing;
 using payoutd::Amount;
 using payoutd::Environment;
 using payoutd::HttpFailure;
@@ -25,42 +23,16 @@ const std::string kKey = "planted-api-key";
 const std::string kSecret = "planted-api-secret";
 const std::string kDestination = "22890123456";
 
-json::object plain_values() {
-  return {{"base_url", kBase},
-          {"payer_id", "1"},
-          {"currency", "XOF"},
-          {"source_currency", "USD"},
-          {"source_country", "USA"},
-          {"purpose_of_remittance", "SALARY"},
-          {"sending_business", json::array{"registered_name=ACME"}},
-          {"beneficiary", json::array{"lastname=Mensah", "firstname=Ama"}}};
-}
-
-json::object plain_secrets() {
-  return {{"api_key", json::array{kKey}}, {"api_secret", json::array{kSecret}}};
-}
-
-json::object with(json::object values, const json::object& changes) {
-  for (const auto& change : changes) values[change.key()] = change.value();
-  return values;
-}
-
-payoutd::Settings checked(const json::object& values, const json::object& secrets = plain_secrets()) {
-  std::vector<payoutd::Problem> problems;
-  auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), values, secrets, problems);
-  for (const auto& problem : problems) FAIL_CHECK(problem.field << ": " << problem.reason);
-  return settings;
-}
-
-/// The fields with problems, in order.
-std::vector<std::string> problems_of(const json::object& values, Environment environment,
-                                     const json::object& secrets = plain_secrets()) {
-  std::vector<std::string> fields;
-  for (const auto& problem : payoutd_plugin_descriptor.validate(checked(values, secrets), environment)) {
-    fields.push_back(problem.field);
-  }
-  return fields;
+Given plain() {
+  return {{{"base_url", kBase},
+           {"payer_id", "1"},
+           {"currency", "XOF"},
+           {"source_currency", "USD"},
+           {"source_country", "USA"},
+           {"purpose_of_remittance", "SALARY"},
+           {"sending_business", json::array{"registered_name=ACME"}},
+           {"beneficiary", json::array{"lastname=Mensah", "firstname=Ama"}}},
+          {{"api_key", json::array{kKey}}, {"api_secret", json::array{kSecret}}}};
 }
 
 payoutd::Order example_order(const std::string& reference = kReference) {
@@ -71,13 +43,6 @@ payoutd::Order example_order(const std::string& reference = kReference) {
   order.destination = kDestination;
   order.callback_url = "https://pay.example.org/v1/webhooks/thunes/x/y";
   return order;
-}
-
-std::string header_of(const HttpRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers()) {
-    if (key == name) return value;
-  }
-  return "(none)";
 }
 
 std::string error_body(const std::string& code, const std::string& message = "m") {
@@ -234,26 +199,12 @@ class FakeThunes {
   std::int64_t next_id_ = 9007199254740993;  // beyond what a double can hold
 };
 
-/// A provider on fakes.
-struct Fixture {
-  explicit Fixture(const json::object& values = plain_values(), const json::object& secrets = plain_secrets())
-      : thunes(*bench.clock),
-        provider(payoutd_plugin_descriptor.create(bench.services(), checked(values, secrets))) {
-    bench.http->otherwise([this](const HttpRequest& request) { return thunes.respond(request); });
+/// A provider on fakes, with a Thunes behind it.
+struct Fixture : PluginBench {
+  explicit Fixture(const Given& given = plain()) : PluginBench(given, example_order()), thunes(*bench.clock) {
+    http().otherwise([this](const HttpRequest& request) { return thunes.respond(request); });
   }
 
-  Prepared prepare(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->prepare(order));
-  }
-  Submission submit(const Prepared& prepared, const payoutd::Order& order = example_order()) {
-    return bench.run(provider->submit(order, prepared));
-  }
-  Status query(const Prepared& prepared, const std::string& provider_ref = {},
-               const payoutd::Order& order = example_order()) {
-    return bench.run(provider->query(order, prepared, provider_ref));
-  }
-  payoutd::testing::FakeHttp& http() { return *bench.http; }
-  const HttpRequest& request(std::size_t index) { return bench.http->requests().at(index); }
   /// The requests so far, as METHOD path, without the part that is always the same.
   std::vector<std::string> calls() {
     std::vector<std::string> calls;
@@ -261,9 +212,6 @@ struct Fixture {
       calls.push_back(it.method() + " " +
                       it.url().substr(it.url().starts_with(kApi) ? kApi.size() : kBase.size()));
     return calls;
-  }
-  long money_requests() {
-    return std::ranges::count_if(bench.http->requests(), &HttpRequest::is_money_moving);
   }
   std::string status_of(const std::string& reference = kReference) {
     const auto* it = thunes.transaction(reference);
@@ -273,9 +221,7 @@ struct Fixture {
     return std::ranges::any_of(bench.log->entries(), [&](const auto& entry) { return entry.event == event; });
   }
 
-  payoutd::testing::Bench bench;  // declared before the provider, which uses it
   FakeThunes thunes;
-  std::unique_ptr<payoutd::Provider> provider;
 };
 
 const std::string kQuotation = "/quotations/ext-" + kReference + "-quotation";
@@ -287,12 +233,11 @@ using Calls = std::vector<std::string>;
 }  // namespace
 
 // ---- settings and contract
-// --------------------------------------------------------------------------------------
 
 TEST_CASE("the descriptor names the plugin and the contract has no contradictions") {
-  CHECK(std::string(payoutd_plugin_descriptor.name) == "thunes");
-  CHECK(std::string(payoutd_plugin_descriptor.abi_tag) == payoutd::kAbiTag);
-  const auto contract = payoutd_plugin_descriptor.contract(checked(plain_values()));
+  CHECK(std::string(plugin().name) == "thunes");
+  CHECK(descriptor_problems() == std::vector<std::string>{});
+  const auto contract = contract_of(plain());
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.repeat == payoutd::Repeat::refused_as_duplicate);
   CHECK(contract.reference.uuid4);
@@ -308,15 +253,14 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
 }
 
 TEST_CASE("settings change the contract") {
-  const auto contract =
-      payoutd_plugin_descriptor.contract(checked(with(plain_values(), {{"absence_wait", "90500ms"},
-                                                                       {"reversal_window", "2d"},
-                                                                       {"currency", "GHS"},
-                                                                       {"amount_decimals", 1},
-                                                                       {"concurrency", 3},
-                                                                       {"query_rate_per_s", 7},
-                                                                       {"submit_window", "3s"},
-                                                                       {"response_timeout", "9s"}})));
+  const auto contract = contract_of(plain().with({{"absence_wait", "90500ms"},
+                                                  {"reversal_window", "2d"},
+                                                  {"currency", "GHS"},
+                                                  {"amount_decimals", 1},
+                                                  {"concurrency", 3},
+                                                  {"query_rate_per_s", 7},
+                                                  {"submit_window", "3s"},
+                                                  {"response_timeout", "9s"}}));
   CHECK(contract.absence_is_proof_after == std::chrono::seconds(91));
   CHECK(contract.reversal_window == std::chrono::hours(48));
   CHECK(contract.decimals_of("GHS") == 1);
@@ -329,13 +273,13 @@ TEST_CASE("settings change the contract") {
 
 TEST_CASE("the environment decides which settings are harmless") {
   using Names = std::vector<std::string>;
-  const auto production = with(plain_values(), {{"base_url", "https://api-mt.thunes.example"}});
-  CHECK(problems_of(plain_values(), Environment::dev).empty());
-  CHECK(problems_of(plain_values(), Environment::staging).empty());
+  const auto production = plain().with({{"base_url", "https://api-mt.thunes.example"}});
+  CHECK(problems_of(plain(), Environment::dev).empty());
+  CHECK(problems_of(plain(), Environment::staging).empty());
   CHECK(problems_of(production, Environment::prod).empty());
-  CHECK(problems_of(plain_values(), Environment::prod) == Names{"base_url", "base_url"});
+  CHECK(problems_of(plain(), Environment::prod) == Names{"base_url", "base_url"});
   const auto in_production = [&](const char* name, json::value value) {
-    return problems_of(with(production, {{name, std::move(value)}}), Environment::prod);
+    return problems_of(production.with({{name, std::move(value)}}), Environment::prod);
   };
   CHECK(in_production("base_url", "https://api-mt.pre.thunes.com") == Names{"base_url"});
   CHECK(in_production("base_url", "https://API-MT.PRE.thunes.com/") == Names{"base_url"});
@@ -345,13 +289,14 @@ TEST_CASE("the environment decides which settings are harmless") {
   CHECK(in_production("absence_wait", "59s") == Names{"absence_wait"});
   CHECK(in_production("reversal_window", "1h") == Names{"reversal_window"});
   CHECK(in_production("concurrency", 65) == Names{"concurrency"});
-  CHECK(problems_of(with(plain_values(), {{"simulated", true}}), Environment::staging).empty());
+  CHECK(in_production("query_rate_per_s", 0) == Names{"query_rate_per_s"});
+  CHECK(problems_of(plain().with({{"simulated", true}}), Environment::staging).empty());
 }
 
 TEST_CASE("settings that contradict each other are refused everywhere") {
   using Names = std::vector<std::string>;
   const auto problems = [](const json::object& changes) {
-    return problems_of(with(plain_values(), changes), Environment::dev);
+    return problems_of(plain().with(changes), Environment::dev);
   };
   const json::array person{"lastname=Mensah", "firstname=Ama"};
   const json::array business{"registered_name=ACME"};
@@ -389,7 +334,7 @@ TEST_CASE("settings that contradict each other are refused everywhere") {
 TEST_CASE("secrets that cannot stand in a header are refused") {
   using Names = std::vector<std::string>;
   const auto problems = [](const json::object& changes) {
-    return problems_of(plain_values(), Environment::dev, with(plain_secrets(), changes));
+    return problems_of(plain().with_secrets(changes), Environment::dev);
   };
   CHECK(problems({{"api_key", json::array{"key\n"}}}) == Names{"api_key"});
   CHECK(problems({{"api_key", json::array{"new", "a:b"}}}) == Names{"api_key"});
@@ -403,14 +348,15 @@ TEST_CASE("secrets that cannot stand in a header are refused") {
 TEST_CASE("the scope is host and account, and no secret") {
   Fixture fixture;
   CHECK(fixture.provider->account_scope() == "127.0.0.1:9/default");
-  Fixture other(with(plain_values(), {{"account", "togo"}}));
+  Fixture other(plain().with({{"account", "togo"}}));
   CHECK(other.provider->account_scope() == "127.0.0.1:9/togo");
-  Fixture rotated(plain_values(), {{"api_key", json::array{"new"}}, {"api_secret", json::array{"new"}}});
+  Fixture rotated(
+      plain().with_secrets({{"api_key", json::array{"new"}}, {"api_secret", json::array{"new"}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
 }
 
 TEST_CASE("a destination is an MSISDN of an allowed country") {
-  Fixture fixture(with(plain_values(), {{"country_prefixes", json::array{"228"}}}));
+  Fixture fixture(plain().with({{"country_prefixes", json::array{"228"}}}));
   CHECK_FALSE(fixture.provider->check_destination(kDestination));
   REQUIRE(fixture.provider->check_destination("22990123456"));
   CHECK(fixture.provider->check_destination("22990123456")->field == "destination");
@@ -418,13 +364,12 @@ TEST_CASE("a destination is an MSISDN of an allowed country") {
 }
 
 // ---- prepare
-// ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("preparing makes a quotation and a transaction, and moves no money") {
   Fixture fixture;
   const Prepared prepared = fixture.prepare();
   CHECK(fixture.calls() == Calls{"POST /quotations", "POST /quotations/9007199254740993/transactions"});
-  CHECK(fixture.money_requests() == 0);
+  CHECK(fixture.money_moving() == 0);
   for (const auto& request : fixture.http().requests()) {
     // planted-api-key:planted-api-secret in Base64
     CHECK(header_of(request, "Authorization") == "Basic cGxhbnRlZC1hcGkta2V5OnBsYW50ZWQtYXBpLXNlY3JldA==");
@@ -456,15 +401,15 @@ TEST_CASE("preparing makes a quotation and a transaction, and moves no money") {
 
 TEST_CASE("settings change what is asked for") {
   Fixture fixture(
-      with(plain_values(), {{"transaction_type", "C2B"},
-                            {"sending_business", json::array{}},
-                            {"beneficiary", json::array{}},
-                            {"sender", json::array{"lastname=Doe"}},
-                            {"receiving_business", json::array{"registered_name=Shop"}},
-                            {"transaction_fields", json::array{"document_reference_number=no {payout_id}"}},
-                            {"msisdn_plus", true},
-                            {"callbacks", false},
-                            {"simulated", true}}));
+      plain().with({{"transaction_type", "C2B"},
+                    {"sending_business", json::array{}},
+                    {"beneficiary", json::array{}},
+                    {"sender", json::array{"lastname=Doe"}},
+                    {"receiving_business", json::array{"registered_name=Shop"}},
+                    {"transaction_fields", json::array{"document_reference_number=no {payout_id}"}},
+                    {"msisdn_plus", true},
+                    {"callbacks", false},
+                    {"simulated", true}}));
   fixture.prepare();
   CHECK(
       fixture.request(1).content() ==
@@ -506,7 +451,7 @@ TEST_CASE("a crash at any step of preparing leaves one transaction, found under 
   const auto loss = GENERATE(Loss::request, Loss::answer);
   for (int at = 0; at < 6; ++at) {
     INFO("request " << at << (loss == Loss::request ? " lost" : "'s answer lost"));
-    Fixture fixture(with(plain_values(), {{"verify_credit_party", verify}}));
+    Fixture fixture(plain().with({{"verify_credit_party", verify}}));
     fixture.thunes.lose_at = at;
     fixture.thunes.loss = loss;
     Prepared prepared;
@@ -521,7 +466,7 @@ TEST_CASE("a crash at any step of preparing leaves one transaction, found under 
     CHECK(prepared.artefact.find("\"transaction_id\":\"" +
                                  std::to_string(fixture.thunes.transaction(kReference)->at("id").as_int64()) +
                                  "\"") != std::string::npos);
-    CHECK(fixture.money_requests() == 0);
+    CHECK(fixture.money_moving() == 0);
     CHECK(fixture.submit(prepared).kind == Submission::Kind::accepted);
     CHECK(fixture.thunes.paid == Calls{kReference});
   }
@@ -543,7 +488,7 @@ TEST_CASE("where preparing was broken off and the quotation is over, the referen
     // Whatever was made under a spent reference can never be paid any more.
     if (prepared.reference_spent && fixture.thunes.transaction(kReference))
       CHECK(fixture.status_of() == "40000");
-    CHECK(fixture.money_requests() == 0);
+    CHECK(fixture.money_moving() == 0);
   }
 }
 
@@ -576,7 +521,7 @@ TEST_CASE("a transaction that was found is reused, replaced or left to the query
   const Prepared prepared = fixture.prepare();
   CHECK(prepared.reference_spent == row.spent);
   CHECK(fixture.status_of() == row.status_after);
-  CHECK(fixture.money_requests() == 0);
+  CHECK(fixture.money_moving() == 0);
   if (row.spent || row.status == "10000") return;
   CHECK_FALSE(prepared.valid_until);
   const Submission submission = fixture.submit(prepared);
@@ -590,7 +535,7 @@ TEST_CASE("a transaction that was found is reused, replaced or left to the query
   // It was confirmed: nothing is sent, and the host asks.
   CHECK(submission.kind == Submission::Kind::duplicate);
   CHECK(submission.code == "thunes.confirmed_before");
-  CHECK(fixture.money_requests() == 0);
+  CHECK(fixture.money_moving() == 0);
 }
 
 TEST_CASE("a transaction whose status cannot be placed is confirmed like any other, and a person sees it") {
@@ -601,7 +546,7 @@ TEST_CASE("a transaction whose status cannot be placed is confirmed like any oth
   CHECK_FALSE(prepared.reference_spent);
   CHECK(fixture.submit(prepared).kind == Submission::Kind::unknown);
   CHECK(fixture.query(prepared).found.reference != kReference);
-  CHECK(fixture.money_requests() == 1);
+  CHECK(fixture.money_moving() == 1);
 }
 
 TEST_CASE("a new transaction must be one that can be confirmed, or dead") {
@@ -688,7 +633,7 @@ TEST_CASE("a new quotation or transaction that differs from the order is not use
   CHECK_THROWS_WITH(
       fixture.prepare(),
       "Thunes' transaction is not what is owed, it is not confirmed: its amount is 1 instead of 10000");
-  CHECK(fixture.money_requests() == 0);
+  CHECK(fixture.money_moving() == 0);
 }
 
 TEST_CASE("refusals of the first steps: for good, or to be tried again") {
@@ -722,7 +667,7 @@ TEST_CASE("refusals of the first steps: for good, or to be tried again") {
 
 TEST_CASE("nothing is impossible while a transaction lives under the reference") {
   // The database forgot a payment that was confirmed; now the payer has other limits.
-  Fixture fixture(with(plain_values(), {{"verify_credit_party", true}}));
+  Fixture fixture(plain().with({{"verify_credit_party", true}}));
   fixture.submit(fixture.prepare());
   SECTION("the quotation is refused for good") {
     fixture.thunes.refuse_quotation = "1003012";
@@ -800,7 +745,7 @@ TEST_CASE("the payee's account is verified if the settings say so") {
                                         {"INACTIVE", "thunes.account_inactive", false},
                                         {"SUSPENDED", "thunes.account_suspended", false}}));
   INFO(row.account_status);
-  Fixture fixture(with(plain_values(), {{"verify_credit_party", true}}));
+  Fixture fixture(plain().with({{"verify_credit_party", true}}));
   fixture.thunes.account_status = row.account_status;
   const Prepared prepared = fixture.prepare();
   CHECK(fixture.calls().front() == "POST /payers/1/B2C/credit-party-verification");
@@ -811,7 +756,7 @@ TEST_CASE("the payee's account is verified if the settings say so") {
 }
 
 TEST_CASE("a verification without an answer stops nothing") {
-  Fixture fixture(with(plain_values(), {{"verify_credit_party", true}}));
+  Fixture fixture(plain().with({{"verify_credit_party", true}}));
   SECTION("no answer") {
     fixture.http().fail(HttpStage::read, true);
   }
@@ -830,7 +775,6 @@ TEST_CASE("a verification without an answer stops nothing") {
 }
 
 // ---- submit
-// -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("a confirmation is one marked request without a body") {
   Fixture fixture;
@@ -839,7 +783,7 @@ TEST_CASE("a confirmation is one marked request without a body") {
   CHECK(submission.kind == Submission::Kind::accepted);
   CHECK(submission.provider_ref.empty());
   CHECK(submission.message == "transaction 9007199254740994: STATUS-20000");
-  CHECK(fixture.money_requests() == 1);
+  CHECK(fixture.money_moving() == 1);
   const auto& confirm = fixture.request(2);
   CHECK(confirm.is_money_moving());
   CHECK(confirm.method() == "POST");
@@ -925,7 +869,7 @@ TEST_CASE(
     CHECK(fixture.query(prepared).kind == Status::Kind::absent);
     CHECK(fixture.status_of() == "10000");
   }
-  CHECK(fixture.money_requests() == 1);
+  CHECK(fixture.money_moving() == 1);
 }
 
 TEST_CASE("after an insufficient balance the same transaction is confirmed later") {
@@ -965,13 +909,12 @@ TEST_CASE("a foreign artefact or reference is never sent") {
   SECTION("nothing") {
     prepared.artefact.clear();
   }
-  CHECK_THROWS(fixture.submit(prepared, order));
-  CHECK_THROWS(fixture.query(prepared, {}, order));
+  CHECK_THROWS(fixture.submit(order, prepared));
+  CHECK_THROWS(fixture.query(order, prepared));
   CHECK(fixture.http().requests().size() == 2);
 }
 
 // ---- query
-// ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a query asks for our reference and moves no money") {
   Fixture fixture;
@@ -1024,11 +967,11 @@ TEST_CASE("a query's answer becomes a status") {
   CHECK(fixture.logged("thunes.needs_a_person") == row.warned);
   // The host takes to a person what does not match.
   if (row.warned) CHECK(status.found.reference == "status=" + row.status);
-  CHECK(fixture.money_requests() == 0);
+  CHECK(fixture.money_moving() == 0);
 }
 
 TEST_CASE("which refusals pass with time is a setting") {
-  Fixture fixture(with(plain_values(), {{"temporary_statuses", json::array{"90201"}}}));
+  Fixture fixture(plain().with({{"temporary_statuses", json::array{"90201"}}}));
   const Prepared prepared = fixture.prepare();
   fixture.thunes.set_status(kReference, "90201");
   CHECK(fixture.query(prepared).kind == Status::Kind::refused_for_now);
@@ -1115,7 +1058,6 @@ TEST_CASE("a transaction that is not ours is shown to the host as it is, and its
 }
 
 // ---- a whole life with one fault
-// -----------------------------------------------------------------------------------
 
 namespace {
 
@@ -1142,14 +1084,14 @@ struct Life {
     const Prepared prepared = fixture.prepare(order());
     if (prepared.reference_spent) return retry(true);
     journaled = prepared;
-    const Submission submission = fixture.submit(prepared, order());
+    const Submission submission = fixture.submit(order(), prepared);
     using enum Submission::Kind;
     if (submission.kind == accepted || submission.kind == duplicate) taken = true;
     if (submission.kind == not_accepted) retry(false);
     if (submission.kind == refused) end = "failed";
   }
   void ask() {
-    const Status status = fixture.query(*journaled, {}, order());
+    const Status status = fixture.query(order(), *journaled);
     using enum Status::Kind;
     if (status.kind == confirmed) end = "confirmed";
     if (status.kind == refused) end = "failed";
@@ -1205,7 +1147,6 @@ TEST_CASE("a payout whose confirmation finds its quotation over is paid under th
 }
 
 // ---- credentials
-// ------------------------------------------------------------------------------------------------
 
 TEST_CASE("during a rotation the previous secrets still work, and the confirmation goes with what worked") {
   // Which pair is good: the new one is not in force yet, or the key stayed, or the secret did.
@@ -1219,14 +1160,14 @@ TEST_CASE("during a rotation the previous secrets still work, and the confirmati
       {{"key"}, {"secret-new", "secret-old"}, "Basic a2V5OnNlY3JldC1vbGQ="},
       {{"key-new", "key-old"}, {"secret"}, "Basic a2V5LW9sZDpzZWNyZXQ="},
   }));
-  Fixture fixture(plain_values(), {{"api_key", row.keys}, {"api_secret", row.secrets}});
+  Fixture fixture(plain().with_secrets({{"api_key", row.keys}, {"api_secret", row.secrets}}));
   fixture.http().otherwise([&](const HttpRequest& request) {
     if (header_of(request, "Authorization") != row.good) return HttpResponse{401, {}, error_body("1000401")};
     return fixture.thunes.respond(request);
   });
   CHECK(fixture.submit(fixture.prepare()).kind == Submission::Kind::accepted);
   CHECK(header_of(fixture.http().requests().back(), "Authorization") == row.good);
-  CHECK(fixture.money_requests() == 1);
+  CHECK(fixture.money_moving() == 1);
 }
 
 TEST_CASE("credentials that are refused are named as the reason") {
@@ -1234,43 +1175,39 @@ TEST_CASE("credentials that are refused are named as the reason") {
   fixture.http().otherwise(
       [](const HttpRequest&) { return HttpResponse{401, {}, error_body("1000401", "Unauthorized")}; });
   CHECK_THROWS_WITH(fixture.prepare(), "Thunes makes no quotation: HTTP 401 1000401: Unauthorized");
-  CHECK_THROWS_WITH(fixture.bench.run(fixture.provider->balance()),
-                    "Thunes does not tell the balances: HTTP 401 1000401: Unauthorized");
+  CHECK_THROWS_WITH(fixture.balance(), "Thunes does not tell the balances: HTTP 401 1000401: Unauthorized");
 }
 
 // ---- account
-// ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("the balance is what is available in the currency that pays") {
   Fixture fixture;
-  const auto balance = fixture.bench.run(fixture.provider->balance());
+  const auto balance = fixture.balance();
   CHECK(balance.available == Amount::parse("8.5").value());
   CHECK(balance.currency == "USD");
-  Fixture other(with(plain_values(), {{"source_currency", "EUR"}}));
+  Fixture other(plain().with({{"source_currency", "EUR"}}));
   CHECK_THROWS_WITH(
-      other.bench.run(other.provider->balance()),
+      other.balance(),
       "Thunes' answer about the balances cannot be used: currency EUR is in no balance of this account");
 }
 
 TEST_CASE("a probe pings and reads the balance") {
   Fixture fixture;
   SECTION("all is well") {
-    CHECK_NOTHROW(fixture.bench.run(fixture.provider->probe()));
+    CHECK_NOTHROW(fixture.probe());
     CHECK(fixture.calls() == Calls{"GET /ping", "GET /balances"});
   }
   SECTION("down") {
     fixture.http().answer(200, R"({"status":"down"})");
-    CHECK_THROWS_WITH(fixture.bench.run(fixture.provider->probe()),
-                      "Thunes does not say that it is up: HTTP 200");
+    CHECK_THROWS_WITH(fixture.probe(), "Thunes does not say that it is up: HTTP 200");
   }
   SECTION("up, but the balance is not shown") {
     fixture.http().answer(200, R"({"status":"up"})").answer(401, error_body("1000401"));
-    CHECK_THROWS(fixture.bench.run(fixture.provider->probe()));
+    CHECK_THROWS(fixture.probe());
   }
 }
 
 // ---- webhooks
-// ---------------------------------------------------------------------------------------------------
 
 TEST_CASE("a callback is a hint at most") {
   using Kind = payoutd::WebhookReading::Kind;
@@ -1320,8 +1257,7 @@ TEST_CASE("callbacks must carry the agreed credentials, where there are any, and
   }));
   INFO(row.name << ": " << row.value);
   Fixture fixture(
-      plain_values(),
-      with(plain_secrets(), {{"callback_credentials", json::array{"user:newpass", "user:oldpass"}}}));
+      plain().with_secrets({{"callback_credentials", json::array{"user:newpass", "user:oldpass"}}}));
   const auto reading = fixture.provider->read_webhook(
       {"POST", "/v1/webhooks/thunes", {{row.name, row.value}}, R"({"id":1,"status":70000})", kReference});
   CHECK(reading.kind == row.kind);
@@ -1329,45 +1265,32 @@ TEST_CASE("callbacks must carry the agreed credentials, where there are any, and
 }
 
 // ---- secrets
-// ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("nothing that the plugin says holds a secret or a phone number, even when Thunes echoes them") {
   const std::string echo = error_body(
       "1009001", "key planted-api-key, planted-api-secret, planted-user:planted-pass, payee +22890123456");
-  std::string said;
-  Fixture fixture(
-      with(plain_values(), {{"verify_credit_party", true}}),
-      with(plain_secrets(), {{"callback_credentials", json::array{"planted-user:planted-pass"}}}));
-  const auto note = [&](const std::string& text) { said += text + "\n"; };
-  const auto note_failure = [&](auto&& call) {
-    try {
-      call();
-      FAIL_CHECK("nothing was thrown");
-    } catch (const std::exception& failure) {
-      note(failure.what());
-    }
-  };
+  Fixture fixture(plain()
+                      .with({{"verify_credit_party", true}})
+                      .with_secrets({{"callback_credentials", json::array{"planted-user:planted-pass"}}}));
 
   fixture.http().answer(500, echo).answer(500, echo);
-  note_failure([&] { fixture.prepare(); });
+  fixture.note_failure([&] { fixture.prepare(); });
   const Prepared prepared = fixture.prepare();
   fixture.http().answer(500, echo);
-  note(fixture.submit(prepared).message);
+  fixture.note(fixture.submit(prepared).message);
   fixture.http().answer(500, echo);
-  note(fixture.query(prepared).message);
+  fixture.note(fixture.query(prepared).message);
   fixture.http().answer(
       200, R"({"id":9007199254740994,"status":"60000","status_message":"planted-api-secret 22890123456"})");
-  note(fixture.query(prepared).message);
+  fixture.note(fixture.query(prepared).message);
   fixture.http().answer(400, error_body("1007004", "planted-api-secret")).answer(500, echo);
-  note(fixture.submit(prepared).message);
+  fixture.note(fixture.submit(prepared).message);
   fixture.http().answer(500, echo);
-  note_failure([&] { fixture.bench.run(fixture.provider->balance()); });
+  fixture.note_failure([&] { fixture.balance(); });
   fixture.http().answer(500, echo);
-  note_failure([&] { fixture.bench.run(fixture.provider->probe()); });
-  note(fixture.provider->account_scope());
-  for (const auto& entry : fixture.bench.log->entries())
-    note(entry.event + " " + entry.message + " " + json::serialize(entry.fields));
+  fixture.note_failure([&] { fixture.probe(); });
 
+  const std::string said = fixture.said();
   INFO(said);
   CHECK(said.find("key ***, ***, ***, payee +***56") != std::string::npos);
   CHECK(said.find("thunes.credit_party_unchecked") != std::string::npos);

@@ -1,14 +1,11 @@
 #include <catch2/catch.hpp>
-#include <payoutd/plugin.hpp>
 #include <payoutd/testing.hpp>
-
-extern "C" const payoutd::PluginDescriptor payoutd_plugin_descriptor;
 
 namespace {
 
 namespace json = boost::json;
+using namespace payoutd::testing;
 using payoutd::Amount;
-using payoutd::Awaitable;
 using payoutd::Environment;
 using payoutd::HttpFailure;
 using payoutd::HttpRequest;
@@ -34,34 +31,8 @@ const std::string kRow = R"({"refTmoney":"4711","idRequete":")" + kReference +
 const std::string kFound = R"({"total":1,"data":[)" + kRow + "]}";
 const std::string kNotFound = R"({"total":0,"data":[]})";
 
-json::object plain_values() {
-  return {{"base_url", kBase}, {"username", "acme"}};
-}
-
-json::object plain_secrets() {
-  return {{"password", json::array{kPassword}}};
-}
-
-json::object with(json::object values, const json::object& changes) {
-  for (const auto& change : changes) values[change.key()] = change.value();
-  return values;
-}
-
-payoutd::Settings checked(const json::object& values, const json::object& secrets = plain_secrets()) {
-  std::vector<payoutd::Problem> problems;
-  auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), values, secrets, problems);
-  for (const auto& problem : problems) FAIL_CHECK(problem.field << ": " << problem.reason);
-  return settings;
-}
-
-/// The fields with problems, in order.
-std::vector<std::string> problems_of(const json::object& values, Environment environment,
-                                     const json::object& secrets = plain_secrets()) {
-  std::vector<std::string> fields;
-  for (const auto& problem : payoutd_plugin_descriptor.validate(checked(values, secrets), environment))
-    fields.push_back(problem.field);
-  return fields;
+Given plain() {
+  return {{{"base_url", kBase}, {"username", "acme"}}, {{"password", json::array{kPassword}}}};
 }
 
 payoutd::Order example_order() {
@@ -74,33 +45,9 @@ payoutd::Order example_order() {
   return order;
 }
 
-std::string header_of(const HttpRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers()) {
-    if (key == name) return value;
-  }
-  return "(none)";
-}
-
-/// A provider on fakes, and everything that it said, for the search for secrets.
-struct Fixture {
-  explicit Fixture(const json::object& values = plain_values(), const json::object& secrets = plain_secrets())
-      : provider(payoutd_plugin_descriptor.create(bench.services(), checked(values, secrets))) {}
-
-  /// Takes a login's answer from the script when no token is there yet.
-  payoutd::Prepared prepared(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->prepare(order));
-  }
-  Submission submit(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->submit(order, prepared(order)));
-  }
-  Status query(const payoutd::Order& order = example_order()) {
-    return bench.run(provider->query(order, {}, {}));
-  }
-  payoutd::testing::FakeHttp& http() { return *bench.http; }
-  const HttpRequest& request(std::size_t index) { return bench.http->requests().at(index); }
-
-  payoutd::testing::Bench bench;  // declared before the provider, which uses it
-  std::unique_ptr<payoutd::Provider> provider;
+/// Preparing takes a login's answer from the script when no token is there yet.
+struct Fixture : PluginBench {
+  explicit Fixture(const Given& given = plain()) : PluginBench(given, example_order()) {}
 };
 
 }  // namespace
@@ -108,9 +55,9 @@ struct Fixture {
 // ---- settings and contract
 
 TEST_CASE("the descriptor names the plugin and the contract has no contradictions") {
-  CHECK(std::string(payoutd_plugin_descriptor.name) == "tmoney");
-  CHECK(std::string(payoutd_plugin_descriptor.abi_tag) == payoutd::kAbiTag);
-  const auto contract = payoutd_plugin_descriptor.contract(checked(plain_values()));
+  CHECK(std::string(plugin().name) == "tmoney");
+  CHECK(descriptor_problems() == std::vector<std::string>{});
+  const auto contract = contract_of(plain());
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.repeat == payoutd::Repeat::unknown);
   CHECK_FALSE(contract.reference.uuid4);
@@ -126,13 +73,12 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
 }
 
 TEST_CASE("settings change the contract") {
-  const auto contract = payoutd_plugin_descriptor.contract(
-      checked(with(plain_values(), {{"absence_wait", "90500ms"},
-                                    {"concurrency", 3},
-                                    {"query_rate_per_s", 7},
-                                    {"passing_codes", json::array{"5003", "5004"}},
-                                    {"submit_window", "3s"},
-                                    {"response_timeout", "9s"}})));
+  const auto contract = contract_of(plain().with({{"absence_wait", "90500ms"},
+                                                  {"concurrency", 3},
+                                                  {"query_rate_per_s", 7},
+                                                  {"passing_codes", json::array{"5003", "5004"}},
+                                                  {"submit_window", "3s"},
+                                                  {"response_timeout", "9s"}}));
   CHECK(payoutd::validate(contract).empty());
   CHECK(contract.absence_is_proof_after == std::chrono::seconds(91));
   CHECK(contract.concurrency == 3);
@@ -146,20 +92,19 @@ TEST_CASE("settings change the contract") {
 
 TEST_CASE("the contract can be shown without settings") {
   std::vector<payoutd::Problem> missing;
-  const auto settings =
-      payoutd::Settings::check(payoutd_plugin_descriptor.settings_schema(), {}, {}, missing);
+  const auto settings = payoutd::Settings::check(plugin().settings_schema(), {}, {}, missing);
   CHECK(missing.size() == 3);
-  CHECK(payoutd::validate(payoutd_plugin_descriptor.contract(settings)).empty());
+  CHECK(payoutd::validate(plugin().contract(settings)).empty());
 }
 
 TEST_CASE("the environment decides which settings are harmless") {
   using Fields = std::vector<std::string>;
-  const auto at = [](const std::string& base) { return with(plain_values(), {{"base_url", base}}); };
+  const auto at = [](const std::string& base) { return plain().with({{"base_url", base}}); };
   const std::string gateway = "https://tgpp-mbanking-stp-gw-gen.togocom.tg";
   const std::string pre_production = "https://ms-tpc-prep.togocom.tg/";
-  CHECK(problems_of(plain_values(), Environment::dev).empty());
-  CHECK(problems_of(plain_values(), Environment::staging).empty());
-  CHECK(problems_of(plain_values(), Environment::prod) == Fields{"base_url", "base_url"});
+  CHECK(problems_of(plain(), Environment::dev).empty());
+  CHECK(problems_of(plain(), Environment::staging).empty());
+  CHECK(problems_of(plain(), Environment::prod) == Fields{"base_url", "base_url"});
   CHECK(problems_of(at(gateway), Environment::prod).empty());
   CHECK(problems_of(at(gateway), Environment::staging) == Fields{"base_url"});
   CHECK(problems_of(at(pre_production), Environment::prod) == Fields{"base_url"});
@@ -168,7 +113,7 @@ TEST_CASE("the environment decides which settings are harmless") {
   CHECK(problems_of(at("https://[::1]/x"), Environment::prod) == Fields{"base_url"});
 
   const auto in_production = [&](const char* name, json::value value) {
-    return problems_of(with(at(gateway), {{name, std::move(value)}}), Environment::prod);
+    return problems_of(at(gateway).with({{name, std::move(value)}}), Environment::prod);
   };
   CHECK(in_production("absence_wait", "59s") == Fields{"absence_wait"});
   CHECK(in_production("absence_wait", "1h").empty());
@@ -179,7 +124,7 @@ TEST_CASE("the environment decides which settings are harmless") {
 TEST_CASE("settings that cannot work are refused everywhere") {
   using Fields = std::vector<std::string>;
   const auto problems = [](const json::object& changes) {
-    return problems_of(with(plain_values(), changes), Environment::dev);
+    return problems_of(plain().with(changes), Environment::dev);
   };
   CHECK(problems({{"base_url", "https://example.org/?x=1"}}) == Fields{"base_url"});
   CHECK(problems({{"login_path", "login"}}) == Fields{"login_path"});
@@ -192,14 +137,14 @@ TEST_CASE("settings that cannot work are refused everywhere") {
   CHECK(problems({{"passing_codes", json::array{"5003", "5003"}}}) == Fields{"passing_codes"});
   for (const char* code : {"2000", "2001", "2002", "4001", "x", ""})
     CHECK(problems({{"passing_codes", json::array{code}}}) == Fields{"passing_codes"});
-  CHECK(problems_of(plain_values(), Environment::dev, {{"password", json::array{"good", "bad\n"}}}) ==
+  CHECK(problems_of(plain().with_secrets({{"password", json::array{"good", "bad\n"}}}), Environment::dev) ==
         Fields{"password"});
 }
 
 TEST_CASE("the scope is host and user, and no secret") {
   Fixture fixture;
   CHECK(fixture.provider->account_scope() == "127.0.0.1:9/acme");
-  Fixture rotated(plain_values(), {{"password", json::array{"new-password", kPassword}}});
+  Fixture rotated(plain().with_secrets({{"password", json::array{"new-password", kPassword}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
 }
 
@@ -219,7 +164,7 @@ TEST_CASE(
     "the artefact is the body with the time of the request, and the token is there before the journal") {
   Fixture fixture;
   fixture.http().answer(200, kLogin);
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   CHECK(prepared.artefact ==
         R"({"idRequete":"abcdefghij0123456789","numeroClient":"22890990990","montant":300,)"
         R"("refCommande":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",)"
@@ -235,29 +180,29 @@ TEST_CASE(
 }
 
 TEST_CASE("the time of the request has the configured form") {
-  Fixture fixture(with(plain_values(), {{"time_form", "iso8601"}, {"utc_offset_minutes", 60}}));
+  Fixture fixture(plain().with({{"time_form", "iso8601"}, {"utc_offset_minutes", 60}}));
   fixture.http().answer(200, kLogin);
-  CHECK(fixture.prepared().artefact.find(R"("dateHeureRequete":"2026-01-01T01:00:00+01:00")") !=
+  CHECK(fixture.prepare().artefact.find(R"("dateHeureRequete":"2026-01-01T01:00:00+01:00")") !=
         std::string::npos);
 }
 
 TEST_CASE("a description is cut to the configured length, and never empty") {
-  Fixture fixture(with(plain_values(), {{"description_length", 5}}));
+  Fixture fixture(plain().with({{"description_length", 5}}));
   fixture.http().answer(200, kLogin);
   auto order = example_order();
   order.note = std::string(500, 'x');
-  CHECK(fixture.prepared(order).artefact.ends_with(R"("description":"xxxxx"})"));
+  CHECK(fixture.prepare(order).artefact.ends_with(R"("description":"xxxxx"})"));
   order.note = " ";
-  CHECK(fixture.prepared(order).artefact.ends_with(R"("description":"Payou"})"));
+  CHECK(fixture.prepare(order).artefact.ends_with(R"("description":"Payou"})"));
 }
 
 TEST_CASE("an order in another currency is not prepared, and neither is one without a token") {
   Fixture fixture;
   auto order = example_order();
   order.money.currency = "EUR";
-  CHECK_THROWS_WITH(fixture.prepared(order), "TMoney pays in XOF, not in EUR");
+  CHECK_THROWS_WITH(fixture.prepare(order), "TMoney pays in XOF, not in EUR");
   fixture.http().answer(200, kLoginRefused);
-  CHECK_THROWS_WITH(fixture.prepared(),
+  CHECK_THROWS_WITH(fixture.prepare(),
                     "TMoney refuses the user or the password: HTTP 200 4001: Non autorise");
 }
 
@@ -266,11 +211,11 @@ TEST_CASE("an order in another currency is not prepared, and neither is one with
 TEST_CASE("a credit is one marked request with every header and the journaled bytes") {
   const auto [authorization, expected] = GENERATE(
       table<std::string, std::string>({{"bearer", "Bearer planted.token.1"}, {"bare", "planted.token.1"}}));
-  Fixture fixture(with(plain_values(), {{"authorization", authorization}}));
+  Fixture fixture(plain().with({{"authorization", authorization}}));
   fixture.http().answer(200, kLogin).answer(200, kCredited);
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   fixture.bench.clock->advance(std::chrono::minutes(1));  // the time of the request stays what it was
-  const Submission submission = fixture.bench.run(fixture.provider->submit(example_order(), prepared));
+  const Submission submission = fixture.submit(prepared);
   CHECK(submission.kind == Submission::Kind::confirmed);
   CHECK(submission.provider_ref == "4711");
 
@@ -285,7 +230,7 @@ TEST_CASE("a credit is one marked request with every header and the journaled by
 }
 
 TEST_CASE("the older paths are a setting") {
-  Fixture fixture(with(plain_values(), {{"base_url", kBase + "/x/"}, {"credit_path", "/api/tpcredit"}}));
+  Fixture fixture(plain().with({{"base_url", kBase + "/x/"}, {"credit_path", "/api/tpcredit"}}));
   fixture.http().answer(200, kLogin).answer(200, kCredited).answer(200, kFound);
   fixture.submit();
   fixture.query();
@@ -320,7 +265,7 @@ TEST_CASE("the answer to a credit reaches the host with its code, after one requ
       {307, "", unknown, "http.307"},
   }));
   INFO(row.http_status << " " << row.body);
-  Fixture fixture(with(plain_values(), {{"passing_codes", json::array{"5003"}}}));
+  Fixture fixture(plain().with({{"passing_codes", json::array{"5003"}}}));
   fixture.http().answer(200, kLogin).answer(row.http_status, row.body);
   const Submission submission = fixture.submit();
   CHECK(submission.kind == row.kind);
@@ -345,9 +290,9 @@ TEST_CASE("without a token nothing is sent") {
       values<Row>({{200, kLoginRefused}, {401, ""}, {403, "<html>"}, {500, ""}, {200, "{}"}, {200, "x"}}));
   Fixture fixture;
   fixture.http().answer(200, kLogin).answer(row.http_status, row.body);
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   fixture.bench.clock->advance(std::chrono::hours(1));  // the token of prepare is too old by now
-  CHECK_THROWS(fixture.bench.run(fixture.provider->submit(example_order(), prepared)));
+  CHECK_THROWS(fixture.submit(prepared));
   for (const auto& request : fixture.http().requests()) CHECK_FALSE(request.is_money_moving());
 }
 
@@ -374,8 +319,8 @@ TEST_CASE("a foreign artefact or reference is never sent") {
   Fixture fixture;
   fixture.http().answer(200, kLogin);
   auto order = example_order();
-  auto prepared = fixture.prepared(order);
-  const auto submit = [&] { return fixture.bench.run(fixture.provider->submit(order, prepared)); };
+  auto prepared = fixture.prepare(order);
+  const auto submit = [&] { return fixture.submit(order, prepared); };
   SECTION("another amount") {
     order.money.amount = Amount::parse("301").value();
   }
@@ -407,7 +352,7 @@ TEST_CASE("a foreign artefact or reference is never sent") {
 // ---- tokens
 
 TEST_CASE("a token is reused, and refreshed before its configured end") {
-  Fixture fixture(with(plain_values(), {{"token_lifetime", "10m"}}));
+  Fixture fixture(plain().with({{"token_lifetime", "10m"}}));
   fixture.http()
       .answer(200, kLogin)
       .answer(200, kFound)
@@ -424,39 +369,21 @@ TEST_CASE("a token is reused, and refreshed before its configured end") {
   CHECK(header_of(fixture.request(4), "Authorization") == "Bearer planted.token.2");
 }
 
-namespace {
-
-/// Starts every credit at once and waits for all of them.
-Awaitable<void> submit_all(payoutd::Provider* provider, payoutd::Prepared prepared, int count,
-                           int* confirmed) {
-  const auto executor = co_await boost::asio::this_coro::executor;
-  for (int i = 0; i < count; ++i) {
-    boost::asio::co_spawn(executor, provider->submit(example_order(), prepared),
-                          [confirmed](const std::exception_ptr& failure, const Submission& submission) {
-                            if (!failure && submission.kind == Submission::Kind::confirmed) ++*confirmed;
-                          });
-  }
-  while (*confirmed < count) co_await boost::asio::post(boost::asio::use_awaitable);
-}
-
-}  // namespace
-
 TEST_CASE("many credits at once ask for one token") {
   Fixture fixture;
   fixture.http().otherwise([](const HttpRequest& request) {
     return HttpResponse{200, {}, request.is_money_moving() ? kCredited : kLogin};
   });
-  const auto prepared = fixture.prepared();
+  const auto prepared = fixture.prepare();
   fixture.bench.clock->advance(std::chrono::hours(1));
-  int confirmed = 0;
-  fixture.bench.run(submit_all(fixture.provider.get(), prepared, 20, &confirmed));
-  CHECK(confirmed == 20);
+  const auto all = fixture.submit_at_once(prepared, 20);
+  CHECK(std::ranges::count(all, Submission::Kind::confirmed, &Submission::kind) == 20);
   const auto is_login = [](const HttpRequest& request) { return request.url().ends_with("/login"); };
   CHECK(std::ranges::count_if(fixture.http().requests(), is_login) == 2);
 }
 
 TEST_CASE("during a rotation the previous password still works") {
-  Fixture fixture(plain_values(), {{"password", json::array{"planted-new-password", kPassword}}});
+  Fixture fixture(plain().with_secrets({{"password", json::array{"planted-new-password", kPassword}}}));
   fixture.http().answer(200, kLoginRefused).answer(200, kLogin).answer(200, kFound);
   CHECK(fixture.query().kind == Status::Kind::confirmed);
   CHECK(fixture.request(0).content().find("planted-new-password") != std::string::npos);
@@ -464,7 +391,7 @@ TEST_CASE("during a rotation the previous password still works") {
 }
 
 TEST_CASE("a login that fails for another reason is not tried with another password") {
-  Fixture fixture(plain_values(), {{"password", json::array{"planted-new-password", kPassword}}});
+  Fixture fixture(plain().with_secrets({{"password", json::array{"planted-new-password", kPassword}}}));
   fixture.http().answer(503, "");
   CHECK_THROWS(fixture.query());
   CHECK(fixture.http().requests().size() == 1);
@@ -553,7 +480,7 @@ TEST_CASE("a query never puts a foreign text into the URL") {
 
 TEST_CASE("the balance is the one that the last credit's answer told") {
   Fixture fixture;
-  const auto balance = [&] { return fixture.bench.run(fixture.provider->balance()); };
+  const auto balance = [&] { return fixture.balance(); };
   CHECK_THROWS_AS(balance(), payoutd::Unsupported);
   fixture.http().answer(200, kLogin).answer(200, kCredited);
   fixture.submit();
@@ -571,7 +498,7 @@ TEST_CASE("the balance is the one that the last credit's answer told") {
 
 TEST_CASE("a probe finds wrong credentials, a wrong form of authorization and a wrong path") {
   Fixture fixture;
-  const auto probe = [&] { fixture.bench.run(fixture.provider->probe()); };
+  const auto probe = [&] { fixture.probe(); };
   SECTION("all is well") {
     fixture.http().answer(200, kLogin).answer(200, kNotFound);
     CHECK_NOTHROW(probe());
@@ -622,31 +549,20 @@ TEST_CASE("a callback is a hint at most") {
 
 TEST_CASE("nothing that the plugin says holds a secret or a phone number, even when TMoney echoes them") {
   const std::string echo = R"({"code":"X","message":"password planted-password of 22890990990"})";
-  std::string said;
   Fixture fixture;
-  const auto note = [&](const std::string& text) { said += text + "\n"; };
-  const auto note_failure = [&](auto&& call) {
-    try {
-      call();
-    } catch (const std::exception& failure) {
-      note(failure.what());
-    }
-  };
   fixture.http().answer(200, echo);
-  note_failure([&] { fixture.prepared(); });
+  fixture.note_failure([&] { fixture.prepare(); });
   fixture.http().answer(200, kLogin).answer(400, echo);
-  note(fixture.submit().message);
+  fixture.note(fixture.submit().message);
   fixture.http().answer(200,
                         R"({"code":"X","message":"planted-password 22890990990","statutRequete":"ECHEC"})");
-  note(fixture.submit().message);
+  fixture.note(fixture.submit().message);
   fixture.http().answer(400, echo);
-  note(fixture.query().message);
+  fixture.note(fixture.query().message);
   fixture.http().answer(400, echo);
-  note_failure([&] { fixture.bench.run(fixture.provider->probe()); });
-  note(fixture.provider->account_scope());
-  for (const auto& entry : fixture.bench.log->entries())
-    note(entry.event + " " + entry.message + " " + json::serialize(entry.fields));
+  fixture.note_failure([&] { fixture.probe(); });
 
+  const std::string said = fixture.said();
   INFO(said);
   CHECK(said.find("password *** of ***90") != std::string::npos);
   CHECK(said.find("code X: *** ***90") != std::string::npos);
