@@ -2,7 +2,10 @@
 
 #include <boost/json.hpp>
 #include <payoutd/exact_json.hpp>
+#include <payoutd/settings_check.hpp>
+#include <payoutd/standard_settings.hpp>
 #include <payoutd/text.hpp>
+#include <payoutd/url.hpp>
 
 namespace json = boost::json;
 using payoutd::Awaitable;
@@ -83,15 +86,14 @@ Status decode_status(int http_status, const std::string& body) {
 
 Acme::Acme(payoutd::Services services, const payoutd::Settings& settings)
     : services_(std::move(services)),
-      base_url_(settings.string("base_url")),
+      base_url_(payoutd::without_slash_at_end(settings.string("base_url"))),
       account_(settings.string("account")),
       api_key_(settings.secret("api_key")) {}
 
 payoutd::SettingsSchema Acme::schema() {
+  using namespace std::chrono_literals;
   using payoutd::SettingType;
-  return {{.name = "base_url",
-           .type = SettingType::url,
-           .description = "Where the API answers, without a slash at the end."},
+  return {{.name = "base_url", .type = SettingType::url, .description = "Where the API answers."},
           {.name = "account", .type = SettingType::string, .description = "The paying account."},
           {.name = "currency",
            .type = SettingType::string,
@@ -102,7 +104,11 @@ payoutd::SettingsSchema Acme::schema() {
            .description = "How long Acme may need until it knows a payment that it took.",
            .default_value = "5m",
            .min = 1'000},
-          {.name = "api_key", .type = SettingType::secret, .description = "The key of the API."}};
+          {.name = "api_key", .type = SettingType::secret, .description = "The key of the API."},
+          payoutd::concurrency_setting("payment", 4),
+          payoutd::query_rate_setting(10),
+          payoutd::submit_window_setting("payment", 10s),
+          payoutd::response_timeout_setting("payment", 30s)};
 }
 
 // Every line is a promise of Acme's documentation. What it does not promise stays as it is by default.
@@ -111,11 +117,10 @@ payoutd::Contract Acme::contract(const payoutd::Settings& settings) {
   payoutd::Contract contract;
   contract.repeat = payoutd::Repeat::refused_as_duplicate;
   contract.lookup_by_reference = true;
-  contract.absence_is_proof_after =
-      std::chrono::ceil<std::chrono::seconds>(settings.duration("absence_wait"));
+  contract.absence_is_proof_after = payoutd::whole_seconds(settings, "absence_wait");
   contract.submit_codes = {{"NO_SUCH_PAYEE", CodeMeaning::refused}, {"DUPLICATE", CodeMeaning::duplicate}};
   contract.webhook = payoutd::WebhookKind::hint;
-  contract.concurrency = 4;
+  payoutd::apply_standard_settings(settings, contract);
   const std::string currency = settings.string("currency");
   contract.currencies = {{currency, payoutd::currency_decimals(currency).value_or(0)}};
   return contract;
@@ -123,14 +128,18 @@ payoutd::Contract Acme::contract(const payoutd::Settings& settings) {
 
 std::vector<payoutd::Problem> Acme::validate(const payoutd::Settings& settings,
                                              payoutd::Environment environment) {
-  std::vector<payoutd::Problem> problems;
-  if (environment == payoutd::Environment::prod && !settings.string("base_url").starts_with("https://"))
-    problems.emplace_back("base_url", "must be https in production");
-  return problems;
+  payoutd::SettingsCheck check(environment);
+  check.expect_base_url("base_url", settings.string("base_url"),
+                        {.sandbox = {"sandbox.acme.example", "must not be Acme's sandbox in production"}});
+  check.expect(payoutd::is_word(settings.string("account"), "-"), "account",
+               "must be letters, digits and dashes");
+  check.expect_currency("currency", settings.string("currency"));
+  check.expect_careful_limits(settings);
+  return check.problems();
 }
 
 std::string Acme::account_scope() const {
-  return base_url_ + "#" + account_;
+  return payoutd::authority_of(base_url_) + "/" + account_;
 }
 
 std::optional<payoutd::Problem> Acme::check_destination(const std::string& destination) const {

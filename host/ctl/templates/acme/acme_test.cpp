@@ -1,10 +1,15 @@
-// The plugin on the SDK's fakes: no sockets, no waiting. What the conformance kit cannot know is tested here.
+// The plugin on the SDK's bench: no sockets, no waiting. What the conformance kit cannot know is tested here.
 #include "acme.hpp"
 
 #include <cstdio>
 #include <payoutd/testing.hpp>
 
 namespace {
+
+using payoutd::testing::contract_of;
+using payoutd::testing::Given;
+using payoutd::testing::PluginBench;
+using payoutd::testing::problems_of;
 
 int failures = 0;
 
@@ -14,15 +19,10 @@ void expect(bool holds, const char* what) {
   std::fprintf(stderr, "acme_test: not so: %s\n", what);
 }
 
-payoutd::Settings settings() {
-  std::vector<payoutd::Problem> problems;
-  auto checked = payoutd::Settings::check(Acme::schema(),
-                                          {{"base_url", "https://api.acme.example"}, {"account", "4711"}},
-                                          {{"api_key", {"k-1"}}}, problems);
-  for (const auto& problem : problems)
-    std::fprintf(stderr, "acme_test: %s %s\n", problem.field.c_str(), problem.reason.c_str());
-  expect(problems.empty(), "the settings are accepted");
-  return checked;
+/// Settings as an operator would write them; `with` makes others of them.
+Given good() {
+  return {{{"base_url", "https://api.acme.example"}, {"account", "4711"}},
+          {{"api_key", boost::json::array{"planted-key"}}}};
 }
 
 payoutd::Order order() {
@@ -35,23 +35,45 @@ payoutd::Order order() {
 }
 
 void contract_holds_together() {
-  expect(payoutd::validate(Acme::contract(settings())).empty(), "the contract does not contradict itself");
+  for (const auto& problem : payoutd::testing::descriptor_problems()) expect(false, problem.c_str());
+  expect(payoutd::validate(contract_of(good())).empty(), "the contract does not contradict itself");
+  expect(contract_of(good().with({{"concurrency", 3}})).concurrency == 3, "settings change the contract");
+}
+
+void settings_fit_their_environment() {
+  using Fields = std::vector<std::string>;
+  using payoutd::Environment;
+  expect(problems_of(good(), Environment::prod).empty(), "the settings are good");
+  const auto with_url = [](const char* url) { return good().with({{"base_url", url}}); };
+  expect(problems_of(with_url("http://127.0.0.1:9"), Environment::dev).empty(), "a test may run anywhere");
+  expect(problems_of(with_url("http://api.acme.example"), Environment::prod) == Fields{"base_url"},
+         "production wants https");
+  expect(problems_of(with_url("https://sandbox.acme.example"), Environment::prod) == Fields{"base_url"},
+         "production is not the sandbox");
 }
 
 void a_payment_is_one_marked_request() {
-  payoutd::testing::Bench bench;
-  bench.http->answer(201, R"({"id":"a-1","status":"accepted"})");
-  Acme acme(bench.services(), settings());
-  const auto prepared = bench.run(acme.prepare(order()));
-  const auto submission = bench.run(acme.submit(order(), prepared));
+  PluginBench acme(good(), order());
+  acme.http().answer(201, R"({"id":"a-1","status":"accepted"})");
+  const auto submission = acme.submit();
   expect(submission.kind == payoutd::Submission::Kind::accepted, "201 is accepted");
   expect(submission.provider_ref == "a-1", "Acme's own name is kept");
-  expect(bench.http->requests().size() == 1, "one request is made");
-  const auto& request = bench.http->requests().front();
+  expect(acme.http().requests().size() == 1, "one request is made");
+  const auto& request = acme.request(0);
   expect(request.is_money_moving(), "the request is marked");
   expect(request.url().ends_with(order().reference), "the reference is in the address");
   expect(request.content() == R"({"amount":"1500","currency":"XOF","to":"22990123456"})",
          "the body is exact");
+}
+
+void what_the_plugin_says_holds_no_secret() {
+  PluginBench acme(good(), order());
+  acme.http().answer(500, "Bearer planted-key of 22990123456").answer(403, "planted-key");
+  acme.note(acme.submit().message);
+  acme.note_failure([&] { acme.probe(); });
+  expect(acme.said().find("403") != std::string::npos, "the operator hears why a probe fails");
+  expect(acme.said().find("planted-key") == std::string::npos, "the key is never said");
+  expect(acme.said().find("22990123456") == std::string::npos, "nor is a payee's number");
 }
 
 void only_documented_answers_are_claims() {
@@ -92,7 +114,9 @@ void a_look_up_reports_what_it_read() {
 
 int main() {
   contract_holds_together();
+  settings_fit_their_environment();
   a_payment_is_one_marked_request();
+  what_the_plugin_says_holds_no_secret();
   only_documented_answers_are_claims();
   a_look_up_reports_what_it_read();
   if (failures == 0) std::puts("acme_test: all good");
