@@ -449,6 +449,12 @@ class CommandLine {
     named("show", "How one provider is", [this](Context& c) { return provider_show(c, a_.name); }, false);
     named("pause", "Submit nothing new through it; what is in flight goes on", action("pause"), true);
     named("resume", "Submit through it again", action("resume"), true);
+    CLI::App* dry_run =
+        add(group, "dry-run", "Have its payouts end as SIMULATED instead of being paid",
+            [this](Context& c) { return provider_dry_run(c, a_.name, a_.value == "on", a_.note); });
+    dry_run->add_option("name", a_.name, "Name of the provider")->required();
+    dry_run->add_option("value", a_.value, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
+    add_note(dry_run, "Why; it is kept");
     named("probe", "Check that it is reachable and takes our credentials", action("probe"), false);
     named(
         "balance", "What is left on its account", [this](Context& c) { return provider_balance(c, a_.name); },

@@ -173,6 +173,24 @@ ExitCode provider_action(Context& context, const std::string& name, const std::s
   return probe_failed ? ExitCode::negative : ExitCode::ok;
 }
 
+ExitCode provider_dry_run(Context& context, const std::string& name, bool enabled, const std::string& note) {
+  json::object body = note_body(note);
+  body["enabled"] = enabled;
+  const json::value answer =
+      Client(context.socket).post("/v1/admin/providers/" + percent_encoded(name) + "/dry-run", body);
+  if (context.json) {
+    print_json(context, answer);
+  } else {
+    context.out << name
+                << (enabled
+                        ? ": new payouts end as SIMULATED, on all hosts within a second. What is in flight "
+                          "goes on."
+                        : ": payouts are paid again, on all hosts within a second.")
+                << '\n';
+  }
+  return ExitCode::ok;
+}
+
 ExitCode plugin_change(Context& context, const std::string& plugin, const std::string& file) {
   const json::object body =
       file.empty() ? json::object{} : json::object{{"file", std::filesystem::absolute(file).string()}};

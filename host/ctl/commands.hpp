@@ -34,6 +34,7 @@ ExitCode providers(Context& context);
 /// `pause`, `resume`, `probe` or `lift-quarantine`.
 ExitCode provider_action(Context& context, const std::string& name, const std::string& action,
                          const std::string& note);
+ExitCode provider_dry_run(Context& context, const std::string& name, bool enabled, const std::string& note);
 /// Another version of a plugin in service: the library in `file`, or (empty) the one before.
 ExitCode plugin_change(Context& context, const std::string& plugin, const std::string& file);
 ExitCode provider_balance(Context& context, const std::string& name);

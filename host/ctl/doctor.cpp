@@ -161,6 +161,8 @@ std::vector<Finding> providers_well(const Facts& facts) {
     std::string act = "payoutctl provider probe " + provider + "; look for " + provider + " in the log";
     if (text.find("quarantine") != std::string::npos)
       act = "Look for provider.crashed in the log, then payoutctl provider lift " + provider;
+    if (text.find("A dry run of") != std::string::npos)
+      act = "payoutctl provider dry-run " + provider + " off --note WHY";
     if (text.starts_with("It is paused"))
       act = "payoutctl provider resume " + provider + ", when its reason is gone";
     found.push_back({text_at(check, "status") == "down" ? Severity::error : Severity::warning,

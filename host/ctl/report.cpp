@@ -194,6 +194,7 @@ void print_providers(const json::array& providers, std::ostream& out, const Styl
     std::string note = text_at(provider, "quarantine_reason");
     if (note.empty() && state != "ready") note = text_at(provider, "last_error");
     if (note.empty()) note = text_at(provider, "note");
+    if (note.empty()) note = text_at(provider, "dry_run_note");
     table.add({text_at(provider, "name"),
                text_at(provider, "plugin") + " " + text_at(provider, "plugin_version"),
                {state, state == "ready"         ? Colour::green
@@ -226,7 +227,11 @@ void print_provider(const json::object& provider, std::ostream& out, const Style
   line("last error", text_at(provider, "last_error"));
   line("quarantine", text_at(provider, "quarantine_reason"), Colour::red);
   line("paused", yes("paused"));
-  line("dry run", yes("dry_run"));
+  line("dry run", yes("dry_run"), true_at(provider, "dry_run") ? Colour::yellow : Colour::none);
+  if (true_at(provider, "dry_run")) {
+    line("dry run set by", text_at(provider, "dry_run_by") + " at " + text_at(provider, "dry_run_at"));
+    line("dry run note", text_at(provider, "dry_run_note"));
+  }
   line("note", text_at(provider, "note"));
   line("submits in flight", text_at(provider, "submits_in_flight"));
   line("restarts", text_at(provider, "restarts"));

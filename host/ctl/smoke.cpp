@@ -380,6 +380,7 @@ class Smoke {
       const json::object& one = value.as_object();
       if (text_at(one, "name") != provider_) continue;
       if (true_at(one, "paused")) why += "; the provider is paused";
+      if (true_at(one, "dry_run")) why += "; the provider's dry run is on";
       if (text_at(one, "state") != "ready") why += "; the provider is " + text_at(one, "state");
     }
     const Answer switches = api_.operate("GET", "/v1/admin/switches");

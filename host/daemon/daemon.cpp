@@ -670,6 +670,8 @@ void Host::sample_switches() {
   metrics_->ready(view_->readiness().is_ready());
   for (const auto& [name, provider] : config_.live_config.providers) {
     metrics_->provider_paused(name, engine_->heart().paused(name));
+    const store::ProviderSwitches* own = engine_->heart().switches_of(name);
+    metrics_->provider_dry_run(name, own != nullptr && own->dry_run);
     metrics_->provider_failures_in_a_row(name, engine_->health().failures_in_a_row(name));
   }
 }

@@ -138,6 +138,7 @@ void Operations::check_providers(std::vector<HealthCheck>& checks) const {
     const bool ready = text_at("state") == "ready";
     const bool paused = provider.at("paused").as_bool();
     const std::string quarantine = text_at("quarantine_reason");
+    const bool simulated = provider.at("dry_run").as_bool();
     any_ready = any_ready || ready;
     std::string text = "It is ready.";
     if (!quarantine.empty()) {
@@ -148,9 +149,13 @@ void Operations::check_providers(std::vector<HealthCheck>& checks) const {
       text =
           "It is " + text_at("state") + (text_at("last_error").empty() ? "." : ": " + text_at("last_error"));
     }
-    found.push_back({"provider:" + text_at("name"),
-                     ready && !paused && quarantine.empty() ? HealthStatus::ok : HealthStatus::degraded,
-                     text});
+    if (simulated) {
+      text += " A dry run of " + text_at("dry_run_by") + ": its payouts end as SIMULATED" +
+              (text_at("dry_run_note").empty() ? "." : ": " + text_at("dry_run_note"));
+    }
+    const bool pays =
+        ready && !paused && quarantine.empty() && !(simulated && environment_ == Environment::prod);
+    found.push_back({"provider:" + text_at("name"), pays ? HealthStatus::ok : HealthStatus::degraded, text});
   }
   if (!any_ready && !found.empty())
     for (HealthCheck& check : found) check.status = HealthStatus::down;

@@ -58,6 +58,11 @@ boost::json::array DaemonView::providers() const {
       if (s.name != status.name) continue;
       one["paused"] = s.paused;
       one["dry_run"] = s.dry_run;
+      if (s.dry_run) {
+        one["dry_run_by"] = s.dry_run_by;
+        one["dry_run_at"] = s.dry_run_at;
+        one["dry_run_note"] = s.dry_run_note;
+      }
       one["quarantined_at"] = s.quarantined_at;
       one["quarantine_reason"] = s.quarantine_reason;
       one["note"] = s.note;

@@ -250,6 +250,14 @@ Awaitable<void> Engine::pause(std::string provider, bool paused, std::string act
   dispatcher_.wake_payments();
 }
 
+Awaitable<void> Engine::set_dry_run(std::string provider, bool enabled, std::string actor, std::string note) {
+  co_await parts_.pool.transact([provider, enabled, actor, note](pqxx::transaction_base& work) {
+    store::set_dry_run(work, provider, enabled, actor, note);
+  });
+  co_await heart_.beat_now();
+  dispatcher_.wake_payments();
+}
+
 Awaitable<void> Engine::set_switch(store::SwitchChange change) {
   co_await parts_.pool.transact([change](pqxx::transaction_base& work) { store::set_switch(work, change); });
   co_await heart_.beat_now();

@@ -84,6 +84,7 @@ class Engine {
   /// Switches of this or all hosts; `provider` empty means all.
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note);
   Awaitable<void> set_switch(store::SwitchChange change);
+  Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor, std::string note);
   Awaitable<void> set_throttle(store::ThrottleChange change);
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note);
   Awaitable<std::vector<store::HostRow>> hosts();

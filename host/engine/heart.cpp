@@ -1,5 +1,6 @@
 #include "engine/heart.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
@@ -175,18 +176,19 @@ std::chrono::milliseconds Heart::silence() const {
   return last_good_ ? between(*last_good_, BootTime::now()) : std::chrono::milliseconds::max();
 }
 
+const store::ProviderSwitches* Heart::switches_of(const std::string& provider) const {
+  const auto found = std::ranges::find(last_.providers, provider, &store::ProviderSwitches::name);
+  return found == last_.providers.end() ? nullptr : &*found;
+}
+
 bool Heart::paused(const std::string& provider) const {
-  for (const auto& p : last_.providers) {
-    if (p.name == provider) return p.paused || !p.quarantined_at.empty();
-  }
-  return false;
+  const store::ProviderSwitches* own = switches_of(provider);
+  return own != nullptr && (own->paused || !own->quarantined_at.empty());
 }
 
 bool Heart::dry_run(const std::string& provider) const {
-  for (const auto& p : last_.providers) {
-    if (p.name == provider && p.dry_run) return true;
-  }
-  return last_.dry_run;
+  const store::ProviderSwitches* own = switches_of(provider);
+  return last_.dry_run || (own != nullptr && own->dry_run);
 }
 
 }  // namespace payoutd::engine

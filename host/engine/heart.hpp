@@ -44,6 +44,9 @@ class Heart {
   store::SharePart share(std::chrono::milliseconds window) const;
   const store::HostIdentity& host() const { return host_; }
   bool paused(const std::string& provider) const;
+  /// As the last beat saw them; nullptr: the database has no such provider.
+  const store::ProviderSwitches* switches_of(const std::string& provider) const;
+  /// By the switch for all hosts, or by the provider's own.
   bool dry_run(const std::string& provider) const;
   bool submissions_stopped() const {
     return last_.stop_submissions || last_.stop_writes || maintenance().has_value() || database_is_full_;

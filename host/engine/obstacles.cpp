@@ -30,15 +30,14 @@ void add_switches(const Surroundings& around, std::vector<Obstacle>& all) {
 void add_provider(const store::Payout& payout, const Heart& heart, const providers::ProviderHandle* handle,
                   std::vector<Obstacle>& all) {
   const std::string name = "Provider " + payout.provider;
-  const auto& switches = heart.last().providers;
-  const auto found = std::ranges::find(switches, payout.provider, &store::ProviderSwitches::name);
-  if (found != switches.end() && !found->quarantined_at.empty()) {
+  const store::ProviderSwitches* found = heart.switches_of(payout.provider);
+  if (found != nullptr && !found->quarantined_at.empty()) {
     all.push_back(
         {"quarantined",
          name + " is in quarantine" + since(found->quarantined_at, "", found->quarantine_reason) + ".",
          "payoutctl provider lift " + payout.provider});
   }
-  if (found != switches.end() && found->paused) {
+  if (found != nullptr && found->paused) {
     all.push_back({"paused",
                    name + " is paused" + since(found->changed_at, found->changed_by, found->note) + ".",
                    "payoutctl provider resume " + payout.provider});
@@ -99,7 +98,11 @@ void add_dry_run(const store::Payout& payout, const Surroundings& around, const 
     where = "on all hosts" + since(one.changed_at, one.changed_by, one.note);
     command = "payoutctl switch set dry_run off";
   }
-  if (where.empty() && heart.dry_run(payout.provider)) where = "for provider " + payout.provider;
+  const store::ProviderSwitches* own = heart.switches_of(payout.provider);
+  if (where.empty() && own != nullptr && own->dry_run) {
+    where = "for provider " + payout.provider + since(own->dry_run_at, own->dry_run_by, own->dry_run_note);
+    command = "payoutctl provider dry-run " + payout.provider + " off";
+  }
   if (where.empty() && configured) where = "by this host's configuration (engine.dry_run)";
   if (where.empty()) return;
   all.push_back(

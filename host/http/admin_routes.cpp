@@ -91,6 +91,28 @@ Awaitable<Response> post_pause(HostView* host, Request request) {
   co_return answer(200, json::object{{"provider", name}, {"paused", paused}});
 }
 
+/// Reads `enabled` of a body; the refusal if it is not there, or something else.
+std::optional<Response> read_enabled(const json::object& body, bool& enabled) {
+  const auto* value = body.if_contains("enabled");
+  if (value == nullptr || !value->is_bool())
+    return refuse(400, "BAD_VALUE", "enabled must be true or false.", "enabled");
+  enabled = value->get_bool();
+  return std::nullopt;
+}
+
+Awaitable<Response> post_dry_run(HostView* host, Request request) {
+  const std::string name = request.parameters.at("name");
+  if (!host->has_provider(name)) co_return no_such_provider(host, name);
+  const BodyObject body = read_body_object(request, {"enabled", "note"});
+  if (body.refusal) co_return *body.refusal;
+  bool enabled = false;
+  std::string note;
+  if (auto refusal = read_enabled(body.object, enabled)) co_return *refusal;
+  if (auto refusal = read_note(body.object, nullptr, note)) co_return *refusal;
+  co_await host->set_dry_run(name, enabled, request.peer.actor, note);
+  co_return answer(200, json::object{{"provider", name}, {"dry_run", enabled}});
+}
+
 Awaitable<Response> post_probe(HostView* host, Request request) {
   const std::string name = request.parameters.at("name");
   if (!host->has_provider(name)) co_return no_such_provider(host, name);
@@ -171,11 +193,7 @@ Awaitable<Response> post_switch(HostView* host, Request request) {
   }
   const BodyObject body = read_body_object(request, {"enabled", "note"});
   if (body.refusal) co_return *body.refusal;
-  const auto* enabled = body.object.if_contains("enabled");
-  if (enabled == nullptr || !enabled->is_bool()) {
-    co_return refuse(400, "BAD_VALUE", "enabled must be true or false.", "enabled");
-  }
-  change.enabled = enabled->get_bool();
+  if (auto refusal = read_enabled(body.object, change.enabled)) co_return *refusal;
   if (auto refusal = read_note(body.object, nullptr, change.note)) co_return *refusal;
   change.actor = request.peer.actor;
   co_await host->set_switch(change);
@@ -246,6 +264,7 @@ std::vector<Route> admin_routes(HostView& host) {
   add("GET", "/providers", get_providers);
   add("POST", "/providers/{name}/pause", post_pause<true>, BodyForm::optional_json);
   add("POST", "/providers/{name}/resume", post_pause<false>, BodyForm::optional_json);
+  add("POST", "/providers/{name}/dry-run", post_dry_run, BodyForm::json);
   add("POST", "/providers/{name}/probe", post_probe, BodyForm::optional_json);
   add("GET", "/providers/{name}/balance", get_balance);
   add("POST", "/providers/{name}/lift-quarantine", post_lift, BodyForm::optional_json);

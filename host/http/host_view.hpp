@@ -53,6 +53,8 @@ class HostView {
   virtual Switches switches() const = 0;  ///< as the last beat saw them
   virtual Awaitable<void> set_switch(store::SwitchChange change) = 0;
   virtual Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) = 0;
+  virtual Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor,
+                                      std::string note) = 0;
 
   /// How many new payouts a provider takes; no rate and no depth: as many as come.
   virtual engine::ThrottleSettings throttle(const std::string& provider) const = 0;
@@ -89,8 +91,8 @@ class HostView {
   virtual Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
                                         std::string note) = 0;
 
-  /// This host's pools of database connections, each with at least `name`, `connections`, `connected`, `busy`,
-  /// `queued`, `resizable`.
+  /// This host's pools of database connections, each with at least `name`, `connections`, `connected`,
+  /// `busy`, `queued`, `resizable`.
   virtual boost::json::array database_pools() const { return {}; }
   /// Until the next reload or start. False: there is no such pool, or it has one size.
   virtual bool resize_database_pool(const std::string&, int) { return false; }
@@ -184,6 +186,10 @@ class EngineHostView : public HostView {
   Switches switches() const override;
   Awaitable<void> set_switch(store::SwitchChange change) override;
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
+  Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor,
+                              std::string note) override {
+    return engine_.set_dry_run(std::move(provider), enabled, std::move(actor), std::move(note));
+  }
   engine::ThrottleSettings throttle(const std::string& provider) const override {
     return engine_.throttle().settings(provider);
   }

@@ -65,6 +65,11 @@ std::string throttled(const json::value& throttle) {
   return text + "; clients that are told so send them again later.";
 }
 
+/// That new payouts are not paid, in words for clients.
+std::string simulated(bool dry_run) {
+  return dry_run ? " It is a dry run: new payouts are only simulated." : "";
+}
+
 Awaitable<Response> get_status(HostView* host, Request) {
   const std::map<std::string, Open> open = open_by_provider(co_await host->tally({}));
   std::map<std::string, std::int64_t> finished;
@@ -91,7 +96,8 @@ Awaitable<Response> get_status(HostView* host, Request) {
     const auto* throttle = provider.if_contains("throttle");
     one["throttle"] = throttle == nullptr ? json::value(nullptr) : *throttle;
     one["by_state"] = std::move(by_state);
-    one["text"] = sentence(name, mine, eta_s, stands_still) + throttled(one.at("throttle"));
+    one["text"] = sentence(name, mine, eta_s, stands_still) + throttled(one.at("throttle")) +
+                  simulated(switches.dry_run || provider.at("dry_run").as_bool());
     providers.push_back(std::move(one));
   }
   co_return answer(200, json::object{{"providers", std::move(providers)},

@@ -328,7 +328,8 @@ struct Metrics::Families {
                                  kRetrySeconds)),
         regions(counters(r, "payouts_by_region_total", "Payouts confirmed, by region.",
                          {{"region", LabelSet(labels.regions)}})),
-        dry_run(gauges(r, "app_dry_run_mode", "1 while payouts are only simulated.", {})),
+        dry_run(gauges(r, "app_dry_run_mode",
+                       "1 while payouts are only simulated, whichever provider they are for.", {})),
         ban_amounts(
             histograms(r, "payout_amount_ban", "Confirmed payouts in BAN, by amount.", {}, kBanAmounts)),
         ready(gauges(r, "payoutd_ready", "1 while /readyz answers 200.", {})),
@@ -336,6 +337,10 @@ struct Metrics::Families {
                         {{"switch", LabelSet(kSwitches)}})),
         paused(gauges(r, "payoutd_provider_paused", "1 while a provider gets no new submits.",
                       {{"provider", provider}})),
+        provider_dry_run(
+            gauges(r, "payoutd_provider_dry_run",
+                   "1 while a provider's own dry run is on; app_dry_run_mode is that of the whole host.",
+                   {{"provider", provider}})),
         failures_in_a_row(gauges(r, "payoutd_provider_failures_in_a_row",
                                  "Calls of this host, up to the last one, that brought no answer.",
                                  {{"provider", provider}})),
@@ -422,7 +427,7 @@ struct Metrics::Families {
   MetricFamily<Counter> regions;
   MetricFamily<Gauge> dry_run;
   MetricFamily<Histogram> ban_amounts;
-  MetricFamily<Gauge> ready, switches, paused, failures_in_a_row, halted;
+  MetricFamily<Gauge> ready, switches, paused, provider_dry_run, failures_in_a_row, halted;
   MetricFamily<Gauge> payouts, oldest, backlog, backlog_age;
   MetricFamily<Counter> notified;
   MetricFamily<Gauge> deliveries_pending, deliveries_oldest, endpoints_disabled;
@@ -520,6 +525,10 @@ void Metrics::switch_on(std::string_view name, bool is_on) {
 
 void Metrics::provider_paused(std::string_view provider, bool is_paused) {
   families_->paused.with({provider}).Set(is_paused ? 1 : 0);
+}
+
+void Metrics::provider_dry_run(std::string_view provider, bool is_on) {
+  families_->provider_dry_run.with({provider}).Set(is_on ? 1 : 0);
 }
 
 void Metrics::provider_failures_in_a_row(std::string_view provider, int count) {

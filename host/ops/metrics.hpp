@@ -161,6 +161,8 @@ class Metrics {
   /// `name`: stop_submissions, stop_writes.
   void switch_on(std::string_view name, bool is_on);
   void provider_paused(std::string_view provider, bool is_paused);
+  /// By the provider's own switch.
+  void provider_dry_run(std::string_view provider, bool is_on);
   /// How many calls of the provider in a row, up to now, brought no answer.
   void provider_failures_in_a_row(std::string_view provider, int count);
   /// How many currencies of the provider the core's limits halted.

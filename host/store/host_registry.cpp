@@ -42,11 +42,13 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_sha
   const std::string sql = "select name, paused, dry_run, " + utc("quarantined_at") +
                           ", quarantine_reason, note, changed_by, " + utc("changed_at") +
                           ", throttle_rate, coalesce(throttle_depth, 0), throttle_note, throttled_by, " +
-                          utc("throttled_at") + " from app.providers order by name";
+                          utc("throttled_at") + ", dry_run_note, dry_run_by, " + utc("dry_run_at") +
+                          " from app.providers order by name";
   for (const auto& r : work.exec(sql)) {
     beat.providers.push_back({text_of(r, 0), text_of(r, 1) == "t", text_of(r, 2) == "t", text_of(r, 3),
                               text_of(r, 4), text_of(r, 5), text_of(r, 6), text_of(r, 7), text_of(r, 8),
-                              std::stoll(text_of(r, 9)), text_of(r, 10), text_of(r, 11), text_of(r, 12)});
+                              std::stoll(text_of(r, 9)), text_of(r, 10), text_of(r, 11), text_of(r, 12),
+                              text_of(r, 13), text_of(r, 14), text_of(r, 15)});
   }
   return beat;
 }
@@ -115,6 +117,15 @@ void set_paused(pqxx::transaction_base& work, const std::string& provider, bool 
       "update app.providers set paused = $2, changed_by = $3, note = nullif($4, ''), changed_at = now()"
       " where name = $1",
       provider, paused, actor, note);
+}
+
+void set_dry_run(pqxx::transaction_base& work, const std::string& provider, bool enabled,
+                 const std::string& actor, const std::string& note) {
+  work.exec_params(
+      "update app.providers set dry_run = $2, dry_run_by = $3, dry_run_note = nullif($4, ''), dry_run_at = "
+      "now()"
+      " where name = $1",
+      provider, enabled, actor, note);
 }
 
 void set_throttle(pqxx::transaction_base& work, const ThrottleChange& change) {

@@ -29,6 +29,11 @@ struct ProviderSwitches {
   std::string throttle_note{};
   std::string throttled_by{};
   std::string throttled_at{};
+
+  /// Of the dry run; empty: nobody ever set it.
+  std::string dry_run_note{};
+  std::string dry_run_by{};
+  std::string dry_run_at{};
 };
 
 /// What a beat brings back: all that one host must know of the others' and the operators' doings.
@@ -93,6 +98,9 @@ void register_provider(pqxx::transaction_base& work, const std::string& name, co
                        const std::string& plugin_version);
 void set_paused(pqxx::transaction_base& work, const std::string& provider, bool paused,
                 const std::string& actor, const std::string& note);
+/// New submits through the provider end as SIMULATED.
+void set_dry_run(pqxx::transaction_base& work, const std::string& provider, bool enabled,
+                 const std::string& actor, const std::string& note);
 
 struct ThrottleChange {
   std::string provider;

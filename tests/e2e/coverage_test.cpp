@@ -65,6 +65,34 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "Pay2Slay: a dry run of one provider is a switch that lasts, shows everywhere, and ends its payouts as "
+    "SIMULATED",
+    "[coverage]") {
+  Desk desk("pay2slay-provider-dry-run");
+  const std::string series = R"(payoutd_provider_dry_run{provider="momo"})";
+  CHECK(eventually(seconds{5}, [&] { return desk.metric(series) == 0; }));
+  const Ended on = desk.ctl({"provider", "dry-run", "momo", "on", "--note", "rehearsal"});
+  CHECK(on.status == 0);
+  CHECK_THAT(on.text, Catch::Contains("momo: new payouts end as SIMULATED"));
+  const std::string simulated = desk.pay("simulated");
+  REQUIRE(desk.reaches(simulated, "SIMULATED"));
+  restart(desk);
+  REQUIRE(desk.host.wait_until_ready());
+  CHECK(eventually(seconds{5}, [&] { return desk.metric(series) == 1; }));
+  CHECK(desk.metric("app_dry_run_mode") == 0);
+  CHECK_THAT(desk.ctl({"provider", "list"}).text, Catch::Contains("dry run"));
+  CHECK_THAT(desk.ctl({"provider", "show", "momo"}).text, Catch::Contains("rehearsal"));
+  CHECK_THAT(desk.ctl({"health"}).text, Catch::Contains("A dry run of operator:"));
+  const json::value audit = desk.operate("GET", "/v1/admin/audit?subject=momo").json();
+  CHECK(audit.at("audit").at(0).at("detail").at("note").as_string() == "rehearsal");
+  const Ended off = desk.ctl({"provider", "dry-run", "momo", "off", "--json"});
+  CHECK(json::parse(off.text) == json::value{{"provider", "momo"}, {"dry_run", false}});
+  CHECK(desk.reaches(desk.pay("paid"), "CONFIRMED"));
+  CHECK(desk.state(simulated) == "SIMULATED");
+  CHECK(desk.scene.simulator().get("/ledger?limit=10").as_array().size() == 1);
+}
+
+TEST_CASE(
     "Pay2Slay: submissions, a provider and all writes are stopped by switches that survive a restart and "
     "fail "
     "nothing",

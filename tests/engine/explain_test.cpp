@@ -102,6 +102,19 @@ TEST_CASE("a provider's rate is what a payout waits for, behind so many others",
   CHECK_THAT(headline(told), Catch::Contains("1/m") && Catch::Contains("4 payouts are due before this one"));
 }
 
+TEST_CASE("a dry run of one provider is told with who turned it on, and what turns it off", "[explain]") {
+  EngineFixture f;
+  f.await(f.host->engine().pause("acme", true, "operator:kofi", "their outage"));
+  f.await(f.host->engine().set_dry_run("acme", true, "operator:awa", "rehearsal"));
+  const auto told = explain(f, f.post("k"));
+  CHECK(kinds(told) == Kinds{"paused", "dry_run"});
+  CHECK_THAT(std::string(told.at("waits_for").at(0).at("text").as_string()),
+             Catch::Contains("operator:kofi: their outage"));
+  CHECK_THAT(std::string(told.at("waits_for").at(1).at("text").as_string()),
+             Catch::Contains("for provider acme") && Catch::Contains("operator:awa: rehearsal"));
+  CHECK(offers(told, "payoutctl provider dry-run acme off"));
+}
+
 TEST_CASE("a dry run is told before it simulates", "[explain]") {
   EngineFixture f;
   f.await(f.host->engine().pause("acme", true, "operator:kofi", ""));

@@ -276,6 +276,37 @@ TEST_CASE("switches: dry run simulates, stopped submissions wait, both without a
   REQUIRE(f.run_until_state(id, "CONFIRMED"));
 }
 
+TEST_CASE("a dry run of one provider simulates, is kept in the database, and another's payouts are paid",
+          "[life]") {
+  EngineFixture f;
+  f.await(f.host->engine().set_dry_run("acme", true, "operator:test", "rehearsal"));
+  CHECK(f.value("select dry_run_by || ': ' || dry_run_note from app.providers where name = 'acme'") ==
+        "operator:test: rehearsal");
+  CHECK(f.host->engine().heart().dry_run("acme"));
+  CHECK_FALSE(f.host->engine().heart().dry_run("other"));
+  const std::string dry = f.post("k1");
+  REQUIRE(f.run_until_state(dry, "SIMULATED"));
+  CHECK(f.provider.submitted.empty());
+  f.await(f.host->engine().set_dry_run("acme", false, "operator:test", ""));
+  const std::string paid = f.post("k2");
+  REQUIRE(f.run_until_state(paid, "CONFIRMED"));
+  CHECK(f.state(dry) == "SIMULATED");
+}
+
+TEST_CASE("the journal refuses what a dry run of its provider forbids, whatever the host last saw",
+          "[life]") {
+  EngineFixture f;
+  f.provider.on_prepare = [&f](const Order& order) {
+    f.value("update app.providers set dry_run = true returning 1");
+    Prepared prepared;
+    prepared.artefact = "artefact of " + order.reference;
+    return prepared;
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "SIMULATED"));
+  CHECK(f.provider.submitted.empty());
+}
+
 TEST_CASE("drain burns no attempt", "[life]") {
   EngineFixture f;
   f.provider.the_state = providers::ProviderState::restarting;

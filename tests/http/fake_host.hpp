@@ -235,6 +235,11 @@ class FakeHost final : public http::HostView {
     last_pause = provider + (paused ? " paused by " : " resumed by ") + actor + ": " + note;
     co_return;
   }
+  Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor,
+                              std::string note) override {
+    last_dry_run = provider + (enabled ? " simulated by " : " paid by ") + actor + ": " + note;
+    co_return;
+  }
   engine::ThrottleSettings throttle(const std::string&) const override { return throttle_now; }
   Awaitable<void> set_throttle(store::ThrottleChange change) override {
     last_throttle = change;
@@ -422,6 +427,7 @@ class FakeHost final : public http::HostView {
   engine::Callback last_callback;
   store::SwitchChange last_switch;
   std::string last_pause;
+  std::string last_dry_run;
   engine::ThrottleSettings throttle_now;
   store::ThrottleChange last_throttle;
   std::string drained_by;

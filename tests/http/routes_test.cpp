@@ -340,6 +340,12 @@ TEST_CASE("without keys for tokens, what operators do is refused on TCP, and don
   CHECK(operate("/providers/momo-ci/pause", R"({"note":"maintenance"})").status == 200);
   CHECK(running.host.last_pause.find("momo-ci paused by operator:") == 0);
   CHECK(operate("/providers/nope/pause", "{}").code() == "PROVIDER_NOT_FOUND");
+  CHECK(operate("/providers/momo-ci/dry-run", R"({"enabled":true,"note":"rehearsal"})").status == 200);
+  CHECK(running.host.last_dry_run.find("momo-ci simulated by operator:") == 0);
+  CHECK_THAT(running.host.last_dry_run, Catch::EndsWith(": rehearsal"));
+  CHECK(operate("/providers/momo-ci/dry-run", R"({"enabled":false})").json().at("dry_run") == false);
+  CHECK(operate("/providers/momo-ci/dry-run", R"({"note":"rehearsal"})").code() == "BAD_VALUE");
+  CHECK(operate("/providers/nope/dry-run", R"({"enabled":true})").code() == "PROVIDER_NOT_FOUND");
   CHECK(operate("/providers/momo-ci/probe", "{}").status == 200);
   running.host.probe_fails = true;
   const RawResponse probe = operate("/providers/momo-ci/probe", "{}");
