@@ -236,19 +236,42 @@ ExitCode switches(Context& context) {
     table.add({name, {on ? "on" : "off", on ? Colour::yellow : Colour::none}, meaning});
   }
   table.print(context.out, context.style);
+  if (const auto* file = answer.at("stop_file").if_object())
+    context.out << "The file " << text_at(*file, "path") << " stops all writes of this host since "
+                << text_at(*file, "at") << ", by " << text_at(*file, "by")
+                << (text_at(*file, "note").empty() ? "" : ": " + text_at(*file, "note")) << ".\n";
   return ExitCode::ok;
 }
+
+namespace {
+
+json::value post_switch(Context& context, const std::string& name, const json::object& body) {
+  try {
+    return Client(context.socket).post("/v1/admin/switches/" + percent_encoded(name), body);
+  } catch (const HostUnreachable& unreachable) {
+    if (name != "stop_writes") throw;
+    throw HostUnreachable(std::string(unreachable.what()) +
+                          " Where no host answers, its file still stops it: `touch stop-writes` in its "
+                          "state_dir, and `rm` lifts it.");
+  }
+}
+
+}  // namespace
 
 ExitCode set_switch(Context& context, const std::string& name, bool enabled, const std::string& note) {
   json::object body = note_body(note);
   body["enabled"] = enabled;
-  const json::value answer = Client(context.socket).post("/v1/admin/switches/" + percent_encoded(name), body);
+  const json::value answer = post_switch(context, name, body);
   if (context.json) {
     print_json(context, answer);
   } else {
-    context.out << name << " is " << (enabled ? "on" : "off") << " for all hosts within a second.\n";
+    const std::string message = text_at(answer, "message");
+    context.out << (message.empty()
+                        ? name + " is " + (enabled ? "on" : "off") + " for all hosts within a second."
+                        : message)
+                << '\n';
   }
-  return ExitCode::ok;
+  return answer.at("enabled").as_bool() == enabled ? ExitCode::ok : ExitCode::negative;
 }
 
 ExitCode hosts(Context& context) {

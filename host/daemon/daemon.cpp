@@ -377,6 +377,7 @@ engine::EngineOptions Host::engine_options() const {
   o.limits = config_.live_config.limits;
   o.group_commit_window = config_.live_config.engine.group_commit_window;
   o.high_water_file = (fixed.state_dir / "high-water.json").string();
+  o.stop_file = (fixed.state_dir / "stop-writes").string();
   return o;
 }
 
@@ -666,7 +667,8 @@ void Host::sample_switches() {
   const store::Beat& beat = engine_->heart().last();
   metrics_->dry_run_mode(beat.dry_run || config_.live_config.engine.dry_run);
   metrics_->switch_on("stop_submissions", beat.stop_submissions);
-  metrics_->switch_on("stop_writes", beat.stop_writes);
+  metrics_->switch_on("stop_writes", engine_->heart().writes_stopped());
+  metrics_->show("payoutd_stop_file", {{"", engine_->heart().stop_file().order() ? 1.0 : 0.0}});
   metrics_->ready(view_->readiness().is_ready());
   for (const auto& [name, provider] : config_.live_config.providers) {
     metrics_->provider_paused(name, engine_->heart().paused(name));

@@ -105,15 +105,19 @@ void Operations::check_host(std::vector<HealthCheck>& checks) const {
 void Operations::check_switches(std::vector<HealthCheck>& checks) const {
   const store::Beat& last = parts_.engine.heart().last();
   std::string text;
-  const auto add = [&text](bool on, const char* sentence) {
+  const auto add = [&text](bool on, std::string_view sentence) {
     if (on) text.append(text.empty() ? "" : " ").append(sentence);
   };
   add(last.stop_writes, "stop_writes is on: nothing is admitted, asked or submitted.");
+  if (const auto& order = parts_.engine.heart().stop_file().order())
+    add(true, "The file " + parts_.engine.heart().stop_file().path().string() +
+                  " stops all writes of this host since " + order->at + ", by " + order->by +
+                  (order->note.empty() ? "." : ": " + order->note + "."));
   add(last.stop_submissions, "stop_submissions is on: nothing is submitted.");
   const bool simulated = last.dry_run || dry_run_configured_;
   add(simulated, "A dry run: payouts end as SIMULATED.");
-  const bool bad =
-      last.stop_writes || last.stop_submissions || (simulated && environment_ == Environment::prod);
+  const bool bad = parts_.engine.heart().writes_stopped() || last.stop_submissions ||
+                   (simulated && environment_ == Environment::prod);
   checks.push_back({"switches", bad ? HealthStatus::degraded : HealthStatus::ok,
                     text.empty() ? "Nothing is switched off." : text});
   const auto period = parts_.engine.heart().maintenance();

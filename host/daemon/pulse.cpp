@@ -21,7 +21,10 @@ engine::HostSummary Pulse::look() const {
   summary.signs.silence = heart.silence();
   summary.signs.overdue = parts_.engine.pace().overdue();
   summary.signs.at_work = parts_.engine.pace().at_work();
-  if (!heart.history_trusted()) {
+  if (const auto& order = heart.stop_file().order()) {
+    summary.waits_for = "the file " + heart.stop_file().path().string() + " stops all writes (" + order->by +
+                        (order->note.empty() ? ")" : ": " + order->note + ")");
+  } else if (!heart.history_trusted()) {
     summary.waits_for = "the database's history changed, submits wait until what is open is settled";
   } else if (heart.submissions_stopped()) {
     summary.waits_for = "submits are stopped by a switch";

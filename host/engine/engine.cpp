@@ -39,7 +39,9 @@ Engine::Engine(Parts parts, EngineOptions options)
       options_(std::move(options)),
       loops_(parts_.executor, parts_.observer),
       contracts_(parts_.pool),
-      heart_(parts_.heart_pool, options_.host, parts_.observer, options_.high_water_file),
+      stop_file_(options_.stop_file),
+      heart_(parts_.heart_pool, options_.host, parts_.observer, stop_file_, options_.high_water_file),
+      writes_stop_({parts_.executor, parts_.front_pool, heart_, stop_file_, parts_.observer}),
       rates_(parts_.executor, heart_),
       throttle_(parts_.front_pool, heart_, parts_.observer),
       recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers),
@@ -99,6 +101,8 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
   });
   co_await heart_.beat_now();
   loops_.spawn(heart_.run(loops_), "heart");
+  loops_.spawn(writes_stop_.look_at_file(loops_), "stop file");
+  loops_.spawn(writes_stop_.carry_file_over(loops_), "carrying of the stop file");
 }
 
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
@@ -127,6 +131,7 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
     clean = false;
   }
   heart_.stop();
+  writes_stop_.stop();
   throttle_.stop();
   loops_.stop();
   clean = co_await loops_.ended(kLastWrites) && clean;
@@ -258,10 +263,17 @@ Awaitable<void> Engine::set_dry_run(std::string provider, bool enabled, std::str
   dispatcher_.wake_payments();
 }
 
-Awaitable<void> Engine::set_switch(store::SwitchChange change) {
-  co_await parts_.pool.transact([change](pqxx::transaction_base& work) { store::set_switch(work, change); });
-  co_await heart_.beat_now();
+Awaitable<SwitchReply> Engine::set_switch(store::SwitchChange change) {
+  SwitchReply reply{.enabled = change.enabled};
+  if (change.name == "stop_writes") {
+    reply = co_await writes_stop_.set(std::move(change));
+  } else {
+    co_await parts_.pool.transact(
+        [change](pqxx::transaction_base& work) { store::set_switch(work, change); });
+    co_await heart_.beat_now();
+  }
   dispatcher_.wake_payments();
+  co_return reply;
 }
 
 void Engine::set_pace(const std::map<std::string, ProviderPace>& paces) {

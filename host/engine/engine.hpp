@@ -13,6 +13,7 @@
 #include "engine/operator_actions.hpp"
 #include "engine/provider_rates.hpp"
 #include "engine/throttle.hpp"
+#include "engine/writes_stop.hpp"
 #include "policy/policy.hpp"
 #include "store/audit.hpp"
 #include "store/bulk_retry.hpp"
@@ -32,6 +33,7 @@ struct EngineOptions {
   /// A callback that no host finished in this time is taken up by any.
   std::chrono::milliseconds inbox_visibility{10'000};
   std::string high_water_file;  ///< in the state directory; empty: none is kept
+  std::string stop_file = {};   ///< that stops all writes of this host; empty: there is no such file
 };
 
 /// What the configuration says of how fast one provider may be used.
@@ -83,7 +85,8 @@ class Engine {
 
   /// Switches of this or all hosts; `provider` empty means all.
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note);
-  Awaitable<void> set_switch(store::SwitchChange change);
+  /// stop_writes can be turned while the database is away: see WritesStop.
+  Awaitable<SwitchReply> set_switch(store::SwitchChange change);
   Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor, std::string note);
   Awaitable<void> set_throttle(store::ThrottleChange change);
   Awaitable<void> lift_quarantine(std::string provider, std::string actor, std::string note);
@@ -142,7 +145,9 @@ class Engine {
   EngineOptions options_;
   Loops loops_;
   ContractBook contracts_;
+  StopFile stop_file_;
   Heart heart_;
+  WritesStop writes_stop_;
   Health health_;
   ProviderRates rates_;
   Throttle throttle_;

@@ -16,8 +16,13 @@ std::chrono::milliseconds between(BootTime from, BootTime to) {
 
 }  // namespace
 
-Heart::Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, std::string high_water_file)
-    : pool_(pool), host_(std::move(host)), observer_(observer), high_water_file_(std::move(high_water_file)) {
+Heart::Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, const StopFile& stop_file,
+             std::string high_water_file)
+    : pool_(pool),
+      host_(std::move(host)),
+      observer_(observer),
+      stop_file_(stop_file),
+      high_water_file_(std::move(high_water_file)) {
   std::ifstream in(high_water_file_);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   boost::system::error_code broken;

@@ -6,6 +6,7 @@
 
 #include "core/maintenance_window.hpp"
 #include "engine/share_history.hpp"
+#include "engine/stop_file.hpp"
 #include "engine/task.hpp"
 #include "providers/provider_handle.hpp"
 #include "store/host_registry.hpp"
@@ -26,7 +27,8 @@ class Heart {
 
   static constexpr std::chrono::milliseconds kShareLimit{1'900};  ///< silence after which shares start anew
 
-  Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, std::string high_water_file);
+  Heart(store::Pool& pool, store::HostIdentity host, Observer& observer, const StopFile& stop_file,
+        std::string high_water_file);
 
   /// One beat, now. Throws what the store throws.
   Awaitable<void> beat_now();
@@ -49,11 +51,13 @@ class Heart {
   /// By the switch for all hosts, or by the provider's own.
   bool dry_run(const std::string& provider) const;
   bool submissions_stopped() const {
-    return last_.stop_submissions || last_.stop_writes || maintenance().has_value() || database_is_full_;
+    return last_.stop_submissions || writes_stopped() || maintenance().has_value() || database_is_full_;
   }
   /// While the database's disk is full nothing is submitted: what came of it could not be stored.
   void set_database_full(bool is_full) { database_is_full_ = is_full; }
-  bool writes_stopped() const { return last_.stop_writes; }
+  /// By the switch for all hosts, or by the file of this one.
+  bool writes_stopped() const { return last_.stop_writes || stop_file_.order().has_value(); }
+  const StopFile& stop_file() const { return stop_file_; }
   bool drained() const { return last_.drained; }  ///< this host claims nothing
 
   /// The database's time, as far as this host knows it.
@@ -87,6 +91,7 @@ class Heart {
   store::Pool& pool_;
   store::HostIdentity host_;
   Observer& observer_;
+  const StopFile& stop_file_;
   std::string high_water_file_;
   store::Beat last_;
   std::vector<core::MaintenanceWindow> windows_;

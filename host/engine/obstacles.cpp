@@ -54,6 +54,12 @@ void add_provider(const store::Payout& payout, const Heart& heart, const provide
 }
 
 void add_host(const Heart& heart, std::vector<Obstacle>& all) {
+  if (const auto& order = heart.stop_file().order()) {
+    all.push_back({"stop_file",
+                   "The file " + heart.stop_file().path().string() + " stops all writes of " +
+                       heart.host().name + since(order->at, order->by, order->note) + ".",
+                   "payoutctl switch set stop_writes off"});
+  }
   if (const auto period = heart.maintenance()) {
     all.push_back({"maintenance",
                    "Nothing is submitted during the maintenance window '" + period->window + "', until " +

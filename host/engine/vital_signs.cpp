@@ -37,7 +37,7 @@ std::string status_line(const HostSummary& s) {
     text = "Draining: nothing new is submitted";
   } else if (!s.signs.database_answers) {
     text = "Degraded: the database has not answered for " + seconds_text(s.signs.silence) +
-           ", nothing is submitted";
+           ", nothing is submitted" + (s.waits_for.empty() ? "" : "; " + s.waits_for);
   } else if (!s.waits_for.empty()) {
     text = "Degraded: " + s.waits_for;
   } else {

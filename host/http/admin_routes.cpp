@@ -178,9 +178,16 @@ Awaitable<Response> post_plugin_rollback(HostView* host, Request request) {
 
 Awaitable<Response> get_switches(HostView* host, Request) {
   const HostView::Switches now = host->switches();
-  co_return answer(200, json::object{{"dry_run", now.dry_run},
-                                     {"stop_submissions", now.stop_submissions},
-                                     {"stop_writes", now.stop_writes}});
+  json::object body{{"dry_run", now.dry_run},
+                    {"stop_submissions", now.stop_submissions},
+                    {"stop_writes", now.stop_writes},
+                    {"stop_file", nullptr}};
+  if (now.stop_file)
+    body["stop_file"] = json::object{{"path", now.stop_file_path},
+                                     {"by", now.stop_file->by},
+                                     {"at", now.stop_file->at},
+                                     {"note", now.stop_file->note}};
+  co_return answer(200, body);
 }
 
 Awaitable<Response> post_switch(HostView* host, Request request) {
@@ -196,8 +203,13 @@ Awaitable<Response> post_switch(HostView* host, Request request) {
   if (auto refusal = read_enabled(body.object, change.enabled)) co_return *refusal;
   if (auto refusal = read_note(body.object, nullptr, change.note)) co_return *refusal;
   change.actor = request.peer.actor;
-  co_await host->set_switch(change);
-  co_return answer(200, json::object{{"switch", change.name}, {"enabled", change.enabled}});
+  const std::string name = change.name;
+  const engine::SwitchReply reply = co_await host->set_switch(std::move(change));
+  if (!reply.done) co_return refuse(503, "SWITCH_NOT_SET", reply.message);
+  co_return answer(200, json::object{{"switch", name},
+                                     {"enabled", reply.enabled},
+                                     {"scope", reply.all_hosts ? "all_hosts" : "this_host"},
+                                     {"message", text_or_null(reply.message)}});
 }
 
 Awaitable<Response> get_hosts(HostView* host, Request) {

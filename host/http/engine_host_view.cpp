@@ -45,11 +45,14 @@ Awaitable<engine::Inbox::BulkReply> EngineHostView::replay_webhooks(store::Inbox
 }
 
 HostView::Switches EngineHostView::switches() const {
-  const store::Beat& beat = engine_.heart().last();
-  return {
-      .dry_run = beat.dry_run, .stop_submissions = beat.stop_submissions, .stop_writes = beat.stop_writes};
+  const engine::Heart& heart = engine_.heart();
+  return {.dry_run = heart.last().dry_run,
+          .stop_submissions = heart.last().stop_submissions,
+          .stop_writes = heart.writes_stopped(),
+          .stop_file = heart.stop_file().order(),
+          .stop_file_path = heart.stop_file().path().string()};
 }
-Awaitable<void> EngineHostView::set_switch(store::SwitchChange change) {
+Awaitable<engine::SwitchReply> EngineHostView::set_switch(store::SwitchChange change) {
   return engine_.set_switch(std::move(change));
 }
 Awaitable<void> EngineHostView::pause(std::string provider, bool paused, std::string actor,

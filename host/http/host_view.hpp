@@ -48,10 +48,12 @@ class HostView {
   struct Switches {
     bool dry_run = false;
     bool stop_submissions = false;
-    bool stop_writes = false;
+    bool stop_writes = false;  ///< by the switch, or by this host's file
+    std::optional<engine::StopOrder> stop_file = {};
+    std::string stop_file_path = {};
   };
   virtual Switches switches() const = 0;  ///< as the last beat saw them
-  virtual Awaitable<void> set_switch(store::SwitchChange change) = 0;
+  virtual Awaitable<engine::SwitchReply> set_switch(store::SwitchChange change) = 0;
   virtual Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) = 0;
   virtual Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor,
                                       std::string note) = 0;
@@ -184,7 +186,7 @@ class EngineHostView : public HostView {
   Awaitable<engine::Inbox::BulkReply> replay_webhooks(store::InboxFilter filter, bool dry_run,
                                                       std::string actor, std::string note) override;
   Switches switches() const override;
-  Awaitable<void> set_switch(store::SwitchChange change) override;
+  Awaitable<engine::SwitchReply> set_switch(store::SwitchChange change) override;
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override;
   Awaitable<void> set_dry_run(std::string provider, bool enabled, std::string actor,
                               std::string note) override {

@@ -21,6 +21,7 @@ constexpr auto kShown = std::to_array<ShownFamily>({
     {"payoutd_host_drained", "", "1 while this host is drained and claims nothing."},
     {"payoutd_maintenance_active", "", "1 while a maintenance window keeps payouts from being submitted."},
     {"payoutd_maintenance_next_timestamp_seconds", "", "When the next maintenance window begins."},
+    {"payoutd_stop_file", "", "1 while the file stop-writes of this host stops all its writes."},
     {"secret_expires_timestamp_seconds", "secret", "When a secret that this host uses stops counting."},
 });
 

@@ -50,6 +50,7 @@ EngineHost::EngineHost(boost::asio::io_context& io, const TestDatabase& database
   o.life.public_url = "http://127.0.0.1:1";
   o.dispatcher.tick = milliseconds{30};
   o.high_water_file = options.high_water_file;
+  o.stop_file = options.stop_file;
   o.limits = options.limits;
   engine_ = std::make_unique<engine::Engine>(
       engine::Engine::Parts{io.get_executor(), pool_, front_pool_, heart_pool_, policy_, observer_,
@@ -84,8 +85,8 @@ EngineHost::~EngineHost() {
   io_.poll();
 }
 
-EngineFixture::EngineFixture(EngineHost::Options options)
-    : database(DatabaseServer::shared().fresh_database()),
+EngineFixture::EngineFixture(EngineHost::Options options, DatabaseServer& server)
+    : database(server.fresh_database()),
       host(std::make_unique<EngineHost>(io, database, provider, std::move(options))) {}
 
 EngineFixture::~EngineFixture() {

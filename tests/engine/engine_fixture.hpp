@@ -44,6 +44,7 @@ class EngineHost {
   struct Options {
     std::string name = "host-a";
     std::string high_water_file;
+    std::string stop_file = {};
     std::vector<std::string> predecessors;
     bool start = true;
     std::map<std::string, std::string> scripts = {};  ///< path → text; empty: the built-in policy
@@ -73,7 +74,7 @@ class EngineHost {
 /// One database, one provider, one host, and the loop that runs them.
 class EngineFixture {
  public:
-  explicit EngineFixture(EngineHost::Options options = {});
+  explicit EngineFixture(EngineHost::Options options = {}, DatabaseServer& server = DatabaseServer::shared());
   ~EngineFixture();
 
   /// Runs the loop until `done`, or for `limit`; true if it came true.

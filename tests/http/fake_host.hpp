@@ -227,9 +227,10 @@ class FakeHost final : public http::HostView {
     co_return reply;
   }
   Switches switches() const override { return switches_now; }
-  Awaitable<void> set_switch(store::SwitchChange change) override {
+  Awaitable<engine::SwitchReply> set_switch(store::SwitchChange change) override {
     last_switch = change;
-    co_return;
+    if (switch_reply) co_return *switch_reply;
+    co_return engine::SwitchReply{.enabled = change.enabled};
   }
   Awaitable<void> pause(std::string provider, bool paused, std::string actor, std::string note) override {
     last_pause = provider + (paused ? " paused by " : " resumed by ") + actor + ": " + note;
@@ -426,6 +427,7 @@ class FakeHost final : public http::HostView {
   std::optional<engine::OperatorReply> decision;  ///< whatever is asked
   engine::Callback last_callback;
   store::SwitchChange last_switch;
+  std::optional<engine::SwitchReply> switch_reply;  ///< whatever is asked
   std::string last_pause;
   std::string last_dry_run;
   engine::ThrottleSettings throttle_now;
