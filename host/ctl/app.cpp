@@ -475,6 +475,10 @@ class CommandLine {
         ->check(CLI::IsMember({"dry_run", "stop_submissions", "stop_writes"}));
     set->add_option("value", a_.value, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
     add_note(set, "Why; it is kept");
+    set->footer(
+        "\nstop_writes works while the database is down: then it stops the host that is asked, by a file in its\n"
+        "state_dir, and becomes the switch for all hosts when the database answers. Where no host answers,\n"
+        "`touch stop-writes` in its state_dir does the same. Ends with 1 if the host is not as asked.\n");
     add(&app_, "hosts", "Which hosts share the database, and whether they live",
         [](Context& c) { return hosts(c); });
     CLI::App* tally_command = add(&app_, "tally", "How many payouts stand where, and for how long",

@@ -20,6 +20,18 @@ ops::ConfigProblem plugin_problem(const ops::Config& config, const std::string& 
   return {config.locate(path), path, std::move(reason)};
 }
 
+/// Only where the contract can be told without the settings; else the host says it when the plugin is ready.
+void check_minimum_balance(const ops::Config& config, const ops::ProviderConfig& provider,
+                           const json::object& about, std::vector<ops::ConfigProblem>& problems) {
+  const auto* described = about.if_contains("contract");
+  if (!provider.minimum_balance || described == nullptr || !described->is_object()) return;
+  const auto contract = contract_from_json(described->get_object());
+  const std::string& currency = provider.minimum_balance->currency;
+  if (!contract || contract->currencies.empty() || contract->decimals_of(currency)) return;
+  const std::string path = "providers." + provider.name + ".minimum_balance.currency";
+  problems.push_back({config.locate(path), path, "is not paid by this provider"});
+}
+
 void check_provider(const ops::Config& config, const ops::ProviderConfig& provider, const fs::path& program,
                     std::vector<ops::ConfigProblem>& problems) {
   if (!fs::exists(provider.library)) {
@@ -41,6 +53,7 @@ void check_provider(const ops::Config& config, const ops::ProviderConfig& provid
         "its settings schema is not one: " + schema.error().field + " " + schema.error().reason));
     return;
   }
+  check_minimum_balance(config, provider, inspection.about, problems);
   std::vector<Problem> found;
   Settings::check(*schema, provider.settings, provider.secrets_json(), found);
   for (const Problem& problem : found) problems.push_back(config.provider_problem(provider.name, problem));

@@ -161,6 +161,8 @@ std::vector<Finding> providers_well(const Facts& facts) {
     std::string act = "payoutctl provider probe " + provider + "; look for " + provider + " in the log";
     if (text.find("quarantine") != std::string::npos)
       act = "Look for provider.crashed in the log, then payoutctl provider lift " + provider;
+    if (text.find("Its payouts wait") != std::string::npos)
+      act = "payoutctl provider show " + provider + "; top the account up, or lower its minimum_balance";
     if (text.find("A dry run of") != std::string::npos)
       act = "payoutctl provider dry-run " + provider + " off --note WHY";
     if (text.starts_with("It is paused"))

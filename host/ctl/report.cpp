@@ -186,6 +186,9 @@ void print_providers(const json::array& providers, std::ostream& out, const Styl
     std::string switches = true_at(provider, "paused") ? "paused" : "";
     if (true_at(provider, "dry_run")) switches += switches.empty() ? "dry run" : ", dry run";
     if (!object_at(provider, "throttle").empty()) switches += switches.empty() ? "throttled" : ", throttled";
+    if (const std::string balance = text_at(object_at(provider, "balance_check"), "state");
+        balance == "low" || balance == "unknown")
+      switches += (switches.empty() ? "balance " : ", balance ") + balance;
     std::string currencies;
     for (const json::value& currency : array_at(provider, "currencies")) {
       if (currency.is_string())
@@ -237,6 +240,17 @@ void print_provider(const json::object& provider, std::ostream& out, const Style
   line("restarts", text_at(provider, "restarts"));
   line("submit rate", text_at(provider, "submit_rate"));
   line("query rate", text_at(provider, "query_rate"));
+  if (const json::object& balance = object_at(provider, "balance_check"); !balance.empty()) {
+    const std::string state = text_at(balance, "state");
+    const std::string currency = " " + text_at(balance, "currency");
+    line("balance",
+         state == "unknown"
+             ? "not known: " + text_at(balance, "trouble")
+             : text_at(balance, "available") + currency + ", " + text_at(balance, "in_flight") + " in flight",
+         state == "enough" ? Colour::none : Colour::yellow);
+    line("minimum balance",
+         text_at(balance, "minimum") + currency + ", margin " + text_at(balance, "margin_percent") + " %");
+  }
   const json::object& throttle = object_at(provider, "throttle");
   if (throttle.empty()) {
     line("throttle", "none: as many new payouts as come");

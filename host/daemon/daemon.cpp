@@ -81,6 +81,13 @@ std::map<std::string, engine::ProviderPace> paces(const ops::LiveConfig& live) {
   return all;
 }
 
+engine::MinimumBalances minimum_balances(const ops::LiveConfig& live) {
+  engine::MinimumBalances all;
+  for (const auto& [name, provider] : live.providers)
+    if (provider.minimum_balance) all[name] = *provider.minimum_balance;
+  return all;
+}
+
 core::WebhookKeys webhook_keys(const ops::LiveConfig& live) {
   core::WebhookKeys keys;
   for (const auto& [name, provider] : live.providers)
@@ -155,12 +162,23 @@ constexpr std::string_view kCountries =
     "TK TL TM "
     "TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW ";
 
+/// Every code of three letters that money can be in: the closed set of the currency label.
+std::vector<std::string> known_currencies() {
+  std::vector<std::string> all;
+  for (char a = 'A'; a <= 'Z'; ++a)
+    for (char b = 'A'; b <= 'Z'; ++b)
+      for (char c = 'A'; c <= 'Z'; ++c)
+        if (std::string code{a, b, c}; currency_decimals(code)) all.push_back(std::move(code));
+  return all;
+}
+
 ops::MetricsLabels labels(const ops::Config& config, std::vector<std::string> routes) {
   ops::MetricsLabels out;
   for (std::size_t i = 0; i < kCountries.size(); i += 3) out.regions.emplace_back(kCountries.substr(i, 2));
   for (const auto& [name, p] : config.live_config.providers) out.providers.push_back(name);
   out.routes = std::move(routes);
   for (const core::State state : core::kAllStates) out.states.emplace_back(core::to_string(state));
+  out.currencies = known_currencies();
   return out;
 }
 
@@ -497,6 +515,7 @@ int Host::run() {
   engine_->heart().set_maintenance(config_.live_config.maintenance);
   engine_->set_webhook_keys(webhook_keys(config_.live_config));
   engine_->set_pace(paces(config_.live_config));
+  engine_->set_minimum_balances(minimum_balances(config_.live_config));
   engine_->inbox().set_answer_within(config_.live_config.engine.callback_answer_within);
   database_sampler_ = std::make_unique<DatabaseSampler>(
       DatabaseSampler::Parts{*job_pool_, *pools_, *reports_, engine_->heart(),
@@ -675,6 +694,10 @@ void Host::sample_switches() {
     const store::ProviderSwitches* own = engine_->heart().switches_of(name);
     metrics_->provider_dry_run(name, own != nullptr && own->dry_run);
     metrics_->provider_failures_in_a_row(name, engine_->health().failures_in_a_row(name));
+    const auto balance = engine_->balances().view(name);
+    metrics_->balance_defers(name, balance && balance->low, balance && !balance->available);
+    if (balance && balance->available)
+      metrics_->provider_balance(name, balance->rule.currency, balance->available->units());
   }
 }
 
@@ -747,6 +770,7 @@ void Host::apply(const ops::LiveConfig& live) {
   engine_->heart().set_maintenance(live.maintenance);
   engine_->set_webhook_keys(webhook_keys(live));
   engine_->set_pace(paces(live));
+  engine_->set_minimum_balances(minimum_balances(live));
   engine_->inbox().set_answer_within(live.engine.callback_answer_within);
   try {
     notifier_->configure(notifier_options(config_, live.notifications, instance_key_));

@@ -47,6 +47,10 @@ void HostObserver::throttled(const std::string& provider) {
   metrics_->admission_throttled(provider);
 }
 
+void HostObserver::balance_deferred(const std::string& provider, const std::string& currency, int count) {
+  metrics_->balance_deferred(provider, currency, count);
+}
+
 void HostObserver::recovered(const std::string& provider, std::string_view how) {
   payoutd::log::info("engine.recovered", "A payout of a host that is gone was taken up.",
                      {{"provider", provider}, {"saw", how}});

@@ -23,6 +23,7 @@ class HostObserver final : public engine::Observer {
   void users_flagged(std::int64_t count) override;
   void webhook(const std::string& provider, bool signature_valid, bool applied) override;
   void throttled(const std::string& provider) override;
+  void balance_deferred(const std::string& provider, const std::string& currency, int count) override;
   void recovered(const std::string& provider, std::string_view how) override;
   trace::Tracer& tracer() override { return *tracer_; }
 

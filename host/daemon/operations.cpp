@@ -39,6 +39,16 @@ json::value period_json(const std::optional<core::MaintenancePeriod>& period) {
                       {"ends_at", core::utc_text(period->ends)}};
 }
 
+/// Why payouts wait for the provider's balance; empty: they do not.
+std::string balance_trouble(const json::value& check) {
+  if (check.is_null() || check.at("state") == "enough") return {};
+  const auto text = [&check](const char* name) { return std::string(check.at(name).as_string()); };
+  if (check.at("state") == "unknown")
+    return " Its payouts wait, because its balance is not known: " + text("trouble") + ".";
+  return " Its payouts wait for its balance: " + text("available") + " " + text("currency") +
+         " are available, " + text("in_flight") + " in flight, and " + text("minimum") + " must stay.";
+}
+
 std::vector<std::string> paths_of(const std::vector<ops::SettingDifference>& all, bool needs_restart) {
   std::vector<std::string> paths;
   for (const auto& one : all)
@@ -157,8 +167,10 @@ void Operations::check_providers(std::vector<HealthCheck>& checks) const {
       text += " A dry run of " + text_at("dry_run_by") + ": its payouts end as SIMULATED" +
               (text_at("dry_run_note").empty() ? "." : ": " + text_at("dry_run_note"));
     }
-    const bool pays =
-        ready && !paused && quarantine.empty() && !(simulated && environment_ == Environment::prod);
+    const std::string balance = balance_trouble(provider.at("balance_check"));
+    text += balance;
+    const bool pays = balance.empty() && ready && !paused && quarantine.empty() &&
+                      !(simulated && environment_ == Environment::prod);
     found.push_back({"provider:" + text_at("name"), pays ? HealthStatus::ok : HealthStatus::degraded, text});
   }
   if (!any_ready && !found.empty())

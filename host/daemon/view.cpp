@@ -34,6 +34,27 @@ boost::json::value throttle_json(const engine::Engine& engine, const std::string
   return out;
 }
 
+/// null: the provider's balance is not checked.
+boost::json::value balance_json(const std::optional<engine::BalanceGate::View>& balance) {
+  if (!balance) return nullptr;
+  boost::json::object out{{"currency", balance->rule.currency},
+                          {"minimum", balance->rule.amount.to_string()},
+                          {"margin_percent", balance->rule.margin_percent},
+                          {"max_age_ms", balance->rule.max_age.count()},
+                          {"available", nullptr},
+                          {"in_flight", balance->in_flight.to_string()},
+                          {"age_ms", nullptr},
+                          {"state", !balance->available ? "unknown"
+                                    : balance->low      ? "low"
+                                                        : "enough"},
+                          {"trouble", balance->trouble}};
+  if (balance->available) {
+    out["available"] = balance->available->to_string();
+    out["age_ms"] = balance->age.count();
+  }
+  return out;
+}
+
 }  // namespace
 
 Awaitable<std::vector<store::HostRow>> DaemonView::hosts() {
@@ -71,6 +92,7 @@ boost::json::array DaemonView::providers() const {
     one["throttle"] = throttle_json(engine(), status.name, switches);
     one["submit_rate"] = rate_or_null(engine().rates().limits(status.name).submits);
     one["query_rate"] = rate_or_null(engine().rates().limits(status.name).queries);
+    one["balance_check"] = balance_json(engine().balances().view(status.name));
     boost::json::array problems;
     for (const Problem& problem : status.problems)
       problems.emplace_back(problem.field + ": " + problem.reason);

@@ -16,8 +16,8 @@ constexpr int kClaimedBeforeMs = 15'000;
 constexpr int kJournaledBeforeMs = 2'000;
 // Answers come back one by one; questions are claimed together.
 constexpr milliseconds kCompany{25};
-// How often a payout whose outflow is halted is looked at.
-constexpr milliseconds kHaltedPause{5'000};
+// How often a payout whose outflow is halted, or that its provider's balance does not cover, is looked at.
+constexpr milliseconds kDeferredPause{5'000};
 
 int question_limit(const Contract& contract, int max_in_hand) {
   const int limit =
@@ -92,13 +92,17 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   const int room = limit - desk->paying;
   // A quarter of the room at least, so that claims stay batches under load.
   if (room < 1 || (desk->paying > 0 && room < limit / 4)) co_return 0;
-  const int may_begin = parts_.rates.room(*handle, ProviderRates::Kind::submit, room);
+  const int may_begin = parts_.rates.room(*handle, ProviderRates::Kind::submit,
+                                          parts_.balances.worth_claiming(handle->name(), room));
   if (may_begin < 1) co_return 0;
   // Promised before anything is claimed, so that nobody else is promised the same.
   std::vector<ProviderRates::Place> places =
       parts_.rates.promise(*handle, ProviderRates::Kind::submit, may_begin);
   std::vector<store::Claimed> claimed = co_await claim(handle, {State::pending}, may_begin, &desk->paying);
   fault::point("engine.after_claim");
+  const std::size_t all = claimed.size();
+  claimed = co_await covered(std::move(claimed));
+  desk->paying -= static_cast<int>(all - claimed.size());
   if (claimed.empty()) co_return 0;
   places.resize(claimed.size());
   std::vector<store::Payout> payouts;
@@ -115,6 +119,7 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   const std::size_t count = claimed.size();
   if (!failure.empty()) {
     desk->paying -= static_cast<int>(count);
+    for (const store::Claimed& one : claimed) parts_.balances.leave(one.payout.id, true);
     co_await give_back(std::move(claimed));
     throw std::runtime_error("screening: " + failure);
   }
@@ -124,6 +129,39 @@ Awaitable<std::size_t> Dispatcher::claim_payments(providers::ProviderHandle* han
   for (std::size_t i = 0; i < count; ++i)
     begin(Task::pay, std::move(claimed[i]), desk, std::move(rulings[i]), std::move(places[i]));
   co_return count;
+}
+
+// Before the rules judge, so that what waits for money is judged when it can be paid.
+Awaitable<std::vector<store::Claimed>> Dispatcher::covered(std::vector<store::Claimed> claimed) {
+  std::vector<store::Claimed> through;
+  through.reserve(claimed.size());
+  std::vector<std::string> deferred;
+  std::map<std::string, int> by_currency;
+  store::Deferral deferral{{}, {}, kDeferredPause};
+  const std::string provider = claimed.empty() ? std::string() : claimed.front().payout.provider;
+  for (store::Claimed& one : claimed) {
+    if (parts_.balances.enter(one.payout)) {
+      through.push_back(std::move(one));
+      continue;
+    }
+    const auto obstacle = parts_.balances.obstacle(one.payout);
+    deferral.reason = obstacle->kind;
+    deferral.text = obstacle->text;
+    deferred.push_back(one.payout.id);
+    ++by_currency[one.payout.money.currency];
+  }
+  if (deferred.empty()) co_return through;
+  for (const auto& [currency, count] : by_currency)
+    parts_.observer.balance_deferred(provider, currency, count);
+  try {
+    co_await parts_.pool.transact(
+        [deferred, deferral, host = parts_.heart.host().incarnation](pqxx::transaction_base& work) {
+          store::defer(work, host, deferred, deferral);
+        });
+  } catch (const store::StoreError&) {
+    // What this cannot give back is found again as forgotten.
+  }
+  co_return through;
 }
 
 // What this cannot give back is found again as forgotten.
@@ -197,7 +235,7 @@ Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, 
         if (ruling.kind == Ruling::Kind::pay) {
           co_await parts_.life.pay(std::move(claimed), std::move(place));
         } else if (ruling.kind == Ruling::Kind::defer) {
-          co_await parts_.life.release(id, kHaltedPause);
+          co_await parts_.life.release(id, kDeferredPause);
         } else {
           co_await parts_.life.screened_out(std::move(claimed), std::move(ruling));
         }
@@ -218,6 +256,7 @@ Awaitable<void> Dispatcher::work(Task task, store::Claimed claimed, Desk* desk, 
   // Whatever went wrong, the lease is still in the database: find_forgotten() picks the payout up again.
   if (!failure.empty()) trouble("payout " + id, failure);
   in_hand_.erase(id);
+  if (task == Task::pay) parts_.balances.leave(id, failure.empty());
   if (desk != nullptr && task == Task::pay) {
     --desk->paying;
     desk->payments.notify();

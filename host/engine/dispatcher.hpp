@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/signal.hpp"
+#include "engine/balance_gate.hpp"
 #include "engine/lane_keeper.hpp"
 #include "engine/life.hpp"
 #include "engine/screener.hpp"
@@ -32,6 +33,7 @@ class Dispatcher {
     LaneKeeper& lanes;
     Screener& screener;
     ProviderRates& rates;
+    BalanceGate& balances;
     Observer& observer;
     Loops& loops;
     std::function<std::vector<providers::ProviderHandle*>()> providers;
@@ -71,6 +73,8 @@ class Dispatcher {
   /// claims the same room twice.
   Awaitable<std::vector<store::Claimed>> claim(providers::ProviderHandle* handle,
                                                std::vector<core::State> states, int room, int* busy);
+  /// Puts those back that their provider's balance does not cover; the others, in order.
+  Awaitable<std::vector<store::Claimed>> covered(std::vector<store::Claimed> claimed);
   Awaitable<void> take_over(store::TakeOverRequest request);
   Awaitable<void> find_forgotten();
   Awaitable<void> work(Task task, store::Claimed claimed, Desk* desk, Ruling ruling,

@@ -43,18 +43,20 @@ Engine::Engine(Parts parts, EngineOptions options)
       heart_(parts_.heart_pool, options_.host, parts_.observer, stop_file_, options_.high_water_file),
       writes_stop_({parts_.executor, parts_.front_pool, heart_, stop_file_, parts_.observer}),
       rates_(parts_.executor, heart_),
+      balances_({parts_.executor, parts_.pool, heart_, parts_.observer, finder(parts_.providers),
+                 [this] { dispatcher_.wake_payments(); }}),
       throttle_(parts_.front_pool, heart_, parts_.observer),
       recorder_({parts_.pool, contracts_, parts_.policy, parts_.observer, heart_, finder(parts_.providers),
                  parts_.notifications_due},
                 options_.group_commit_window),
       screener_({parts_.pool, heart_, parts_.policy, parts_.observer}, options_.limits),
-      life_({parts_.pool, contracts_, recorder_, heart_, health_, rates_, parts_.observer,
+      life_({parts_.pool, contracts_, recorder_, heart_, health_, rates_, balances_, parts_.observer,
              finder(parts_.providers)},
             options_.life),
       lanes_({parts_.executor, parts_.pool, life_, heart_, parts_.observer, parts_.providers,
               [this] { dispatcher_.wake_payments(); }}),
-      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, rates_, parts_.observer,
-                   loops_, parts_.providers},
+      dispatcher_({parts_.executor, parts_.pool, life_, heart_, lanes_, screener_, rates_, balances_,
+                   parts_.observer, loops_, parts_.providers},
                   options_.dispatcher),
       admission_({parts_.front_pool, parts_.observer, options_.host.incarnation, options_.life.instance_key,
                   parts_.policy, throttle_,
@@ -108,6 +110,7 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
 Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
   co_await throttle_.count();
   loops_.spawn(throttle_.run(loops_), "throttle");
+  loops_.spawn(balances_.run(loops_), "balances");
   loops_.spawn(lanes_.run(predecessors), "lanes");
   co_await dispatcher_.start(predecessors);
   if (!predecessors.empty()) {
@@ -133,6 +136,7 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
   heart_.stop();
   writes_stop_.stop();
   throttle_.stop();
+  balances_.stop();
   loops_.stop();
   clean = co_await loops_.ended(kLastWrites) && clean;
   if (!clean) co_return false;
@@ -212,7 +216,7 @@ Awaitable<std::optional<boost::json::object>> Engine::explain(std::string payout
   });
   if (!found) co_return std::nullopt;
   Dossier& dossier = found->dossier;
-  dossier.obstacles = obstacles_of(dossier.payout, found->around, heart_, rates_,
+  dossier.obstacles = obstacles_of(dossier.payout, found->around, heart_, rates_, balances_,
                                    provider(dossier.payout.provider), life_.dry_run());
   co_return engine::explain(dossier);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/admission.hpp"
+#include "engine/balance_gate.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/explanation.hpp"
 #include "engine/inbox.hpp"
@@ -41,6 +42,8 @@ struct ProviderPace {
   ProviderRateLimits rates;
   ThrottleSettings throttle;
 };
+/// What must stay on the providers' accounts, by provider.
+using MinimumBalances = std::map<std::string, core::MinimumBalance>;
 
 /// The engine of one host: everything that a payout goes through. Owned and used by the host's one thread;
 /// its loops run on the given executor from start() until drain().
@@ -119,6 +122,8 @@ class Engine {
 
   /// By provider; in force at once. What somebody set at run time goes before it.
   void set_pace(const std::map<std::string, ProviderPace>& paces);
+  void set_minimum_balances(const MinimumBalances& rules) { balances_.configure(rules); }
+  const BalanceGate& balances() const { return balances_; }
   const Throttle& throttle() const { return throttle_; }
   const ProviderRates& rates() const { return rates_; }
 
@@ -150,6 +155,7 @@ class Engine {
   WritesStop writes_stop_;
   Health health_;
   ProviderRates rates_;
+  BalanceGate balances_;
   Throttle throttle_;
   Recorder recorder_;
   Screener screener_;

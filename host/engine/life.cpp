@@ -294,6 +294,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
     co_await release(claimed.payout.id);  // does nothing where the lease is another's by now
     co_return;
   }
+  parts_.balances.journaled(claimed.payout.id);
   claimed.payout.version = journaled.version;
   claimed.payout.state = State::submitting;
   ++claimed.payout.attempt_count;

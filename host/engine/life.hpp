@@ -3,6 +3,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "engine/balance_gate.hpp"
 #include "engine/health.hpp"
 #include "engine/provider_rates.hpp"
 #include "engine/recorder.hpp"
@@ -29,6 +30,7 @@ class Life {
     Heart& heart;
     Health& health;
     ProviderRates& rates;
+    BalanceGate& balances;
     Observer& observer;
     std::function<providers::ProviderHandle*(const std::string&)> provider;
   };

@@ -31,6 +31,12 @@ class Observer {
   virtual void webhook(const std::string& provider, bool signature_valid, bool applied) = 0;
   /// A new payout was refused because its provider is throttled.
   virtual void throttled(const std::string& provider) { static_cast<void>(provider); }
+  /// So many payouts were claimed and put back because the provider's balance does not cover them.
+  virtual void balance_deferred(const std::string& provider, const std::string& currency, int count) {
+    static_cast<void>(provider);
+    static_cast<void>(currency);
+    static_cast<void>(count);
+  }
   virtual void recovered(const std::string& provider, std::string_view how) = 0;
   /// Where spans go.
   virtual trace::Tracer& tracer() { return trace::off(); }

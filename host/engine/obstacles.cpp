@@ -129,7 +129,8 @@ Surroundings surroundings_of(pqxx::transaction_base& work, const store::Payout& 
 
 std::vector<Obstacle> obstacles_of(const store::Payout& payout, const Surroundings& around,
                                    const Heart& heart, const ProviderRates& rates,
-                                   const providers::ProviderHandle* handle, bool configured_dry_run) {
+                                   const BalanceGate& balances, const providers::ProviderHandle* handle,
+                                   bool configured_dry_run) {
   std::vector<Obstacle> all;
   if (payout.state != State::pending) return all;
   add_switches(around, all);
@@ -143,6 +144,8 @@ std::vector<Obstacle> obstacles_of(const store::Payout& payout, const Surroundin
          "resolved.",
          ""});
   }
+  if (const auto short_of = balances.obstacle(payout))
+    all.push_back({short_of->kind, short_of->text, "payoutctl provider show " + payout.provider});
   add_rate(payout, around, rates, all);
   add_dry_run(payout, around, heart, configured_dry_run, all);
   return all;

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/balance_gate.hpp"
 #include "engine/heart.hpp"
 #include "engine/provider_rates.hpp"
 #include "store/flags.hpp"
@@ -29,6 +30,7 @@ Surroundings surroundings_of(pqxx::transaction_base& work, const store::Payout& 
 /// provider here, nullptr if it has none.
 std::vector<Obstacle> obstacles_of(const store::Payout& payout, const Surroundings& around,
                                    const Heart& heart, const ProviderRates& rates,
-                                   const providers::ProviderHandle* handle, bool configured_dry_run);
+                                   const BalanceGate& balances, const providers::ProviderHandle* handle,
+                                   bool configured_dry_run);
 
 }  // namespace payoutd::engine

@@ -13,6 +13,7 @@
 #include "ops/config_settings.hpp"
 #include "ops/exposure.hpp"
 #include "ops/live_systems.hpp"
+#include "ops/minimum_balance_setting.hpp"
 #include "ops/yaml_tree.hpp"
 
 namespace payoutd::ops {
@@ -30,9 +31,9 @@ constexpr std::size_t kShorterThanTheHash = 32;  // RFC 7518, 3.2: as long as th
 
 using enum SettingType;
 
-constexpr auto kProviderKeys =
-    std::to_array<std::string_view>({"plugin", "enabled", "environment", "settings", "secrets", "webhooks",
-                                     "submit_rate", "query_rate", "admission_rate", "admission_depth"});
+constexpr auto kProviderKeys = std::to_array<std::string_view>(
+    {"plugin", "enabled", "environment", "settings", "secrets", "webhooks", "submit_rate", "query_rate",
+     "admission_rate", "admission_depth", "minimum_balance"});
 constexpr auto kProfiles = std::to_array<std::string_view>({"dev", "staging", "prod"});
 
 /// The rows whose values Settings::check reads; secrets are references and read apart.
@@ -957,6 +958,8 @@ class Loader {
         provider.admission_rate = rate_of(entry.value, entry_path);
       else if (entry.key == "admission_depth")
         provider.admission_depth = depth_of(entry.value, entry_path);
+      else if (entry.key == "minimum_balance")
+        provider.minimum_balance = minimum_balance_of(entry.value, entry_path);
       else
         refuse_unknown(entry, entry_path, {kProviderKeys.begin(), kProviderKeys.end()});
     }
@@ -986,6 +989,12 @@ class Loader {
     const auto rate = core::Rate::parse(scalar_of(tree, path));
     if (!rate) report(tree.place, path, rate.error().reason);
     return rate ? *rate : core::Rate{};
+  }
+
+  core::MinimumBalance minimum_balance_of(const YamlTree& tree, const std::string& path) {
+    return read_minimum_balance(
+        tree, path,
+        [this](const Place& place, const std::string& at, std::string reason) { report(place, at, reason); });
   }
 
   std::int64_t depth_of(const YamlTree& tree, const std::string& path) {

@@ -14,6 +14,7 @@
 
 #include "core/limits.hpp"
 #include "core/maintenance_window.hpp"
+#include "core/minimum_balance.hpp"
 #include "core/rate.hpp"
 #include "core/webhook_key.hpp"
 #include "identity/keyring.hpp"
@@ -139,6 +140,7 @@ struct ProviderConfig {
   core::Rate query_rate;                               ///< of all hosts together
   core::Rate admission_rate;         ///< of all hosts together, unless somebody sets another at run time
   std::int64_t admission_depth = 0;  ///< likewise; 0: without limit
+  std::optional<core::MinimumBalance> minimum_balance{};  ///< nothing: its balance is not looked at
   std::vector<core::WebhookKey> webhook_keys;  ///< of callbacks; the first that has not expired signs
 
   /// As Settings::check wants them. Never log it.

@@ -56,6 +56,16 @@ constexpr auto kWrittenOut = std::to_array<WrittenOut>({
     {"providers.NAME.admission_depth", "1 to 100000000", "", true,
      "Payouts under way above which new ones are answered 429. `payoutctl provider throttle` goes before "
      "it."},
+    {"providers.NAME.minimum_balance.currency", "currency", "", true,
+     "Turns on the check of the provider's balance before each submit: in this currency, which the provider "
+     "must "
+     "pay and tell its balance in. What does not fit waits."},
+    {"providers.NAME.minimum_balance.amount", "amount", "", true,
+     "What must stay on the account, such as 50000; may be 0."},
+    {"providers.NAME.minimum_balance.margin_percent", "integer, from 0, to 100", "`10`", true,
+     "How much more than its amount there must be for a payout, in percent of it."},
+    {"providers.NAME.minimum_balance.max_age", "duration, from 1s, to 1h", "`60s`", true,
+     "An older balance counts as none, and then nothing is submitted; it is asked for twice in this time."},
     {"providers.NAME.settings", "section", "", true,
      "The plugin's own settings: `payoutd-provider --inspect FILE`."},
     {"providers.NAME.secrets", "section", "", true,

@@ -75,6 +75,7 @@ const std::vector<std::string> kAuthRefusals = {
 const std::vector<std::string> kScripts = {"abuse", "backoff", "routing"};
 const std::vector<std::string> kSwitches = {"stop_submissions", "stop_writes"};
 const std::vector<std::string> kSpanFates = {"exported", "failed", "queue_full", "rejected"};
+const std::vector<std::string> kDeferrals = {"low", "unknown"};
 const std::vector<std::string> kBooleans = {"false", "true"};
 
 const std::vector<std::string> kQueryResults = {"confirmed", "pending", "refused",     "refused_for_now",
@@ -348,6 +349,17 @@ struct Metrics::Families {
         halted(gauges(r, "payoutd_outflow_halted",
                       "Currencies of a provider that reached their outflow limit.",
                       {{"provider", provider}})),
+        balance(gauges(r, "provider_balance",
+                       "What a provider last told of its balance, where it is checked.",
+                       {{"provider", provider}, {"currency", LabelSet(labels.currencies)}})),
+        balance_defers(
+            gauges(r, "payoutd_balance_defers",
+                   "1 while payouts of a provider wait for its balance: it is too low, or not known.",
+                   {{"provider", provider}, {"why", LabelSet(kDeferrals)}})),
+        balance_deferred(counters(
+            r, "balance_deferred_total",
+            "Times that a payout was claimed and put back because its provider's balance does not cover it.",
+            {{"provider", provider}, {"currency", LabelSet(labels.currencies)}})),
         payouts(
             gauges(r, "payoutd_payouts", "Payouts by state.", {{"provider", provider}, {"state", state}})),
         oldest(gauges(r, "payoutd_oldest_payout_age_seconds",
@@ -429,6 +441,8 @@ struct Metrics::Families {
   MetricFamily<Gauge> dry_run;
   MetricFamily<Histogram> ban_amounts;
   MetricFamily<Gauge> ready, switches, paused, provider_dry_run, failures_in_a_row, halted;
+  MetricFamily<Gauge> balance, balance_defers;
+  MetricFamily<Counter> balance_deferred;
   MetricFamily<Gauge> payouts, oldest, backlog, backlog_age;
   MetricFamily<Counter> notified;
   MetricFamily<Gauge> deliveries_pending, deliveries_oldest, endpoints_disabled;
@@ -538,6 +552,19 @@ void Metrics::provider_failures_in_a_row(std::string_view provider, int count) {
 
 void Metrics::outflow_halted(std::string_view provider, int currencies) {
   families_->halted.with({provider}).Set(currencies);
+}
+
+void Metrics::provider_balance(std::string_view provider, std::string_view currency, std::int64_t units) {
+  families_->balance.with({provider, currency}).Set(static_cast<double>(units) / 1e8);
+}
+
+void Metrics::balance_deferred(std::string_view provider, std::string_view currency, int count) {
+  families_->balance_deferred.with({provider, currency}).Increment(count);
+}
+
+void Metrics::balance_defers(std::string_view provider, bool too_low, bool unknown) {
+  families_->balance_defers.with({provider, "low"}).Set(too_low ? 1 : 0);
+  families_->balance_defers.with({provider, "unknown"}).Set(unknown ? 1 : 0);
 }
 
 void Metrics::users_flagged(std::int64_t count) {

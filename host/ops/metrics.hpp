@@ -82,6 +82,7 @@ struct MetricsLabels {
   std::vector<std::string> routes;   ///< patterns such as `/v1/payouts/{id}`
   std::vector<std::string> regions;  ///< country codes
   std::vector<std::string> states;   ///< payout states
+  std::vector<std::string> currencies{};
 };
 
 /// A metric as the documentation lists it.
@@ -167,6 +168,13 @@ class Metrics {
   void provider_failures_in_a_row(std::string_view provider, int count);
   /// How many currencies of the provider the core's limits halted.
   void outflow_halted(std::string_view provider, int currencies);
+  /// The last sample of a provider's balance, in units of 10^-8. The gauge is for people: nothing computes
+  /// with it.
+  void provider_balance(std::string_view provider, std::string_view currency, std::int64_t units);
+  /// Payouts that were claimed and put back because the balance does not cover them.
+  void balance_deferred(std::string_view provider, std::string_view currency, int count);
+  /// Whether new payouts wait because the balance is too low, or because nobody knows it.
+  void balance_defers(std::string_view provider, bool too_low, bool unknown);
   /// `environment`: dev, staging or prod.
   void build_info(const std::string& version, const std::string& build_id, const std::string& environment);
 

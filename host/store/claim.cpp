@@ -125,6 +125,17 @@ void release(pqxx::transaction_base& work, const std::string& host,
       host, uuid_array(payout_ids), pause_ms);
 }
 
+void defer(pqxx::transaction_base& work, const std::string& host, const std::vector<std::string>& payout_ids,
+           const Deferral& deferral) {
+  // The reason stands until the next change of state.
+  work.exec_params(
+      "with deferred as (update app.payouts set lease = null, leased_at = null, lane = null, reason = $3,"
+      " reason_text = $4, next_action_at = greatest(next_action_at, now() + $5 * interval '1 millisecond')"
+      " where lease = $1::uuid and state = 'PENDING' and id = any($2::uuid[]) returning id)"
+      " update app.lanes n set payout_id = null from deferred d where n.payout_id = d.id",
+      host, uuid_array(payout_ids), deferral.reason, deferral.text, static_cast<int>(deferral.pause.count()));
+}
+
 std::vector<Claimed> load(pqxx::transaction_base& work, const std::vector<std::string>& payout_ids) {
   static const std::string sql =
       "with claimed as (select * from app.payouts where id = any($1::uuid[]))" + with_attempts();

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <pqxx/pqxx>
 #include <span>
 #include <string>
@@ -45,6 +46,15 @@ std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string&
 /// due again after `pause_ms` at the earliest.
 void release(pqxx::transaction_base& work, const std::string& host,
              const std::vector<std::string>& payout_ids, int pause_ms = 500);
+
+/// The same for payouts that are PENDING and wait for something outside of them, with what that is.
+struct Deferral {
+  std::string reason;  ///< a stable code
+  std::string text;    ///< for people
+  std::chrono::milliseconds pause{};
+};
+void defer(pqxx::transaction_base& work, const std::string& host, const std::vector<std::string>& payout_ids,
+           const Deferral& deferral);
 
 /// One payout with its live attempt, in the live table; empty if it is not there.
 std::vector<Claimed> load(pqxx::transaction_base& work, const std::vector<std::string>& payout_ids);

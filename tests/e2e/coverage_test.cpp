@@ -93,6 +93,61 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "Pay2Slay: has_min_balance with a margin: what the balance does not cover waits and is paid when there "
+    "is "
+    "money",
+    "[coverage]") {
+  Desk desk("pay2slay-balance", [](HostProcess& host) {
+    host.settings().more_of_momo =
+        "    minimum_balance: {currency: EUR, amount: 50, margin_percent: 10, max_age: 1s}\n";
+  });
+  const auto fill = [&](const std::string& amount) {
+    desk.scene.simulator().post("/balance", {{"protocol", "momo"}, {"amount", amount}});
+  };
+  const auto balance_is = [&](const std::string& wanted) {
+    return eventually(seconds{10}, [&] {
+      const json::value check =
+          desk.operate("GET", "/v1/admin/providers").json().at("providers").at(0).at("balance_check");
+      return check.at("available") == json::value(wanted);
+    });
+  };
+  fill("51.09");
+  REQUIRE(balance_is("51.09"));
+  const std::string first = desk.pay("first");  // 1 EUR, for which 1.1 must be there above the 50
+  REQUIRE(eventually(seconds{10}, [&] {
+    return desk.metric(R"(balance_deferred_total{currency="EUR",provider="momo"})") > 0;
+  }));
+  CHECK(desk.reaches(first, "PENDING"));
+  CHECK(desk.metric(R"(provider_balance{currency="EUR",provider="momo"})") == Approx(51.09));
+  CHECK(eventually(seconds{5},
+                   [&] { return desk.metric(R"(payoutd_balance_defers{provider="momo",why="low"})") == 1; }));
+  CHECK_THAT(desk.ctl({"explain", first}).text, Catch::Contains("The balance of momo does not cover it"));
+  CHECK_THAT(desk.ctl({"tally"}).text, Catch::Contains("balance_low"));
+  CHECK_THAT(desk.ctl({"provider", "show", "momo"}).text, Catch::Contains("51.09 EUR"));
+  CHECK_THAT(desk.ctl({"doctor"}).text, Catch::Contains("Its payouts wait for its balance"));
+  // The simulator's balance follows its payments: what is enough for one is not for two.
+  fill("51.1");
+  REQUIRE(desk.reaches(first, "CONFIRMED"));
+  REQUIRE(balance_is("50.1"));
+  const std::string second = desk.pay("second");
+  REQUIRE(eventually(seconds{10}, [&] {
+    return desk.sql("select reason from app.payouts where id = '" + second + "'") == "balance_low";
+  }));
+  // Whoever cannot tell his balance is not trusted to have one.
+  const auto silence = desk.scene.simulator().post(
+      "/faults", {{"protocol", "momo"}, {"operation", "balance"}, {"fault", "answer_503_html"}});
+  fill("1000");
+  REQUIRE(eventually(seconds{10}, [&] {
+    return desk.metric(R"(payoutd_balance_defers{provider="momo",why="unknown"})") == 1;
+  }));
+  CHECK(desk.state(second) == "PENDING");
+  desk.scene.simulator().remove("/faults");
+  CHECK(desk.reaches(second, "CONFIRMED"));
+  CHECK(desk.sql("select count(*) from app.payouts where state = 'FAILED'") == "0");
+  CHECK(desk.sql("select max(attempt_count) from app.payouts") == "1");
+}
+
+TEST_CASE(
     "Pay2Slay: submissions, a provider and all writes are stopped by switches that survive a restart and "
     "fail "
     "nothing",
@@ -313,6 +368,91 @@ TEST_CASE(
   CHECK(try_to_pay(desk, "during") == 201);
   CHECK(desk.call(id, Desk::webhook_secret).status == 200);
   CHECK(desk.reaches(id, "CONFIRMED"));
+}
+
+TEST_CASE(
+    "CardMint: STOP ALL WRITES works while the database is down, and becomes the switch for all hosts when "
+    "it is "
+    "back",
+    "[coverage]") {
+  DatabaseServer server;
+  Desk desk("cardmint-stop-down", {}, {"--fast"}, server);
+  HostProcess& other = desk.scene.add_host("host-b");
+  other.start();
+  REQUIRE(other.wait_until_ready());
+  const auto file = desk.host.settings().directory / "state" / "stop-writes";
+  server.kill();
+  const Ended on = desk.ctl({"switch", "set", "stop_writes", "on", "--note", "incident 4711"});
+  INFO(on.text);
+  CHECK(on.status == 0);
+  CHECK_THAT(on.text, Catch::Contains("only host-a has stopped") && Catch::Contains(file.string()));
+  CHECK(std::filesystem::exists(file));
+  std::string code;
+  CHECK(try_to_pay(desk, "during", &code) == 503);
+  CHECK(code == "WRITES_STOPPED");
+  CHECK_THAT(desk.ctl({"switch", "list"}).text, Catch::Contains("incident 4711"));
+  CHECK(eventually(seconds{10}, [&] { return desk.metric("payoutd_stop_file") == 1; }));
+  CHECK_THAT(desk.ctl({"health"}).text, Catch::Contains("stops all writes of this host"));
+  CHECK_THAT(desk.ctl({"doctor"}).text, Catch::Contains("stops all writes of this host"));
+
+  server.start();
+  REQUIRE(eventually(seconds{30}, [&] { return !std::filesystem::exists(file); }));
+  CHECK(eventually(seconds{10}, [&] {
+    return control(other, "GET", "/v1/admin/switches").json().at("stop_writes").as_bool();
+  }));
+  CHECK(try_to_pay(desk, "during", &code) == 503);
+  CHECK_THAT(desk.sql("select changed_by || ': ' || note from app.switches where name = 'stop_writes'"),
+             Catch::StartsWith("operator:") && Catch::Contains("incident 4711"));
+  const json::value audit = desk.operate("GET", "/v1/admin/audit?subject=stop_writes").json();
+  CHECK(audit.at("audit").at(0).at("action").as_string() == "carry over the stop-writes file");
+  restart(desk);
+  CHECK(eventually(seconds{5}, [&] { return try_to_pay(desk, "during", &code) == 503; }));
+  turn(desk, "stop_writes", false);
+  CHECK(try_to_pay(desk, "during") == 201);
+}
+
+TEST_CASE(
+    "CardMint: STOP ALL WRITES: a file that somebody touched counts from the start of the host on, and is "
+    "lifted "
+    "without the database",
+    "[coverage]") {
+  DatabaseServer server;
+  Desk desk("cardmint-stop-touch", {}, {"--fast"}, server);
+  const auto file = desk.host.settings().directory / "state" / "stop-writes";
+  turn(desk, "stop_submissions", true);
+  const std::string id = desk.pay("waiting");
+  REQUIRE(desk.host.stop() == 0);
+  const Ended hint = desk.ctl({"switch", "set", "stop_writes", "on"});
+  CHECK(hint.status != 0);
+  CHECK_THAT(hint.text, Catch::Contains("touch stop-writes"));
+  desk.sql("update app.switches set enabled = false returning 1");
+  std::ofstream(file).flush();
+  desk.host.start();
+  REQUIRE(desk.host.wait_until_ready());
+  REQUIRE(eventually(seconds{10}, [&] { return !std::filesystem::exists(file); }));
+  CHECK(desk.state(id) == "PENDING");
+  CHECK_THAT(desk.sql("select note from app.switches where name = 'stop_writes' and enabled"),
+             Catch::Contains("by the file stop-writes of host-a"));
+  CHECK(desk.scene.simulator().get("/ledger?limit=10").as_array().empty());
+  turn(desk, "stop_writes", false);
+  CHECK(desk.reaches(id, "CONFIRMED"));
+
+  server.kill();
+  std::ofstream(file) << "a mistake";
+  CHECK(eventually(seconds{3}, [&] {
+    return desk.operate("GET", "/v1/admin/switches").json().at("stop_writes").as_bool();
+  }));
+  CHECK(eventually(seconds{10}, [&] { return desk.host.request("GET", "/readyz").status == 503; }));
+  const Ended off = desk.ctl({"switch", "set", "stop_writes", "off", "--note", "it was a mistake"});
+  INFO(off.text);
+  CHECK(off.status == 0);
+  CHECK_THAT(off.text, Catch::Contains("last seen off"));
+  CHECK_FALSE(std::filesystem::exists(file));
+  server.start();
+  CHECK(eventually(seconds{30}, [&] { return try_to_pay(desk, "after") == 201; }));
+  CHECK(eventually(seconds{10}, [&] {
+    return desk.sql("select count(*) from app.audit where action = 'lift the stop-writes file'") == "1";
+  }));
 }
 
 TEST_CASE("Operational: GET /api/admin/health is truthful: 503 with the reason while a provider is not ready",

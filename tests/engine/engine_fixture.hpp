@@ -36,6 +36,10 @@ class RecordingObserver final : public engine::Observer {
   std::int64_t flagged = 0;
   void throttled(const std::string&) override { ++throttled_payouts; }
   int throttled_payouts = 0;
+  void balance_deferred(const std::string&, const std::string& currency, int count) override {
+    deferred[currency] += count;
+  }
+  std::map<std::string, int> deferred;
 };
 
 /// An engine on a real database. Hosts of one test share the database and, if they like, the provider.

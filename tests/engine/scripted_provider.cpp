@@ -58,7 +58,9 @@ Awaitable<Status> ScriptedProvider::query(Order order, Prepared, std::string pro
 }
 
 Awaitable<Balance> ScriptedProvider::balance() {
-  co_return Balance{Amount::from_units(0), "XOF"};
+  ++balances_asked;
+  if (on_balance) co_return co_await on_balance();
+  co_return Balance{Amount::parse(money).value(), "XOF"};
 }
 Awaitable<Lane> ScriptedProvider::maintain(Lane lane) {
   if (on_maintain) co_return co_await on_maintain(std::move(lane));

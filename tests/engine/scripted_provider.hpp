@@ -20,6 +20,9 @@ class ScriptedProvider final : public providers::ProviderHandle {
   Query on_query;    ///< default: confirmed, matching
   std::function<Prepared(const Order&)> on_prepare;
   std::function<Awaitable<Lane>(Lane)> on_maintain;
+  std::function<Awaitable<Balance>()> on_balance;  ///< default: `money`, in XOF
+  std::string money = "0";
+  int balances_asked = 0;
   WebhookReading webhook_reading{WebhookReading::Kind::hint, {}, {}, {}, {}, {}};
 
   Contract the_contract;

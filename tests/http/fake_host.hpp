@@ -356,6 +356,7 @@ class FakeHost final : public http::HostView {
                                 {"throttle", nullptr},
                                 {"submit_rate", nullptr},
                                 {"query_rate", nullptr},
+                                {"balance_check", nullptr},
                                 {"problems", boost::json::array()},
                                 {"currencies", boost::json::array{"XOF"}}}};
   }

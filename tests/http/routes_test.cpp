@@ -358,6 +358,22 @@ TEST_CASE("without keys for tokens, what operators do is refused on TCP, and don
   CHECK(operate("/switches/stop_writes", R"({"enabled":true,"note":"incident"})").status == 200);
   CHECK(running.host.last_switch.enabled);
   CHECK(operate("/switches/stop_writes", R"({"enabled":"yes"})").code() == "BAD_VALUE");
+  running.host.switch_reply =
+      engine::SwitchReply{.enabled = true, .all_hosts = false, .message = "The database does not answer."};
+  const RawResponse alone = operate("/switches/stop_writes", R"({"enabled":true})");
+  CHECK(alone.status == 200);
+  CHECK(alone.json().at("scope").as_string() == "this_host");
+  CHECK(alone.json().at("message").as_string() == "The database does not answer.");
+  running.host.switch_reply =
+      engine::SwitchReply{.done = false, .message = "Nothing changed: the disk is full."};
+  CHECK(operate("/switches/stop_writes", R"({"enabled":true})").code() == "SWITCH_NOT_SET");
+  running.host.switches_now.stop_file =
+      engine::StopOrder{"operator:awa", "2026-05-03T10:00:00.000Z", "drill"};
+  CHECK(running.ask_as_operator(request("GET", "/v1/admin/switches"))
+            .json()
+            .at("stop_file")
+            .at("by")
+            .as_string() == "operator:awa");
   CHECK(operate("/switches/other", R"({"enabled":true})").code() == "SWITCH_NOT_FOUND");
   CHECK(running.ask_as_operator(request("GET", "/v1/admin/hosts")).json().at("hosts").as_array().size() == 1);
   CHECK(running.ask_as_operator(request("GET", "/v1/admin/tally?batch=x")).status == 200);

@@ -79,6 +79,10 @@ TEST_CASE("the status says what matters first", "[vital_signs]") {
   s.signs.silence = milliseconds{14'300};
   CHECK(
       status_line(s).starts_with("Degraded: the database has not answered for 14 s, nothing is submitted; "));
+  s.waits_for = "the file /state/stop-writes stops all writes (operator:awa: incident)";
+  CHECK(status_line(s).starts_with(
+      "Degraded: the database has not answered for 14 s, nothing is submitted; the file "
+      "/state/stop-writes stops all writes (operator:awa: incident); "));
   s.signs.overdue = {"heart", seconds{12}};
   CHECK(status_line(s).starts_with("Hangs: heart should have gone on 12 s ago; "));
   s.draining = true;
