@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <ostream>
+#include <payoutd/contract.hpp>
 
 #include "ctl/plugin_files.hpp"
 #include "ops/config.hpp"

@@ -241,13 +241,13 @@ void print_provider(const json::object& provider, std::ostream& out, const Style
   line("submit rate", text_at(provider, "submit_rate"));
   line("query rate", text_at(provider, "query_rate"));
   if (const json::object& balance = object_at(provider, "balance_check"); !balance.empty()) {
-    const std::string state = text_at(balance, "state");
+    const std::string known = text_at(balance, "state");
     const std::string currency = " " + text_at(balance, "currency");
     line("balance",
-         state == "unknown"
+         known == "unknown"
              ? "not known: " + text_at(balance, "trouble")
              : text_at(balance, "available") + currency + ", " + text_at(balance, "in_flight") + " in flight",
-         state == "enough" ? Colour::none : Colour::yellow);
+         known == "enough" ? Colour::none : Colour::yellow);
     line("minimum balance",
          text_at(balance, "minimum") + currency + ", margin " + text_at(balance, "margin_percent") + " %");
   }

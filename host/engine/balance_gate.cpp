@@ -102,7 +102,7 @@ bool BalanceGate::enter(const store::Payout& payout) {
   if (payout.money.currency != account->rule.currency || !covers(*account, payout.money.amount)) {
     if (!account->deferred_at || since(*account->deferred_at) > kDeferredLately) {
       parts_.observer.log(LogLevel::warning, "engine.balance_defers",
-                          "Payouts wait because the provider's balance does not cover them.",
+                          "Payouts wait for the balance of their provider.",
                           {{"provider", payout.provider}, {"why", obstacle(payout)->text}});
     }
     account->deferred_at = BootTime::now();

@@ -64,7 +64,8 @@ TEST_CASE("a minimum balance that is none is refused by field, place and reason"
   refused("{currency: XOF, amount: 1, margin_percent: 101}", ".margin_percent", "must be a whole number");
   refused("{currency: XOF, amount: 1, max_age: 500ms}", ".max_age", "must be a time from 1s to 1h");
   refused("{currency: XOF, amount: 1, max_age: soon}", ".max_age", "must be a time");
-  refused("{currency: XOF, amount: 1, margin: 10}", ".margin", "is not a setting, did you mean");
+  refused("{currency: XOF, amount: 1, margin_percnt: 10}", ".margin_percnt",
+          "is not a setting, did you mean 'margin_percent'?");
 }
 
 TEST_CASE("a minimum balance is a live setting", "[config]") {
