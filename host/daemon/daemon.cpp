@@ -278,6 +278,7 @@ class Host {
   DaemonView::Parts view_parts();
   Awaitable<void> live();
   Awaitable<void> sample();
+  Awaitable<void> sample_standstill();
   void sample_switches();
   Awaitable<void> sample_halts();
   Awaitable<void> sample_callbacks();
@@ -597,6 +598,7 @@ Awaitable<void> Host::live() {
                          "host:" + config_.static_config.name);
   spawn(housekeeper_->run(), "housekeeping");
   spawn(pulse_->run(), "pulse");
+  spawn(sample_standstill(), "metrics of what stops");
   spawn(sample(), "metrics");
   spawn(database_sampler_->run(), "metrics of the database");
   spawn(database_sampler_->watch_storage(), "space of the database");
@@ -643,14 +645,22 @@ Awaitable<void> Host::live() {
   io_.stop();
 }
 
+// Apart from what is read of the database: what stops a host is to be seen while that is away.
+Awaitable<void> Host::sample_standstill() {
+  core::Signal never(io_.get_executor());
+  while (!stopping_) {
+    show_standstill();
+    sample_switches();
+    co_await never.wait(kSampleInterval);
+  }
+}
+
 Awaitable<void> Host::sample() {
   core::Signal never(io_.get_executor());
   std::set<std::pair<std::string, std::string>> shown;
   for (int round = 0; !stopping_; ++round) {
-    show_standstill();
     if (round % kSamplesBetweenSecrets == 0) co_await secrets_->look_after(*metrics_, identity::now());
     pools_->show(*metrics_);
-    sample_switches();
     std::vector<store::Tally> tallies;
     bool read = false;
     try {

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <system_error>
 
+#include "core/ids.hpp"
 #include "store/errors.hpp"
 
 namespace payoutd::engine {
@@ -24,6 +25,7 @@ store::AuditEntry audit_entry(const std::string& action, const StopOrder& order,
   entry.action = action;
   entry.subject = kSwitch;
   entry.status = 200;
+  entry.flow_id = core::random_uuid();
   entry.detail =
       boost::json::serialize(boost::json::object{{"note", order.note}, {"at", order.at}, {"host", host}});
   return entry;

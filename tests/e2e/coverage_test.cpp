@@ -118,7 +118,9 @@ TEST_CASE(
     return desk.metric(R"(balance_deferred_total{currency="EUR",provider="momo"})") > 0;
   }));
   CHECK(desk.reaches(first, "PENDING"));
-  CHECK(desk.metric(R"(provider_balance{currency="EUR",provider="momo"})") == Approx(51.09));
+  CHECK(eventually(seconds{5}, [&] {
+    return desk.metric(R"(provider_balance{currency="EUR",provider="momo"})") == Approx(51.09);
+  }));
   CHECK(eventually(seconds{5},
                    [&] { return desk.metric(R"(payoutd_balance_defers{provider="momo",why="low"})") == 1; }));
   CHECK_THAT(desk.ctl({"explain", first}).text, Catch::Contains("The balance of momo does not cover it"));
