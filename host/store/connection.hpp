@@ -5,9 +5,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <pqxx/pqxx>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/errors.hpp"
 
@@ -85,6 +87,17 @@ class Connection : private detail::ObservationHolder,
 
   // From any thread: breaks the socket, so that a blocked statement returns at once (in doubt).
   void interrupt() noexcept;
+
+  // Runs a statement that is run again and again; its parameters are text. Where the connection has a session
+  // of its own, the server parses and plans it once and keeps it; elsewhere each execution is parsed anew. A
+  // name means the same text in the whole program. Throws what exec_params throws, and Conflict if the
+  // session lost the statement.
+  pqxx::result exec_kept(pqxx::transaction_base& work, const std::string& name, const char* sql,
+                         const std::vector<std::string>& parameters);
+
+ private:
+  bool keeps_statements(pqxx::transaction_base& work);
+  std::optional<bool> keeps_statements_;
 };
 
 // BEGIN … COMMIT. Unlike pqxx::work, the statements that open it travel in one round trip with BEGIN, and
@@ -93,6 +106,7 @@ class Transaction final : public pqxx::dbtransaction {
  public:
   explicit Transaction(Connection& connection, std::string begin = "BEGIN");
   ~Transaction() override;
+  Connection& connection() noexcept { return connection_; }
 
  private:
   void do_begin() override;
@@ -101,6 +115,11 @@ class Transaction final : public pqxx::dbtransaction {
   Connection& connection_;
   std::string begin_;
 };
+
+// Connection::exec_kept() where the transaction is a Transaction; any other kind parses the statement each
+// time.
+pqxx::result exec_kept(pqxx::transaction_base& work, const std::string& name, const char* sql,
+                       const std::vector<std::string>& parameters);
 
 // Runs work(Transaction&) and commits. A connection that breaks before COMMIT was sent is Unavailable
 // (nothing was done), afterwards InDoubt.

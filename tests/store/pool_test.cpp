@@ -389,3 +389,43 @@ TEST_CASE("connection strings", "[dsn]") {
                                       {.statement_timeout_ms = 500});
   CHECK_THAT(text, Catch::Contains("application_name='mine'") && Catch::Contains("statement_timeout=500"));
 }
+
+namespace {
+
+int twice(Transaction& transaction, int number) {
+  const auto rows =
+      exec_kept(transaction, "twice", "SELECT 2 * $1::integer AS doubled", {std::to_string(number)});
+  return rows[0][0].as<int>();
+}
+
+}  // namespace
+
+TEST_CASE("a statement that is run again and again is parsed once for its session", "[pool]") {
+  auto database = DatabaseServer::shared().empty_database();
+  boost::asio::io_context io;
+  Pool pool(io.get_executor(), {.dsn = database.dsn(), .connections = 1});
+  for (int number = 1; number <= 8; ++number)
+    CHECK(run(io, pool.transact([number](Transaction& t) { return twice(t, number); })) == 2 * number);
+  const std::string kept = run(io, pool.transact([](Transaction& t) {
+    return std::string(t.exec1("SELECT string_agg(name || ' ' || generic_plans + custom_plans, ', ') FROM "
+                               "pg_prepared_statements")[0]
+                           .c_str());
+  }));
+  CHECK(kept == "twice 8");
+}
+
+TEST_CASE("a connection whose session turns out to be another one keeps no statements any more", "[pool]") {
+  auto database = DatabaseServer::shared().empty_database();
+  boost::asio::io_context io;
+  Pool pool(io.get_executor(), {.dsn = database.dsn(), .connections = 1});
+  const auto doubled = [&](int number) {
+    return run(io, pool.transact([number](Transaction& t) { return twice(t, number); }));
+  };
+  CHECK(doubled(1) == 2);
+  run(io, pool.transact([](Transaction& t) { t.exec("DEALLOCATE ALL"); }));
+  CHECK_THROWS_AS(doubled(2), Conflict);  // rolled back, and to be run again
+  CHECK(doubled(2) == 4);
+  CHECK(run(io, pool.transact([](Transaction& t) {
+          return t.exec1("SELECT count(*) FROM pg_prepared_statements")[0].as<int>();
+        })) == 0);
+}
