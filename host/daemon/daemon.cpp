@@ -44,6 +44,10 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds kDatabaseWait{10};
 constexpr milliseconds kProvidersSettle{6'000};
 constexpr milliseconds kSampleInterval{2'000};
+// Payouts are counted by reading all live ones. Where they are many, that takes no more than one part in so
+// many of the time of one connection.
+constexpr int kCountingShare = 20;
+constexpr milliseconds kCountAtLeastEvery{15'000};
 constexpr milliseconds kHttpStop{5'000};
 constexpr milliseconds kNotificationsStop{15'000};
 // What a stop takes beside the drain: answers that are under way, provider processes, the private database.
@@ -279,6 +283,7 @@ class Host {
   Awaitable<void> live();
   Awaitable<void> sample();
   Awaitable<void> sample_standstill();
+  Awaitable<void> sample_payouts();
   void sample_switches();
   Awaitable<void> sample_halts();
   Awaitable<void> sample_callbacks();
@@ -337,6 +342,7 @@ class Host {
   core::Signal reload_over_{io_.get_executor()};
   bool reloading_ = false;
   bool stopping_ = false;
+  std::set<std::pair<std::string, std::string>> payouts_shown_;  ///< provider and state that have a gauge
   std::string stop_reason_;
   std::exception_ptr failure_;  ///< why the host had to end
 };
@@ -656,40 +662,45 @@ Awaitable<void> Host::sample_standstill() {
 }
 
 Awaitable<void> Host::sample() {
+  using Clock = std::chrono::steady_clock;
   core::Signal never(io_.get_executor());
-  std::set<std::pair<std::string, std::string>> shown;
+  Clock::time_point count_again = Clock::now();
   for (int round = 0; !stopping_; ++round) {
     if (round % kSamplesBetweenSecrets == 0) co_await secrets_->look_after(*metrics_, identity::now());
     pools_->show(*metrics_);
-    std::vector<store::Tally> tallies;
-    bool read = false;
-    try {
-      tallies = co_await engine_->tally({});
-      read = true;
-    } catch (const store::StoreError&) {
-      // The pools' gauges say that the database is away; the old counts would be a guess.
-    }
-    if (read) {
-      std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> counts;
-      std::map<std::string, std::int64_t> waiting;
-      for (const auto& key : shown) counts[key];
-      for (const store::Tally& t : tallies) {
-        auto& [count, oldest] = counts[{t.provider, t.state}];
-        count += t.count;
-        oldest = std::max(oldest, t.oldest_ms);
-        if (t.state == core::to_string(core::State::pending)) waiting[t.provider] += t.count;
-      }
-      for (const auto& [key, value] : counts) {
-        metrics_->payouts(key.first, key.second, value.first, milliseconds{value.second});
-        shown.insert(key);
-      }
-      engine_->note_waiting(std::move(waiting));
+    if (const auto began = Clock::now(); began >= count_again) {
+      co_await sample_payouts();
+      count_again =
+          began + std::min<Clock::duration>((Clock::now() - began) * kCountingShare, kCountAtLeastEvery);
     }
     co_await sample_callbacks();
     co_await sample_halts();
     co_await sample_notifications();
     co_await never.wait(kSampleInterval);
   }
+}
+
+Awaitable<void> Host::sample_payouts() {
+  std::vector<store::Tally> tallies;
+  try {
+    tallies = co_await engine_->tally({});
+  } catch (const store::StoreError&) {
+    co_return;  // the pools' gauges say that the database is away; the old counts would be a guess
+  }
+  std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> counts;
+  std::map<std::string, std::int64_t> waiting;
+  for (const auto& key : payouts_shown_) counts[key];
+  for (const store::Tally& t : tallies) {
+    auto& [count, oldest] = counts[{t.provider, t.state}];
+    count += t.count;
+    oldest = std::max(oldest, t.oldest_ms);
+    if (t.state == core::to_string(core::State::pending)) waiting[t.provider] += t.count;
+  }
+  for (const auto& [key, value] : counts) {
+    metrics_->payouts(key.first, key.second, value.first, milliseconds{value.second});
+    payouts_shown_.insert(key);
+  }
+  engine_->note_waiting(std::move(waiting));
 }
 
 void Host::sample_switches() {
