@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "core/ids.hpp"
+
 namespace payoutd::store {
 namespace {
 
@@ -207,13 +209,17 @@ bool Connection::keeps_statements(pqxx::transaction_base& work) {
   return *keeps_statements_;
 }
 
-pqxx::result Connection::exec_kept(pqxx::transaction_base& work, const std::string& name, const char* sql,
+KeptStatement::KeptStatement(std::string_view label, const char* text)
+    : name(std::string(label) + "_" + core::sha256_hex(text).substr(0, 16)), sql(text) {}
+
+pqxx::result Connection::exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
                                    const std::vector<std::string>& parameters) {
   const auto arguments = pqxx::prepare::make_dynamic_params(parameters);
-  if (!keeps_statements(work)) return work.exec_params(sql, arguments);
+  if (!keeps_statements(work)) return work.exec_params(statement.sql, arguments);
   try {
-    prepare(name, sql);  // known to libpqxx only; it reaches the server with its first execution
-    return work.exec_prepared(name, arguments);
+    prepare(statement.name,
+            statement.sql);  // known to libpqxx only; it reaches the server with its first execution
+    return work.exec_prepared(statement.name, arguments);
   } catch (const pqxx::sql_error&) {
     if (!is_another_session(std::current_exception())) throw;
     keeps_statements_ = false;
@@ -221,11 +227,11 @@ pqxx::result Connection::exec_kept(pqxx::transaction_base& work, const std::stri
   }
 }
 
-pqxx::result exec_kept(pqxx::transaction_base& work, const std::string& name, const char* sql,
+pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
                        const std::vector<std::string>& parameters) {
   if (auto* transaction = dynamic_cast<Transaction*>(&work))
-    return transaction->connection().exec_kept(work, name, sql, parameters);
-  return work.exec_params(sql, pqxx::prepare::make_dynamic_params(parameters));
+    return transaction->connection().exec_kept(work, statement, parameters);
+  return work.exec_params(statement.sql, pqxx::prepare::make_dynamic_params(parameters));
 }
 
 Transaction::Transaction(Connection& connection, std::string begin)

@@ -65,6 +65,14 @@ struct ObservationHolder {
 
 }  // namespace detail
 
+// A statement that is run again and again. Its name says which text it is, so that a session that another
+// version of the program prepared it in is never taken for ours.
+struct KeptStatement {
+  KeptStatement(std::string_view label, const char* text);
+  std::string name;
+  const char* sql;
+};
+
 // Owned and used by one thread, except for interrupt().
 class Connection : private detail::ObservationHolder,
                    public pqxx::basic_connection_base<detail::ObservedPolicy> {
@@ -88,11 +96,10 @@ class Connection : private detail::ObservationHolder,
   // From any thread: breaks the socket, so that a blocked statement returns at once (in doubt).
   void interrupt() noexcept;
 
-  // Runs a statement that is run again and again; its parameters are text. Where the connection has a session
-  // of its own, the server parses and plans it once and keeps it; elsewhere each execution is parsed anew. A
-  // name means the same text in the whole program. Throws what exec_params throws, and Conflict if the
-  // session lost the statement.
-  pqxx::result exec_kept(pqxx::transaction_base& work, const std::string& name, const char* sql,
+  // Its parameters are text. Where the connection has a session of its own, the server parses and plans the
+  // statement once and keeps it; elsewhere each execution is parsed anew. Throws what exec_params throws, and
+  // Conflict if the session lost the statement.
+  pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
                          const std::vector<std::string>& parameters);
 
  private:
@@ -118,7 +125,7 @@ class Transaction final : public pqxx::dbtransaction {
 
 // Connection::exec_kept() where the transaction is a Transaction; any other kind parses the statement each
 // time.
-pqxx::result exec_kept(pqxx::transaction_base& work, const std::string& name, const char* sql,
+pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
                        const std::vector<std::string>& parameters);
 
 // Runs work(Transaction&) and commits. A connection that breaks before COMMIT was sent is Unavailable

@@ -273,7 +273,8 @@ std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transit
   for (Column& column : c.column) arguments.push_back(column.take());
   arguments.push_back(host);
   arguments.emplace_back(replay ? "t" : "f");
-  const pqxx::result rows = exec_kept(work, "apply", kApply, arguments);
+  static const KeptStatement kept("apply", kApply);
+  const pqxx::result rows = exec_kept(work, kept, arguments);
   std::vector<Applied> results;
   results.reserve(batch.size());
   for (const auto& row : rows) {
