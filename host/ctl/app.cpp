@@ -372,6 +372,9 @@ class CommandLine {
                          [this](Context& c) { return audit_list(c, a_.audit); });
     list->add_option("--actor", a_.audit.actor, "Only by this one, such as operator:awa");
     list->add_option("--subject", a_.audit.subject, "Only to this payout, provider or switch");
+    list->add_option("--key-id", a_.audit.key_id, "Only with tokens that this key signed");
+    list->add_option("--token-id", a_.audit.token_id, "Only with this token (its jti)");
+    list->add_option("--since", a_.audit.since, "Only of the last 90s, 30m, 24h, 7d, …");
     list->add_option("--limit", a_.audit.limit, "Rows to show")
         ->check(CLI::Range(1, 1'000))
         ->capture_default_str();

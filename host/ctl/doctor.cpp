@@ -254,6 +254,11 @@ std::vector<Finding> other_hosts(const Facts& facts) {
   return found;
 }
 
+std::vector<Finding> workers(const Facts& facts) {
+  return if_trouble(facts, "workers", Severity::error,
+                    "payoutctl hosts; start a host that has worker among its roles, or none set");
+}
+
 std::vector<Finding> rotations(const Facts& facts) {
   std::vector<Finding> found;
   for (const RotationFinding& one :
@@ -338,6 +343,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"signatures", "signature-failures-rise", signatures},
       {"scripts", "rules-flags-and-limits", scripts_run},
       {"hosts", "several-hosts", other_hosts},
+      {"workers", "roles-of-hosts", workers},
       {"secrets", "rotating-secrets", rotations},
       {"clocks", "several-hosts", clocks},
       {"disk", "what-it-keeps-in-state_dir", disk},

@@ -66,6 +66,18 @@ constexpr const char* kRotateFooter =
     "Ends with 1\nif something is to be done.\n\nExample:\n"
     "  payoutctl secrets rotate-check auth.keys\n";
 
+constexpr const char* kAcceptedFooter =
+    "\nPayouts that its tokens had admitted and what operators did with them (the audit log), callbacks that "
+    "it proved and\nthe payouts that these changed: figures first, then the latest of each. Retire the key "
+    "before you ask, or more comes.\nEnds with 1 while some of these payouts can still be stopped (PENDING "
+    "or "
+    "HELD).\n\nExamples:\n"
+    "  payoutctl secrets accepted 2026-05 --since 7d\n"
+    "  payoutctl secrets accepted 2026-05 --kind webhook --provider momo-ci\n"
+    "  payoutctl secrets accepted --token-id 0b9d2c1e-… --json\n"
+    "  payoutctl secrets accepted 2026-05 --stoppable | xargs -n 1 payoutctl cancel --note 'the key "
+    "leaked'\n";
+
 constexpr const char* kSnapshotFooter =
     "\nMetrics, health, queues, statistics, masked configuration, switches, providers, hosts, scripts, "
     "limits, the "
@@ -244,6 +256,21 @@ void OperationsCommandLine::add_secrets(CLI::App& app) {
   CLI::App* history = add(secrets, "history", "Every version that there was, with dates and names",
                           [this](Context& c) { return secrets_history(c, secret_); });
   history->add_option("secret", secret_, "Only of this one, such as auth.keys or providers.momo-ci");
+  CLI::App* accepted = add(secrets, "accepted", "What was accepted under a key, for when it leaked",
+                           [this](Context& c) { return secrets_accepted(c, accepted_); });
+  accepted->add_option("key", accepted_.key_id, "Id of the key, of tokens or of callbacks");
+  accepted->add_option("--since", accepted_.since, "Of the last 90s, 30m, 24h, 7d, …")->capture_default_str();
+  accepted->add_option("--kind", accepted_.kind, "Only what tokens brought in, or only callbacks")
+      ->check(CLI::IsMember({"token", "webhook"}));
+  accepted->add_option("--token-id", accepted_.token_id, "Only what came with this token (its jti)");
+  accepted->add_option("--subject", accepted_.subject, "Only what came with tokens of this subject");
+  accepted->add_option("--provider", accepted_.provider, "Only callbacks of this provider");
+  accepted->add_option("--rows", accepted_.rows, "Rows of each kind to show")
+      ->check(CLI::Range(0, 100'000))
+      ->capture_default_str();
+  accepted->add_flag("--stoppable", accepted_.stoppable,
+                     "Only the ids of payouts that can still be stopped, a line each");
+  accepted->footer(kAcceptedFooter);
   CLI::App* check = add(secrets, "rotate-check", "Whether rotations are complete, and which are due",
                         [this](Context& c) { return secrets_rotate_check(c, rotate_); });
   check->add_option("secret", rotate_.secret, "Only of this one");

@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "ctl/accepted.hpp"
 #include "ctl/config_commands.hpp"
 #include "ctl/context.hpp"
 #include "ctl/health.hpp"
@@ -54,6 +55,7 @@ class OperationsCommandLine {
   bool live_only_ = false;
   std::string secret_;
   RotateCheckOptions rotate_;
+  AcceptedOptions accepted_;
   SnapshotOptions snapshot_;
   TopOptions top_;
 };

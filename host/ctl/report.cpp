@@ -265,6 +265,16 @@ void print_provider(const json::object& provider, std::ostream& out, const Style
   line("throttle note", text_at(throttle, "note"));
 }
 
+// An older host says nothing of its roles, and has them all.
+std::string roles_text(const json::array& roles) {
+  constexpr std::size_t kAll = 4;
+  if (roles.empty() || roles.size() == kAll) return "all";
+  std::string text;
+  for (const json::value& role : roles)
+    if (role.is_string()) text.append(text.empty() ? "" : ",").append(role.get_string());
+  return printable(text);
+}
+
 void print_hosts(const json::array& hosts, std::ostream& out, const Style& style) {
   Table table({{"HOST"},
                {"INCARNATION"},
@@ -272,6 +282,7 @@ void print_hosts(const json::array& hosts, std::ostream& out, const Style& style
                {"STARTED (UTC)"},
                {"LAST BEAT", true},
                {"LEASES", true},
+               {"ROLES"},
                {"STATUS"}});
   for (const json::value& value : hosts) {
     const json::object& host = value.as_object();
@@ -284,6 +295,7 @@ void print_hosts(const json::array& hosts, std::ostream& out, const Style& style
                time_text(text_at(host, "started_at")),
                duration_text(milliseconds(age)) + " ago",
                text_at(host, "leases"),
+               roles_text(array_at(host, "roles")),
                {stopped                    ? "stopped"
                 : late                     ? "gone"
                 : true_at(host, "drained") ? "drained"

@@ -98,8 +98,12 @@ ExitCode retry(Context& context, const RetryOptions& options) {
 
 ExitCode audit_list(Context& context, const AuditOptions& options) {
   std::string query = "limit=" + std::to_string(options.limit);
-  if (!options.actor.empty()) query += "&actor=" + percent_encoded(options.actor);
-  if (!options.subject.empty()) query += "&subject=" + percent_encoded(options.subject);
+  for (const auto& [name, value] : {std::pair{"actor", options.actor},
+                                    {"subject", options.subject},
+                                    {"key_id", options.key_id},
+                                    {"token_id", options.token_id},
+                                    {"since", options.since}})
+    if (!value.empty()) query.append("&").append(name).append("=").append(percent_encoded(value));
   const json::value answer = Client(context.socket).get("/v1/admin/audit?" + query);
   if (context.json) {
     print_json(context, answer);

@@ -20,6 +20,8 @@ ExitCode retry(Context& context, const RetryOptions& options);
 
 struct AuditOptions {
   std::string actor, subject;
+  std::string key_id, token_id;  ///< of the token with which it was done
+  std::string since;             ///< 90s, 30m, 24h, 7d; empty: however old
   int limit = 100;
 };
 /// What people did, the latest first.

@@ -394,7 +394,7 @@ providers::SupervisorOptions Host::supervisor_options() {
 engine::EngineOptions Host::engine_options() const {
   const ops::StaticConfig& fixed = config_.static_config;
   engine::EngineOptions o;
-  o.host = {incarnation_, fixed.name, version()};
+  o.host = {incarnation_, fixed.name, version(), fixed.roles};
   o.life.instance_key = instance_key_;
   o.life.public_url = fixed.public_url;
   o.life.dry_run = config_.live_config.engine.dry_run;
@@ -534,6 +534,7 @@ int Host::run() {
   make_operations();
   http::RouterOptions router_options;
   router_options.max_body_bytes = static_cast<std::size_t>(fixed.http.max_body_bytes);
+  router_options.host_roles = fixed.roles;
   router_options.gate = gate_options(fixed.http, config_.live_config.access);
   router_ = std::make_unique<http::Router>(*view_, router_options);
   // The routes are one of the metrics' closed label sets, so the metrics come after them.
@@ -599,10 +600,11 @@ Awaitable<void> Host::live() {
   co_await supervisor_->settled(kProvidersSettle);
   co_await engine_->start(incarnations.predecessors());
   incarnations.forget_predecessors();
-  notifier_->start();
+  const bool works = config_.static_config.roles.has(core::HostRole::worker);
+  if (works) notifier_->start();
   co_await secrets_->use(secrets_in_use(config_, instance_key_, identity::now()),
                          "host:" + config_.static_config.name);
-  spawn(housekeeper_->run(), "housekeeping");
+  if (works) spawn(housekeeper_->run(), "housekeeping");
   spawn(pulse_->run(), "pulse");
   spawn(sample_standstill(), "metrics of what stops");
   spawn(sample(), "metrics");
@@ -616,6 +618,7 @@ Awaitable<void> Host::live() {
   log::info("host.ready", "The host is ready.",
             {{"version", version()},
              {"incarnation", incarnation_},
+             {"roles", core::to_text(config_.static_config.roles)},
              {"listen", config_.static_config.http.listen_address + ":" + std::to_string(server_->port())},
              {"control_socket", config_.static_config.control_socket.string()}});
   service_manager::ready();

@@ -101,13 +101,15 @@ void Operations::check_host(std::vector<HealthCheck>& checks) const {
        trusted ? "The database is the one that this host last saw."
                : "The database failed over or was restored: submissions wait until what may have been "
                  "sent is resolved."});
-  const bool drained = parts_.engine.heart().drained();
+  const bool works = parts_.engine.heart().works();
+  const bool drained = works && parts_.engine.heart().drained();
   if (ready.draining) {
     checks.push_back({"host", HealthStatus::down, "It is stopping: it finishes what it has in hand."});
   } else {
     checks.push_back({"host", drained ? HealthStatus::degraded : HealthStatus::ok,
-                      drained ? "It is drained and claims nothing, until `payoutctl resume`."
-                              : "It claims payouts; " + std::to_string(parts_.engine.dispatcher().in_hand()) +
+                      !works    ? "It has not the role worker, and claims nothing."
+                      : drained ? "It is drained and claims nothing, until `payoutctl resume`."
+                                : "It claims payouts; " + std::to_string(parts_.engine.dispatcher().in_hand()) +
                                     " are in hand."});
   }
 }
@@ -247,6 +249,11 @@ Awaitable<void> Operations::check_hosts(std::vector<HealthCheck>* checks) {
                      silent.empty()
                          ? std::to_string(alive) + " live."
                          : "Silent, with payouts in hand that are being taken over: " + silent + "."});
+  const int workers = parts_.engine.heart().last().working_hosts;
+  checks->push_back({"workers", workers > 0 ? HealthStatus::ok : HealthStatus::degraded,
+                     workers > 0 ? "Live hosts with the role worker: " + std::to_string(workers) + "."
+                                 : "No live host has the role worker: payouts wait, and nobody is asked about "
+                                   "those under way."});
 }
 
 Awaitable<http::OperationsView::Health> Operations::health() {

@@ -347,6 +347,7 @@ Awaitable<AdmissionReply> Admission::admit(PayoutRequest request) {
   if (request.trace.caller.known()) payout.traceparent = core::to_traceparent(request.trace.caller);
   payout.tracestate = std::move(request.trace.caller.state);
   payout.actor = std::move(request.actor);
+  payout.token = std::move(request.token);
   payout.decision = std::move(decision);
   const store::Admitted admitted = co_await writes_.submit(std::move(payout));
   fill(reply, admitted);

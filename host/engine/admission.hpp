@@ -8,6 +8,7 @@
 
 #include "core/limits.hpp"
 #include "core/trace_context.hpp"
+#include "core/used_token.hpp"
 #include "engine/observer.hpp"
 #include "engine/throttle.hpp"
 #include "policy/bundle.hpp"
@@ -32,6 +33,7 @@ struct PayoutRequest {
   std::string flow_id;
   core::RequestTrace trace;
   std::string actor;
+  core::UsedToken token;
 
   /// What the client sent, keys sorted, defaults left out: two requests are the same if this is the same.
   std::string canonical() const;

@@ -54,7 +54,7 @@ Awaitable<void> Dispatcher::pay_loop(providers::ProviderHandle* handle, Desk* de
     parts_.loops.pace().works(name);
     std::string failure;
     try {
-      if (parts_.life.may_submit(*handle) && !parts_.heart.drained())
+      if (parts_.life.may_submit(*handle) && parts_.heart.claims())
         claimed = co_await claim_payments(handle, desk);
     } catch (const std::exception& error) {
       failure = error.what();
@@ -184,7 +184,7 @@ Awaitable<void> Dispatcher::question_loop(providers::ProviderHandle* handle, Des
     std::string failure;
     try {
       if (handle->ready() && parts_.heart.fresh() && !parts_.heart.writes_stopped() &&
-          !parts_.heart.drained()) {
+          parts_.heart.claims()) {
         claimed = co_await claim_questions(handle, desk);
       }
     } catch (const std::exception& error) {
@@ -305,7 +305,7 @@ Awaitable<void> Dispatcher::recovery_loop() {
     std::string failure;
     try {
       if (parts_.heart.writes_stopped() || !parts_.heart.fresh()) continue;
-      if (parts_.heart.may_reap() && !parts_.heart.drained()) {
+      if (parts_.heart.may_reap() && parts_.heart.claims()) {
         store::TakeOverRequest request;
         request.host = parts_.heart.host().incarnation;
         request.reap = true;

@@ -119,7 +119,7 @@ Awaitable<void> Engine::start(std::vector<std::string> predecessors) {
       for (const std::string& dead : predecessors) store::say_stopped(work, dead);
     });
   }
-  inbox_.start();
+  if (heart_.works()) inbox_.start();
 }
 
 Awaitable<bool> Engine::drain(milliseconds limit) {
@@ -369,6 +369,16 @@ Awaitable<std::vector<store::AuditRow>> Engine::audit(store::AuditFilter filter)
 Awaitable<store::AuditCheck> Engine::verify_audit() {
   co_return co_await parts_.front_pool.transact(
       [](pqxx::transaction_base& work) { return store::verify_audit(work); });
+}
+
+Awaitable<store::AcceptedPayouts> Engine::accepted_payouts(store::AcceptedFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::accepted_payouts(work, filter); });
+}
+
+Awaitable<store::AcceptedCallbacks> Engine::accepted_callbacks(store::AcceptedFilter filter) {
+  co_return co_await parts_.front_pool.transact(
+      [filter](pqxx::transaction_base& work) { return store::accepted_callbacks(work, filter); });
 }
 
 Awaitable<std::vector<store::RetryGroup>> Engine::preview_retry(store::RetryFilter filter) {

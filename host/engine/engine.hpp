@@ -16,6 +16,7 @@
 #include "engine/throttle.hpp"
 #include "engine/writes_stop.hpp"
 #include "policy/policy.hpp"
+#include "store/accepted.hpp"
 #include "store/audit.hpp"
 #include "store/bulk_retry.hpp"
 #include "store/decisions.hpp"
@@ -110,6 +111,8 @@ class Engine {
   Awaitable<void> append_audit(store::AuditEntry entry);
   Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter);
   Awaitable<store::AuditCheck> verify_audit();
+  Awaitable<store::AcceptedPayouts> accepted_payouts(store::AcceptedFilter filter);
+  Awaitable<store::AcceptedCallbacks> accepted_callbacks(store::AcceptedFilter filter);
   Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter);
   Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
                                 std::string note);

@@ -58,7 +58,9 @@ class Heart {
   /// By the switch for all hosts, or by the file of this one.
   bool writes_stopped() const { return last_.stop_writes || stop_file_.order().has_value(); }
   const StopFile& stop_file() const { return stop_file_; }
-  bool drained() const { return last_.drained; }  ///< this host claims nothing
+  bool drained() const { return last_.drained; }
+  bool works() const { return host_.roles.has(core::HostRole::worker); }
+  bool claims() const { return works() && !drained(); }  ///< payouts, to pay them or to ask about them
 
   /// The database's time, as far as this host knows it.
   core::UtcTime now() const;

@@ -76,6 +76,7 @@ class Inbox {
   /// A callback is answered after this time at the latest, once it is stored.
   void set_answer_within(std::chrono::milliseconds time) { options_.answer_within = time; }
 
+  /// Works off what is stored and due, also what other hosts stored.
   void start() { parts_.loops.spawn(run(), "inbox"); }
   /// A provider's process is ready again.
   void provider_ready(const std::string& provider);

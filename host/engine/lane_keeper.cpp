@@ -30,7 +30,7 @@ Awaitable<void> LaneKeeper::run(std::vector<std::string> predecessors) {
   int round = 0;
   while (!stopping_) {
     for (providers::ProviderHandle* handle : parts_.providers()) {
-      if (!parts_.life.may_submit(*handle) || parts_.heart.drained() || handle->lanes().empty()) continue;
+      if (!parts_.life.may_submit(*handle) || !parts_.heart.claims() || handle->lanes().empty()) continue;
       std::string failure;
       try {
         if (round++ % 8 == 0) co_await free_lanes_of_the_dead();

@@ -66,7 +66,11 @@ void add_host(const Heart& heart, std::vector<Obstacle>& all) {
                        core::utc_text(period->ends) + ".",
                    ""});
   }
-  if (heart.drained()) {
+  if (heart.last().working_hosts == 0) {
+    all.push_back({"no_worker", "No live host has the role worker: nothing is submitted until one starts.",
+                   "payoutctl hosts"});
+  }
+  if (heart.works() && heart.drained()) {
     all.push_back({"drained", "This host is drained; another one submits it, or this one when it is resumed.",
                    "payoutctl resume"});
   }

@@ -64,7 +64,7 @@ ThrottleSettings Throttle::settings(const std::string& provider) const {
 }
 
 double Throttle::part() const {
-  return 1.0 / std::max(1, heart_.last().live_hosts);
+  return 1.0 / std::max(1, heart_.last().admitting_hosts);
 }
 
 std::optional<Throttle::Refusal> Throttle::by_depth(const std::string& provider,

@@ -20,4 +20,14 @@ std::optional<Response> read_number(const Request& request, const char* name, st
 /// Reads a query parameter that is `true` or `false`, as read_number does.
 std::optional<Response> read_truth(const Request& request, const char* name, bool& value);
 
+/// Seconds of 90s, 30m, 24h or 7d; nullopt for anything else.
+std::optional<std::int64_t> seconds_of(const std::string& text);
+/// What is said of a `since` that is none of these.
+Response bad_since();
+/// Reads the query parameter `since` into seconds, as read_number does.
+std::optional<Response> read_since(const Request& request, std::int64_t& value);
+
+/// Reads the query parameter `cursor`, "time,id"; the refusal if no page can have given it out.
+std::optional<Response> read_cursor(const Request& request, std::string& value);
+
 }  // namespace payoutd::http

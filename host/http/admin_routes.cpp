@@ -223,7 +223,8 @@ Awaitable<Response> get_hosts(HostView* host, Request) {
                                 {"stopped_at", text_or_null(row.stopped_at)},
                                 {"beat_age_ms", row.beat_age_ms},
                                 {"leases", row.leases},
-                                {"drained", row.drained}});
+                                {"drained", row.drained},
+                                {"roles", json::array(row.roles.begin(), row.roles.end())}});
   }
   co_return answer(200, json::object{{"hosts", std::move(rows)}});
 }

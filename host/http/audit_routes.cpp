@@ -13,6 +13,8 @@ Awaitable<Response> get_audit(HostView* host, Request request) {
   store::AuditFilter filter;
   filter.actor = request.parameter("actor");
   filter.subject = request.parameter("subject");
+  filter.token = {request.parameter("key_id"), request.parameter("token_id")};
+  if (auto refusal = read_since(request, filter.since_s)) co_return *refusal;
   std::int64_t limit = 100;
   if (auto refusal = read_number(request, "before", 1, INT64_MAX, filter.before_id)) co_return *refusal;
   if (auto refusal = read_number(request, "limit", 1, 1'000, limit)) co_return *refusal;
@@ -24,6 +26,8 @@ Awaitable<Response> get_audit(HostView* host, Request request) {
     rows.push_back(json::object{{"id", row.id},
                                 {"at", row.at},
                                 {"actor", row.actor},
+                                {"key_id", text_or_null(row.token.key_id)},
+                                {"token_id", text_or_null(row.token.id)},
                                 {"action", row.action},
                                 {"subject", text_or_null(row.subject)},
                                 {"status", row.status},
@@ -55,7 +59,7 @@ std::vector<Route> audit_routes(HostView& host) {
   routes.push_back({.method = "GET",
                     .pattern = "/v1/admin/audit",
                     .handle = [&host](Request request) { return get_audit(&host, std::move(request)); },
-                    .query = {"actor", "subject", "before", "limit"}});
+                    .query = {"actor", "subject", "key_id", "token_id", "since", "before", "limit"}});
   routes.push_back({.method = "GET", .pattern = "/v1/admin/audit/verify", .handle = [&host](Request request) {
                       return get_audit_check(&host, std::move(request));
                     }});

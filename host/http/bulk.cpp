@@ -46,6 +46,7 @@ Item read_item(const json::value& value, const Request& request) {
   }
   payout->client_id = request.peer.client_id;
   payout->actor = request.peer.actor;
+  payout->token = request.peer.token;
   payout->flow_id = request.flow_id;
   payout->trace = request.trace;
   item.request = std::move(*payout);

@@ -143,6 +143,7 @@ std::optional<Response> Gate::identify(Request& head) {
   head.peer.client_id = verdict.claims->client_id;
   head.peer.roles = verdict.claims->roles;
   head.peer.authenticated = true;
+  head.peer.token = {verdict.kid, verdict.claims->id};
   if (const auto wait = subjects_.take(verdict.claims->subject); wait.count() > 0)
     return too_many("subject", wait);
   return std::nullopt;

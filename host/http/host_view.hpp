@@ -13,6 +13,7 @@
 #include "identity/keyring.hpp"
 #include "notify/administration.hpp"
 #include "ops/trace.hpp"
+#include "store/accepted.hpp"
 #include "store/host_registry.hpp"
 #include "store/lookup.hpp"
 
@@ -89,6 +90,8 @@ class HostView {
   virtual Awaitable<void> append_audit(store::AuditEntry entry) = 0;
   virtual Awaitable<std::vector<store::AuditRow>> audit(store::AuditFilter filter) = 0;
   virtual Awaitable<store::AuditCheck> verify_audit() = 0;
+  virtual Awaitable<store::AcceptedPayouts> accepted_payouts(store::AcceptedFilter filter) = 0;
+  virtual Awaitable<store::AcceptedCallbacks> accepted_callbacks(store::AcceptedFilter filter) = 0;
   virtual Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter) = 0;
   virtual Awaitable<std::int64_t> retry(store::RetryFilter filter, int per_second, std::string actor,
                                         std::string note) = 0;
@@ -216,6 +219,12 @@ class EngineHostView : public HostView {
     return engine_.audit(std::move(filter));
   }
   Awaitable<store::AuditCheck> verify_audit() override { return engine_.verify_audit(); }
+  Awaitable<store::AcceptedPayouts> accepted_payouts(store::AcceptedFilter filter) override {
+    return engine_.accepted_payouts(std::move(filter));
+  }
+  Awaitable<store::AcceptedCallbacks> accepted_callbacks(store::AcceptedFilter filter) override {
+    return engine_.accepted_callbacks(std::move(filter));
+  }
   Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter filter) override {
     return engine_.preview_retry(std::move(filter));
   }

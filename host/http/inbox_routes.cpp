@@ -16,7 +16,6 @@ using store::InboxFilter;
 
 constexpr std::int64_t kMaxRows = 500;
 constexpr std::int64_t kMaxReplays = 1'000;
-constexpr std::int64_t kMaxAge_s = 10LL * 366 * 24 * 3600;
 constexpr std::size_t kShownBody = 16 * 1024;
 
 bool is_secret_header(std::string_view name) {
@@ -89,26 +88,6 @@ json::object whole_event_json(const InboxEvent& e) {
   return object;
 }
 
-// 90s, 30m, 24h, 7d: seconds.
-std::optional<std::int64_t> seconds_of(const std::string& text) {
-  if (text.size() < 2) return std::nullopt;
-  std::int64_t number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size() - 1, number);
-  if (ec != std::errc() || end != text.data() + text.size() - 1 || number < 1) return std::nullopt;
-  const std::int64_t unit = text.back() == 's'   ? 1
-                            : text.back() == 'm' ? 60
-                            : text.back() == 'h' ? 3'600
-                            : text.back() == 'd' ? 86'400
-                                                 : 0;
-  if (unit == 0 || number > kMaxAge_s / unit) return std::nullopt;
-  return number * unit;
-}
-
-Response bad_since() {
-  return refuse(400, "BAD_PARAMETER", "since must be a number of s, m, h or d, such as 90s, 30m, 24h or 7d.",
-                "since");
-}
-
 Response bad_state() {
   return refuse(400, "BAD_PARAMETER",
                 "state must be one of received, verified, applied, ignored, rejected, failed.", "state");
@@ -127,23 +106,12 @@ std::optional<Response> read_filter(const Request& request, InboxFilter& filter)
   filter.payout_id = request.parameter("payout");
   if (!filter.payout_id.empty() && !core::is_uuid(filter.payout_id))
     return refuse(400, "BAD_PARAMETER", "payout must be a payout's id.", "payout");
-  if (const std::string since = request.parameter("since"); !since.empty()) {
-    const auto seconds = seconds_of(since);
-    if (!seconds) return bad_since();
-    filter.since_s = *seconds;
-  }
+  if (auto refusal = read_since(request, filter.since_s)) return refusal;
   if (auto refusal = read_truth(request, "failed_only", filter.failed_only)) return refusal;
   std::int64_t limit = filter.limit;
   if (auto refusal = read_number(request, "limit", 1, kMaxRows, limit)) return refusal;
   filter.limit = static_cast<int>(limit);
-  filter.before = request.parameter("cursor");
-  const auto comma = filter.before.find(',');
-  if (!filter.before.empty() &&
-      (comma == std::string::npos || !core::is_uuid(filter.before.substr(comma + 1)) ||
-       filter.before.substr(0, comma).find_first_not_of("0123456789-:.TZ") != std::string::npos ||
-       comma < 20))
-    return refuse(400, "BAD_PARAMETER", "cursor must be the `next` of the page before.", "cursor");
-  return std::nullopt;
+  return read_cursor(request, filter.before);
 }
 
 Response no_event() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/trace_context.hpp"
+#include "core/used_token.hpp"
 #include "identity/role.hpp"
 
 namespace payoutd::http {
@@ -26,6 +27,7 @@ struct Peer {
   std::string client_id = "default";  ///< whose payouts the peer makes and sees
   identity::Roles roles{};
   bool authenticated = false;  ///< by a token
+  core::UsedToken token{};     ///< that one
   bool monitor = false;        ///< it came to the listener for monitoring
   /// May see what says something about the host's inside: metrics, and why it is not ready.
   bool sees_inside = false;

@@ -21,9 +21,9 @@ constexpr auto kAlways = std::to_array<CommonResponse>({{"400", "BadRequest"},
                                                         {"500", "Internal"},
                                                         {"503", "Unavailable"},
                                                         {"505", "VersionNotSupported"}});
-/// Where somebody is asked who they are.
-constexpr auto kByRole =
-    std::to_array<CommonResponse>({{"401", "Unauthorized"}, {"403", "Forbidden"}, {"421", "Misdirected"}});
+/// Where somebody is asked who they are; and not every host serves it.
+constexpr auto kByRole = std::to_array<CommonResponse>(
+    {{"401", "Unauthorized"}, {"403", "Forbidden"}, {"404", "NotFound"}, {"421", "Misdirected"}});
 /// Where a body is read.
 constexpr auto kWithBody =
     std::to_array<CommonResponse>({{"413", "BodyTooLarge"}, {"417", "ExpectationFailed"}});

@@ -154,6 +154,7 @@ Awaitable<Response> post_test_payout(HostView* host, Request request) {
   if (payout.user.empty()) payout.user = core::kTestClient;
   payout.flow_id = request.flow_id;
   payout.actor = request.peer.actor;
+  payout.token = request.peer.token;
   const AdmitOutcome outcome = co_await admit_one(host, std::move(payout));
   if (outcome.error) {
     Response response =

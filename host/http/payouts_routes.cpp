@@ -72,6 +72,7 @@ Awaitable<Response> post_payout(HostView* host, Request request) {
   payout->client_id = request.peer.client_id;
   payout->idempotency_key = key;
   payout->actor = request.peer.actor;
+  payout->token = request.peer.token;
   payout->flow_id = request.flow_id;
   payout->trace = request.trace;
   AdmitOutcome outcome = co_await admit_one(host, std::move(*payout));

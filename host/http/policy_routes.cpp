@@ -134,7 +134,7 @@ Awaitable<Response> get_bundle(HostView* host, Request request) {
 // --- decisions
 // ---------------------------------------------------------------------------------------------------
 
-std::optional<Response> read_since(const Request& request, std::int64_t& seconds) {
+std::optional<Response> read_window(const Request& request, std::int64_t& seconds) {
   const std::string text = request.parameter("since");
   if (text.empty()) return std::nullopt;
   const auto window = policy::parse_window(text);
@@ -153,7 +153,7 @@ std::optional<Response> read_filter(const Request& request, store::DecisionFilte
   filter.kind = request.parameter("kind");
   if (!filter.kind.empty() && filter.kind != "screen" && filter.kind != "backoff" && filter.kind != "route")
     return refuse(400, "BAD_PARAMETER", "kind must be screen, backoff or route.", "kind");
-  if (auto refusal = read_since(request, filter.since_s)) return refusal;
+  if (auto refusal = read_window(request, filter.since_s)) return refusal;
   if (auto refusal = read_number(request, "after", 0, kMaxId, filter.after_id)) return refusal;
   if (auto refusal = read_truth(request, "shadow", filter.shadow)) return refusal;
   std::int64_t limit = 100;

@@ -57,6 +57,21 @@ bool matches(const Route& route, const std::vector<std::string>& path) {
   return true;
 }
 
+/// The role of the hosts that serve a route; nullopt: all hosts do.
+std::optional<core::HostRole> serving_role(std::string_view pattern) {
+  if (pattern.starts_with("/v1/payouts")) return core::HostRole::api;
+  if (pattern.starts_with("/v1/webhooks/")) return core::HostRole::webhooks;
+  for (const char* of_operators : {"/v1/admin/", "/admin/", "/api/admin/"})
+    if (pattern.starts_with(of_operators)) return core::HostRole::admin;
+  return std::nullopt;
+}
+
+Response refuse_role(core::HostRole role) {
+  return refuse(404, "ROLE_OFF",
+                "This host does not serve it: it has not the role " + std::string(core::to_string(role)) +
+                    ". Ask a host that has.");
+}
+
 bool is_loopback_host(std::string_view host) {
   if (host.starts_with("[::1]")) return host.size() == 5 || host[5] == ':';
   const std::string_view name = host.substr(0, host.find(':'));
@@ -180,6 +195,7 @@ Router::Router(HostView& host, RouterOptions options)
   add(retry_routes(host));
   add(support_routes(host));
   add(audit_routes(host));
+  add(accepted_routes(host));
   add(reload_routes(host));
   add(operations_routes(host));
   add(database_routes(host));
@@ -224,6 +240,9 @@ std::optional<Response> Router::find_route(Request& head, const std::vector<std:
   std::set<std::string> allowed;
   for (const Route& route : routes_) {
     if (!matches(route, path)) continue;
+    if (const auto role = serving_role(route.pattern);
+        role && !options_.host_roles.has(*role) && !head.peer.control)
+      return refuse_role(*role);
     if (route.method == method) {
       head.route = &route;
       return std::nullopt;
@@ -305,6 +324,7 @@ std::string audited_detail(const std::string& body) {
 store::AuditEntry audit_entry(const Request& request) {
   store::AuditEntry entry;
   entry.actor = request.peer.actor;
+  entry.token = request.peer.token;
   entry.action = request.method + " " + request.route->pattern;
   for (const auto& [name, value] : request.parameters)
     entry.subject += (entry.subject.empty() ? "" : " ") + value;

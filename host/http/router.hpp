@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/host_roles.hpp"
 #include "http/gate.hpp"
 #include "http/host_view.hpp"
 #include "http/server.hpp"
@@ -42,6 +43,8 @@ struct RouterOptions {
   std::size_t max_body_bytes = 4 * 1024 * 1024;
   std::size_t max_bulk_bytes = 8 * 1024 * 1024;
   GateOptions gate{};
+  /// Routes of other roles are served over the control socket only.
+  core::HostRoles host_roles = core::HostRoles::all();
 };
 
 /// Finds the route of a request and turns what goes wrong into the one error shape.

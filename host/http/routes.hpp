@@ -24,6 +24,8 @@ std::vector<Route> throttle_routes(HostView& host);
 std::vector<Route> idempotency_routes(HostView& host);
 /// What people did.
 std::vector<Route> audit_routes(HostView& host);
+/// What was accepted under a key: for whoever learns that it leaked.
+std::vector<Route> accepted_routes(HostView& host);
 /// The files of this machine, read again.
 std::vector<Route> reload_routes(HostView& host);
 /// This host's pools of database connections.

@@ -307,6 +307,7 @@ class Loader {
     auto& target = config_.static_config;
     target.environment = environment_of(text("environment", "dev"));
     target.name = text("name", machine_name());
+    fill_roles(target.roles);
     target.public_url = text("public_url", "");
     target.state_dir = resolve(text("state_dir", "/var/lib/payoutd"));
     target.control_socket = config_has("control_socket") ? resolve(text("control_socket", ""))
@@ -327,6 +328,26 @@ class Loader {
     fill_metrics(target.metrics);
     fill_database(target.database);
     fill_instance_key(target);
+  }
+
+  void fill_roles(core::HostRoles& roles) {
+    if (!config_has("roles")) return;
+    static const std::vector<std::string> kAll = core::HostRoles::all().names();
+    roles = {};
+    std::size_t at = 0;
+    for (const std::string& name : texts("roles")) {
+      const auto role = core::parse_host_role(name);
+      const auto near = role ? std::nullopt : nearest_name(name, kAll);
+      if (role) roles.add(*role);
+      if (!role)
+        report("roles[" + std::to_string(at) + "]",
+               "'" + name + "' is not a role; there are " + core::to_text(core::HostRoles::all()) +
+                   (near ? "; did you mean '" + *near + "'?" : std::string()));
+      ++at;
+    }
+    if (at == 0)
+      report("roles", "is empty: name at least one of " + core::to_text(core::HostRoles::all()) +
+                          ", or leave it out for all of them");
   }
 
   void fill_tracing(TracingConfig& tracing) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/host_roles.hpp"
 #include "core/limits.hpp"
 #include "core/maintenance_window.hpp"
 #include "core/minimum_balance.hpp"
@@ -151,6 +152,7 @@ struct ProviderConfig {
 struct StaticConfig {
   Environment environment = Environment::dev;
   std::string name;  ///< of this host
+  core::HostRoles roles = core::HostRoles::all();
   std::string public_url;
   std::filesystem::path state_dir;
   std::filesystem::path control_socket;

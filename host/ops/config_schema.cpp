@@ -126,6 +126,13 @@ const std::vector<ConfigRow>& config_rows() {
         .type = string,
         .description = "The name of this host in logs, events and leases; its machine's name if left out.",
         .optional = true}},
+      {{.name = "roles",
+        .type = list,
+        .description =
+            "What this host does, of [worker, api, webhooks, admin]; all if left out. worker claims, submits, asks "
+            "and notifies; api takes payouts in, webhooks callbacks, admin serves operators over HTTP. Health, "
+            "metrics and the control socket are everywhere.",
+        .optional = true}},
       {{.name = "public_url",
         .type = url,
         .description = "Where providers reach this system with their callbacks; without it they are given no "

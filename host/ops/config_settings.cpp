@@ -91,6 +91,7 @@ class Collector {
     const StaticConfig& fixed = written_.config.static_config;
     if (name == "auth.required") return fixed.http.auth_required ? "true" : "false";
     if (name == "name") return fixed.name;
+    if (name == "roles") return "[" + core::to_text(fixed.roles) + "]";
     if (name == "control_socket") return fixed.control_socket.string();
     if (name == "plugins_dir") return fixed.plugins_dir.string();
     return std::nullopt;

@@ -13,9 +13,10 @@ constexpr const char* kAdmit = R"sql(
 with input as (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::numeric[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::text[], $15::text[],
-    $16::text[], $17::jsonb[], $18::text[], $19::text[]) as i(
+    $16::text[], $17::jsonb[], $18::text[], $19::text[], $20::text[], $21::text[]) as i(
     id, client_id, key, payload, payload_hash, provider, amount, currency, destination, user_ref, region, note,
-    metadata, batch, flow_id, actor, decision, traceparent, tracestate)
+    metadata, batch, flow_id, actor, decision, traceparent, tracestate, key_id,
+    token_id)
 ), fresh as (
   insert into app.idempotency_keys (client_id, key, payout_id, provider, payload_hash, payload)
   select client_id, key, id, provider, payload_hash, payload from input order by client_id, key
@@ -34,7 +35,8 @@ with input as (
   from input where decision is not null and id in (select payout_id from fresh)
 )
 insert into app.events (payout_id, kind, to_state, actor, host, data)
-select id, 'admitted', 'PENDING', actor, $20::uuid, jsonb_build_object('key', key, 'batch', batch)
+select id, 'admitted', 'PENDING', actor, $22::uuid, jsonb_build_object('key', key, 'batch', batch)
+  || case when key_id is null then '{}' else jsonb_build_object('key_id', key_id, 'token_id', token_id) end
 from input where id in (select payout_id from fresh)
 )sql";
 
@@ -62,7 +64,7 @@ Admitted read_standing(const pqxx::row& row, const std::string& payload_hash) {
 
 std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPayout> batch,
                             const std::string& host, const std::string& batch_id) {
-  std::array<Column, 19> c;
+  std::array<Column, 21> c;
   for (const NewPayout& p : batch) {
     c[0].add(p.id);
     c[1].add(p.client_id);
@@ -83,6 +85,8 @@ std::vector<Admitted> admit(pqxx::transaction_base& work, std::span<const NewPay
     c[16].add_or_null(p.decision);
     c[17].add_or_null(p.traceparent);
     c[18].add_or_null(p.tracestate);
+    c[19].add_or_null(p.token.key_id);
+    c[20].add_or_null(p.token.id);
   }
   const Column clients = c[1];
   const Column keys = c[2];

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/used_token.hpp"
 #include "store/rows.hpp"
 
 namespace payoutd::store {
@@ -27,6 +28,7 @@ struct NewPayout {
   std::string traceparent;  ///< the client's; empty: it sent none
   std::string tracestate;
   std::string actor;
+  core::UsedToken token;
   std::string decision;  ///< JSON text of the routing decision, or empty
 };
 

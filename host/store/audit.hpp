@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/used_token.hpp"
+
 namespace payoutd::store {
 
 /// Something that a person did through an admin route.
@@ -15,6 +17,7 @@ struct AuditEntry {
   int status = 0;       ///< HTTP status of the answer
   std::string flow_id;
   std::string detail = "{}";  ///< JSON text: the request's fields, without secrets
+  core::UsedToken token{};
 };
 /// Appends an entry to the chain. One transaction at a time writes.
 void append_audit(pqxx::transaction_base& work, const AuditEntry& entry);
@@ -27,6 +30,8 @@ struct AuditRow : AuditEntry {
 struct AuditFilter {
   std::string actor;
   std::string subject;
+  core::UsedToken token{};   ///< only what was done with a token of this key, or with this token
+  std::int64_t since_s = 0;  ///< only the last so many seconds; 0: however old
   std::int64_t before_id = 0;  ///< only older ones; 0: from the latest
   int limit = 100;
 };

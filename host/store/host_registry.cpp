@@ -2,17 +2,21 @@
 
 #include <unistd.h>
 
+#include <boost/algorithm/string/join.hpp>
+#include <boost/algorithm/string/split.hpp>
+
 #include "store/row_reader.hpp"
 
 namespace payoutd::store {
 
 Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_share) {
   work.exec_params(
-      "insert into app.hosts (incarnation, name, version, pid) values ($1::uuid, $2, $3, $4)"
+      "insert into app.hosts (incarnation, name, version, pid, roles) values ($1::uuid, $2, $3, $4, $6::text[])"
       " on conflict (incarnation) do update set beat_at = now(),"
       " share_from = case when $5 then hosts.share_from else 0 end,"
       " share_to = case when $5 then hosts.share_to else 0 end",
-      host.incarnation, host.name, host.version, static_cast<int>(::getpid()), keeps_share);
+      host.incarnation, host.name, host.version, static_cast<int>(::getpid()), keeps_share,
+      "{" + boost::algorithm::join(host.roles.names(), ",") + "}");
   const ShareSettlement shares = settle_share(work, host.incarnation);
   const pqxx::row row = work.exec1(
       "select substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),"
@@ -27,7 +31,8 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_sha
       " from app.switches");
   Beat beat;
   beat.share = shares.part;
-  beat.live_hosts = shares.live_hosts;
+  beat.admitting_hosts = shares.admitting_hosts;
+  beat.working_hosts = shares.working_hosts;
   beat.timeline = text_of(row, 0);
   beat.system_identifier = text_of(row, 1);
   beat.last_event = std::stoll(text_of(row, 2));
@@ -63,13 +68,15 @@ std::vector<HostRow> hosts(pqxx::transaction_base& work) {
       utc("h.stopped_at") +
       ", (extract(epoch from now() - h.beat_at) * 1000)::bigint,"
       " (select count(*) from app.payouts p where p.lease = h.incarnation),"
-      " exists (select 1 from app.drained_hosts d where d.host in (h.name, '*'))"
-      " from app.hosts h where h.stopped_at is null or h.stopped_at > now() - interval '1 day'"
+      " exists (select 1 from app.drained_hosts d where d.host in (h.name, '*')),"
+      " array_to_string(h.roles, ',') from app.hosts h where h.stopped_at is null or h.stopped_at > now() - interval '1 day'"
       " order by h.started_at desc limit 100";
   std::vector<HostRow> rows;
   for (const auto& r : work.exec(sql)) {
     rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3), text_of(r, 4), text_of(r, 5),
-                    std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7)), text_of(r, 8) == "t"});
+                    std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7)), text_of(r, 8) == "t", {}});
+    const std::string roles = text_of(r, 9);
+    boost::algorithm::split(rows.back().roles, roles, [](char c) { return c == ','; });
   }
   return rows;
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/host_roles.hpp"
 #include "store/rate_share.hpp"
 
 namespace payoutd::store {
@@ -11,6 +12,7 @@ struct HostIdentity {
   std::string incarnation;  ///< UUID of this process start
   std::string name;
   std::string version;
+  core::HostRoles roles = core::HostRoles::all();
 };
 
 struct ProviderSwitches {
@@ -50,7 +52,8 @@ struct Beat {
   std::int64_t sessions_revoked_until_ms = 0;
   std::vector<ProviderSwitches> providers;
   SharePart share;     ///< of every shared rate, from now on
-  int live_hosts = 1;  ///< this one included
+  int admitting_hosts = 1;  ///< that live and have the role api, this one included
+  int working_hosts = 1;    ///< that live and have the role worker, drained or not
 };
 
 /// Writes this host's heartbeat, settles its share of the rates and reads the switches. `keeps_share` false:
@@ -70,6 +73,7 @@ struct HostRow {
   std::int64_t beat_age_ms = 0;
   std::int64_t leases = 0;
   bool drained = false;
+  std::vector<std::string> roles;
 };
 std::vector<HostRow> hosts(pqxx::transaction_base& work);
 

@@ -43,8 +43,8 @@ ShareSettlement settle_share(pqxx::transaction_base& work, const std::string& in
       text_of(work.exec_params1("select pg_try_advisory_xact_lock($1, 0)", kShareLock), 0) == "t";
   const auto rows = work.exec_params(
       "select h.incarnation = $1::uuid, h.share_from, h.share_to, exists"
-      "  (select 1 from app.drained_hosts d where d.host in (h.name, '*'))"
-      " from app.hosts h where h.incarnation = $1::uuid"
+      "  (select 1 from app.drained_hosts d where d.host in (h.name, '*')), 'worker' = any(h.roles),"
+      " 'api' = any(h.roles) from app.hosts h where h.incarnation = $1::uuid"
       " or (h.stopped_at is null and h.beat_at > now() - interval '5 seconds')"
       " order by h.started_at, h.incarnation",
       incarnation);
@@ -52,25 +52,29 @@ ShareSettlement settle_share(pqxx::transaction_base& work, const std::string& in
   std::vector<SharePart> others;
   int rank = -1;  // among those that claim; -1: this host does not
   int claiming = 0;
+  ShareSettlement settlement{{}, 0, 0};
   for (const auto& row : rows) {
     const SharePart part{std::stoi(text_of(row, 1)), std::stoi(text_of(row, 2))};
-    const bool drained = text_of(row, 3) == "t";
+    const bool works = text_of(row, 4) == "t";
+    const bool claims = works && text_of(row, 3) != "t";
+    settlement.working_hosts += works ? 1 : 0;
+    settlement.admitting_hosts += text_of(row, 5) == "t" ? 1 : 0;
     if (text_of(row, 0) == "t") {
       own = part;
-      rank = drained ? -1 : claiming;
+      rank = claims ? claiming : -1;
     } else {
       others.push_back(part);
     }
-    claiming += drained ? 0 : 1;
+    claiming += claims ? 1 : 0;
   }
-  const int hosts = static_cast<int>(others.size()) + 1;
   const SharePart wanted = rank < 0 ? SharePart{} : fair_part(rank, claiming);
   const SharePart next = next_part(own, wanted, others, may_grow);
   if (next != own) {
     work.exec_params("update app.hosts set share_from = $2, share_to = $3 where incarnation = $1::uuid",
                      incarnation, next.from, next.to);
   }
-  return {next, hosts};
+  settlement.part = next;
+  return settlement;
 }
 
 }  // namespace payoutd::store

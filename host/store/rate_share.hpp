@@ -28,11 +28,13 @@ SharePart next_part(SharePart own, SharePart wanted, const std::vector<SharePart
 
 struct ShareSettlement {
   SharePart part;
-  int live_hosts = 1;
+  int admitting_hosts = 1;  ///< that live and have the role api
+  int working_hosts = 1;    ///< that live and have the role worker, drained or not
 };
 /// Gives this host, whose beat was just written in the same transaction, its part among all that live. Hosts
 /// shrink whenever they must. They grow one at a time: whoever finds another one at it grows with a later
-/// beat. A drained host claims nothing, and leaves its part to the others.
+/// beat. A host that is drained, or has not the role worker,
+/// claims nothing and leaves its part to the others.
 ShareSettlement settle_share(pqxx::transaction_base& work, const std::string& incarnation);
 
 }  // namespace payoutd::store

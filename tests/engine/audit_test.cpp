@@ -75,6 +75,41 @@ TEST_CASE("the audit log is a chain: what was changed, taken out or put in shows
   }
 }
 
+TEST_CASE("the audit log's chain goes on from entries that knew no tokens, and covers tokens", "[audit]") {
+  EngineFixture f;
+  do_something(f, "one");
+  // As a host of the version before writes it.
+  f.value(
+      "with last as (select id + 1 as id, hash from app.audit order by id desc limit 1)"
+      " insert into app.audit select id, now(), 'operator:old', 'POST /x', 's', 200, 'f', '{}', hash,"
+      " app.audit_hash(hash, id, now(), 'operator:old', 'POST /x', 's', 200, 'f', '{}'::jsonb) from last");
+  store::AuditEntry entry;
+  entry.actor = "operator:eve";
+  entry.action = "POST /y";
+  entry.status = 200;
+  entry.token = {"key-1", "token-1"};
+  f.await(f.host->engine().append_audit(entry));
+  do_something(f, "four");
+  const auto good = f.await(f.host->engine().verify_audit());
+  CHECK(good.rows == 4);
+  CHECK(good.first_bad == 0);
+  store::AuditFilter filter;
+  filter.token.key_id = "key-1";
+  const auto of_key = f.await(f.host->engine().audit(filter));
+  REQUIRE(of_key.size() == 1);
+  CHECK(of_key[0].token.id == "token-1");
+  filter.token.id = "token-2";
+  CHECK(f.await(f.host->engine().audit(filter)).empty());
+  for (const char* change :
+       {"key_id = 'key-2' where id = 3", "token_id = null where id = 3",
+        "key_id = null, token_id = null where id = 3", "key_id = 'key-1' where id = 2"}) {
+    tamper(f,
+           std::string("create table app.kept as select * from app.audit; update app.audit set ") + change);
+    CHECK(f.await(f.host->engine().verify_audit()).first_bad == (std::string(change).ends_with('3') ? 3 : 2));
+    tamper(f, "delete from app.audit; insert into app.audit select * from app.kept; drop table app.kept");
+  }
+}
+
 TEST_CASE("retry: what waits is submitted now, what may have been paid is asked about, the rest is explained",
           "[audit]") {
   EngineFixture f;

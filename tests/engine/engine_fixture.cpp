@@ -45,7 +45,7 @@ EngineHost::EngineHost(boost::asio::io_context& io, const TestDatabase& database
               1) {
   if (!options.scripts.empty()) policy_.use(policy::Bundle::build({options.scripts}));
   engine::EngineOptions o;
-  o.host = {incarnation_, options.name, "test"};
+  o.host = {incarnation_, options.name, "test", options.roles};
   o.life.instance_key = Secret("the instance key of the engine's tests");
   o.life.public_url = "http://127.0.0.1:1";
   o.dispatcher.tick = milliseconds{30};

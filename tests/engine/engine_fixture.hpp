@@ -53,6 +53,7 @@ class EngineHost {
     bool start = true;
     std::map<std::string, std::string> scripts = {};  ///< path → text; empty: the built-in policy
     core::Limits limits = {};
+    core::HostRoles roles = core::HostRoles::all();
   };
   EngineHost(boost::asio::io_context& io, const TestDatabase& database, ScriptedProvider& provider,
              Options options);

@@ -148,7 +148,7 @@ TEST_CASE("two hosts together submit no more in any second than the rate", "[rat
       return f.value("select count(distinct host) from app.attempts") == "2" && times.size() >= 65;
     };
     CHECK(f.run_until(by_both, seconds{30}));
-    CHECK(other.engine().heart().last().live_hosts == 2);
+    CHECK(other.engine().heart().last().admitting_hosts == 2);
   }
   const auto left = times.size();
   REQUIRE(f.run_until([&] { return finished(f) == 90; }, seconds{30}));
@@ -206,7 +206,27 @@ TEST_CASE("a drained host leaves its part of the rates to the others", "[rates]"
   f.value("insert into app.drained_hosts (host, drained_by) values ('host-b', 'operator:awa')");
   REQUIRE(f.run_until([&] { return part("host-a") == "720720" && part("host-b") == "0"; }));
   CHECK(other.engine().heart().share(milliseconds{0}).empty());
-  CHECK(other.engine().heart().last().live_hosts == 2);  // it still admits payouts
+  CHECK(other.engine().heart().last().admitting_hosts == 2);  // it still admits payouts
   f.value("delete from app.drained_hosts");
   REQUIRE(f.run_until([&] { return part("host-a") == "360360" && part("host-b") == "360360"; }));
+}
+
+TEST_CASE("a host without the role worker claims nothing, and needs no part of the rates", "[rates]") {
+  EngineHost::Options front = named("host-a");
+  front.roles = {core::HostRole::api, core::HostRole::webhooks, core::HostRole::admin};
+  EngineFixture f(front);
+  f.post("waits");
+  f.run_for(milliseconds{300});
+  CHECK(f.value("select state from app.payouts") == "PENDING");
+  CHECK(f.host->engine().heart().last().working_hosts == 0);
+  const auto part = [&](const std::string& name) {
+    return f.value("select share_to - share_from from app.hosts where name = '" + name + "'");
+  };
+  EngineHost::Options back = named("host-b");
+  back.roles = {core::HostRole::worker};
+  EngineHost worker(f.io, f.database, f.provider, back);
+  REQUIRE(f.run_until([&] { return part("host-a") == "0" && part("host-b") == "720720"; }));
+  REQUIRE(f.run_until([&] { return finished(f) == 1; }, seconds{20}));
+  CHECK(f.host->engine().heart().last().admitting_hosts == 1);
+  CHECK(worker.engine().heart().last().working_hosts == 1);
 }

@@ -113,7 +113,7 @@ TEST_CASE("the rate is for all hosts together", "[throttle]") {
   EngineHost::Options second;
   second.name = "host-b";
   EngineHost other(f.io, f.database, f.provider, second);
-  const auto two = [](EngineHost& host) { return host.engine().heart().last().live_hosts == 2; };
+  const auto two = [](EngineHost& host) { return host.engine().heart().last().admitting_hosts == 2; };
   REQUIRE(f.run_until([&] { return two(*f.host) && two(other); }));
   throttle(f, "10/m", 0);
   REQUIRE(f.run_until([&] { return !other.engine().throttle().settings("acme").off(); }));

@@ -253,6 +253,7 @@ class FakeHost final : public http::HostView {
     store::HostRow row;
     row.incarnation = "6b1f0e52-0000-4000-8000-000000000001";
     row.started_at = row.beat_at = "2026-01-31T08:00:00.000Z";
+    row.roles = {"worker", "api"};
     co_return std::vector<store::HostRow>{row};
   }
   http::ScriptsView* scripts() override { return has_scripts ? &script_keeper : nullptr; }
@@ -306,6 +307,17 @@ class FakeHost final : public http::HostView {
   }
   store::AuditCheck audit_check{3, 0, {}, "abcd"};
   Awaitable<store::AuditCheck> verify_audit() override { co_return audit_check; }
+  store::AcceptedPayouts accepted;
+  store::AcceptedCallbacks accepted_calls;
+  std::optional<store::AcceptedFilter> last_accepted;
+  Awaitable<store::AcceptedPayouts> accepted_payouts(store::AcceptedFilter filter) override {
+    last_accepted = std::move(filter);
+    co_return accepted;
+  }
+  Awaitable<store::AcceptedCallbacks> accepted_callbacks(store::AcceptedFilter filter) override {
+    last_accepted = std::move(filter);
+    co_return accepted_calls;
+  }
   std::optional<store::RetryFilter> retried;
   int retried_per_second = 0;
   Awaitable<std::vector<store::RetryGroup>> preview_retry(store::RetryFilter) override {

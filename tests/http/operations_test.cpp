@@ -119,7 +119,7 @@ TEST_CASE("the doctor finds what is wrong, and nothing where nothing is", "[oper
        {Case{"database", "database "}, Case{"history", "history "}, Case{"switches", "switches "},
         Case{"host", "switches "}, Case{"provider:momo", "providers "}, Case{"payouts", "payouts "},
         Case{"limits", "limits "}, Case{"callbacks", "callbacks "}, Case{"scripts", "scripts "},
-        Case{"hosts", "hosts "}, Case{"schema", "schema "}}) {
+        Case{"hosts", "hosts "}, Case{"workers", "workers "}, Case{"schema", "schema "}}) {
     Facts facts = healthy();
     facts.health["checks"] = json::array{check(name, "degraded", "something")};
     INFO(name);
