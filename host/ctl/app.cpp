@@ -11,6 +11,7 @@
 #include "ctl/database_command_line.hpp"
 #include "ctl/export.hpp"
 #include "ctl/idempotency.hpp"
+#include "ctl/load.hpp"
 #include "ctl/manual.hpp"
 #include "ctl/migrate.hpp"
 #include "ctl/notification.hpp"
@@ -202,6 +203,14 @@ class CommandLine {
       needs_host_ = needs_host;
     });
     smoke_.emplace(
+        app_,
+        [this](Command command) {
+          chosen_ = std::move(command);
+          needs_host_ = false;
+        },
+        [this] { return std::pair{a_.config_file(), !a_.config.empty()}; },
+        [this] { return find_socket(a_); });
+    load_.emplace(
         app_,
         [this](Command command) {
           chosen_ = std::move(command);
@@ -693,6 +702,7 @@ class CommandLine {
   std::optional<WebhookCommandLine> webhook_;
   std::optional<NotificationCommandLine> notification_;
   std::optional<SmokeCommandLine> smoke_;
+  std::optional<LoadCommandLine> load_;
   Command chosen_;
   bool needs_host_ = true;
 };

@@ -2,17 +2,15 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <fstream>
 #include <ostream>
 #include <thread>
 
 #include "core/ids.hpp"
+#include "ctl/api_access.hpp"
 #include "ctl/json_view.hpp"
 #include "ctl/smoke_api.hpp"
 #include "ctl/smoke_notification.hpp"
 #include "identity/base64url.hpp"
-#include "identity/token.hpp"
-#include "ops/config.hpp"
 
 namespace payoutd::ctl {
 namespace {
@@ -101,24 +99,6 @@ const json::object& object_of(const Answer& answer) {
 }
 const json::object& object_of(Answer&&) = delete;
 
-std::string first_line_of(const std::filesystem::path& file, const char* option) {
-  std::ifstream in(file);
-  std::string line;
-  if (!std::getline(in, line) || line.empty())
-    throw CommandFailed(ExitCode::usage, std::string(option) + ": " + file.string() +
-                                             " cannot be read, or its first line is empty");
-  while (line.ends_with('\r') || line.ends_with(' ')) line.pop_back();
-  return line;
-}
-
-// The control socket of this machine is for what operators do only where the API is this machine's too.
-std::string socket_for(const Context& context, const std::string& base_url) {
-  for (const char* local :
-       {"http://127.", "http://localhost", "http://[::1]", "https://127.", "https://localhost"})
-    if (base_url.starts_with(local)) return context.socket;
-  return {};
-}
-
 /// Whose payouts the bearer of a token makes. The host is the one who believes it or not.
 std::string client_of(const std::string& token) {
   if (token.empty()) return "default";
@@ -135,11 +115,12 @@ class Smoke {
   Smoke(Context& context, const SmokeOptions& options)
       : context_(context),
         options_(options),
-        api_({options.base_url, options.ca_file, socket_for(context, options.base_url),
+        api_({options.base_url, options.ca_file, socket_beside(options.base_url, context.socket),
               std::chrono::seconds(options.timeout_s)}) {}
 
   ExitCode run() {
-    read_configuration();
+    // Keys and secrets may stand in the configuration of this machine; else they must be given.
+    config_ = readable_config(options_.config, options_.has_config);
     using Work = Told (Smoke::*)();
     const std::pair<Step, Work> plan[] = {
         {{"health", ExitCode::smoke_health}, &Smoke::health},
@@ -218,32 +199,14 @@ class Smoke {
     }
   }
 
-  // Keys and secrets that stand in the configuration of this machine; without it they must be given.
-  void read_configuration() {
-    if (!options_.has_config && !std::filesystem::exists(options_.config)) return;
-    try {
-      config_ = ops::load_config(options_.config);
-    } catch (const ops::ConfigError& error) {
-      if (options_.has_config) throw CommandFailed(ExitCode::usage, error.what());
-    }
-  }
-
   std::string own_token() const {
-    if (!options_.token.empty()) return options_.token;
-    if (!options_.token_file.empty()) return first_line_of(options_.token_file, "--token-file");
-    if (!config_ || config_->live_config.access.keyring.empty()) return {};
-    const identity::Time now = identity::now();
-    const auto& keyring = config_->live_config.access.keyring;
-    if (keyring.signer(now) == nullptr) throw StepFailed("every key of the configuration is retired");
-    identity::Claims claims;
-    claims.subject = claims.client_id = "smoke";
-    for (const auto role :
-         {identity::Role::payouts_write, identity::Role::payouts_read, identity::Role::admin})
-      claims.roles.add(role);
-    claims.issued_at = now;
-    claims.expires_at = now + std::chrono::minutes(30);
-    claims.id = core::random_uuid();
-    return identity::issue_token(keyring, claims, now);
+    using identity::Role;
+    return api_token({options_.token,
+                      options_.token_file,
+                      "smoke",
+                      {Role::payouts_write, Role::payouts_read, Role::admin},
+                      std::chrono::minutes(30)},
+                     config_);
   }
 
   std::optional<Secret> webhook_secret() const {

@@ -61,6 +61,7 @@ Stage::Stage(std::string name)
   write(scripts / "backoff/momo.lua", kQuick);
   HostSettings& settings = host_->settings();
   settings.scripts_directory = scripts;
+  settings.more_of_momo = "    environment: sandbox\n";
   settings.environment["MOMO_WEBHOOK_SECRET"] = "the webhook secret of the stage";
   write(scene_.directory() / "momo.secret", "the webhook secret of the stage\n");
   settings.more_sections =
