@@ -10,8 +10,8 @@ namespace payoutd::core {
 
 /// What a host does. Health, metrics and the control socket are served by every host.
 enum class HostRole : std::uint8_t {
-  worker,    ///< claims payouts, submits them, asks about them; works off stored callbacks; notifies; tidies up
-  api,       ///< takes payouts of clients in, and shows them
+  worker,  ///< claims payouts, submits them, asks about them; works off stored callbacks; notifies; tidies up
+  api,     ///< takes payouts of clients in, and shows them
   webhooks,  ///< takes callbacks of providers in
   admin,     ///< serves operators over HTTP
 };

@@ -107,10 +107,11 @@ void Operations::check_host(std::vector<HealthCheck>& checks) const {
     checks.push_back({"host", HealthStatus::down, "It is stopping: it finishes what it has in hand."});
   } else {
     checks.push_back({"host", drained ? HealthStatus::degraded : HealthStatus::ok,
-                      !works    ? "It has not the role worker, and claims nothing."
-                      : drained ? "It is drained and claims nothing, until `payoutctl resume`."
-                                : "It claims payouts; " + std::to_string(parts_.engine.dispatcher().in_hand()) +
-                                    " are in hand."});
+                      !works ? "It has not the role worker, and claims nothing."
+                      : drained
+                          ? "It is drained and claims nothing, until `payoutctl resume`."
+                          : "It claims payouts; " + std::to_string(parts_.engine.dispatcher().in_hand()) +
+                                " are in hand."});
   }
 }
 
@@ -251,9 +252,10 @@ Awaitable<void> Operations::check_hosts(std::vector<HealthCheck>* checks) {
                          : "Silent, with payouts in hand that are being taken over: " + silent + "."});
   const int workers = parts_.engine.heart().last().working_hosts;
   checks->push_back({"workers", workers > 0 ? HealthStatus::ok : HealthStatus::degraded,
-                     workers > 0 ? "Live hosts with the role worker: " + std::to_string(workers) + "."
-                                 : "No live host has the role worker: payouts wait, and nobody is asked about "
-                                   "those under way."});
+                     workers > 0
+                         ? "Live hosts with the role worker: " + std::to_string(workers) + "."
+                         : "No live host has the role worker: payouts wait, and nobody is asked about "
+                           "those under way."});
 }
 
 Awaitable<http::OperationsView::Health> Operations::health() {

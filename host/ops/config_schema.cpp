@@ -128,10 +128,11 @@ const std::vector<ConfigRow>& config_rows() {
         .optional = true}},
       {{.name = "roles",
         .type = list,
-        .description =
-            "What this host does, of [worker, api, webhooks, admin]; all if left out. worker claims, submits, asks "
-            "and notifies; api takes payouts in, webhooks callbacks, admin serves operators over HTTP. Health, "
-            "metrics and the control socket are everywhere.",
+        .description = "What this host does, of [worker, api, webhooks, admin]; all if left out. worker "
+                       "claims, submits, asks "
+                       "and notifies; api takes payouts in, webhooks callbacks, admin serves operators over "
+                       "HTTP. Health, "
+                       "metrics and the control socket are everywhere.",
         .optional = true}},
       {{.name = "public_url",
         .type = url,

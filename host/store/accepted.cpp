@@ -26,16 +26,18 @@ std::string without_zeros(std::string amount) {
   return amount;
 }
 
-// Both statements look at a part of an index in the order of time, and join what names the key to each row of it.
-// The figures stand in every row, also where nothing came under the key.
+// Both statements look at a part of an index in the order of time, and join what names the key to each row of
+// it. The figures stand in every row, also where nothing came under the key.
 const std::string& payouts_sql() {
   static const std::string sql =
-      "with looked as (select p.id, p.client_id, p.idempotency_key, p.provider, p.state, p.amount, p.currency,"
+      "with looked as (select p.id, p.client_id, p.idempotency_key, p.provider, p.state, p.amount, "
+      "p.currency,"
       "  p.created_at from app.all_payouts p where p.created_at > now() - $1 * interval '1 second'"
       "  and (p.created_at, p.id) < ($2::timestamptz, $3::uuid) order by p.created_at desc, p.id desc"
       "  limit $4::bigint),"
       " joined as materialized (select l.*, e.at, e.actor, e.data->>'key_id' as key_id,"
-      "  e.data->>'token_id' as token_id from looked l left join lateral (select at, actor, data from app.events"
+      "  e.data->>'token_id' as token_id from looked l left join lateral (select at, actor, data from "
+      "app.events"
       "   where payout_id = l.id and kind = 'admitted' and at >= l.created_at"
       "   and at < l.created_at + interval '1 hour' order by id limit 1) e on true),"
       " figures as (select count(*) as looked_at, count(*) filter (where key_id is null) as without_key,"
@@ -53,7 +55,8 @@ const std::string& payouts_sql() {
 
 const std::string& callbacks_sql() {
   static const std::string sql =
-      "with looked as (select w.id, w.received_at, w.provider, w.proof, w.key_id, w.status, w.state, w.reason,"
+      "with looked as (select w.id, w.received_at, w.provider, w.proof, w.key_id, w.status, w.state, "
+      "w.reason,"
       "  w.payout_id from app.webhook_inbox w where w.received_at > now() - $1 * interval '1 second'"
       "  and (w.received_at, w.id) < ($2::timestamptz, $3::uuid) order by w.received_at desc, w.id desc"
       "  limit $4::bigint),"
@@ -65,7 +68,8 @@ const std::string& callbacks_sql() {
       ", l.provider, l.proof, l.key_id, l.status, l.state, l.reason, l.payout_id, p.state, p.amount::text,"
       "  p.currency from figures f left join (select * from looked"
       "   where key_id = $5 and proof is not null and ($6 = '' or provider = $6)) l on true"
-      " left join lateral (select state, amount, currency from app.all_payouts where id = l.payout_id limit 1) p"
+      " left join lateral (select state, amount, currency from app.all_payouts where id = l.payout_id limit "
+      "1) p"
       "  on true"
       " order by l.received_at desc, l.id desc";
   return sql;
@@ -76,15 +80,21 @@ const std::string& callbacks_sql() {
 AcceptedPayouts accepted_payouts(pqxx::transaction_base& work, const AcceptedFilter& filter) {
   const Place place = place_of(filter.cursor);
   AcceptedPayouts page;
-  for (const auto& r :
-       work.exec_params(payouts_sql(), filter.since_s, place.at, place.id, filter.looked_at,
-                        filter.token.key_id, filter.token.id, filter.subject)) {
+  for (const auto& r : work.exec_params(payouts_sql(), filter.since_s, place.at, place.id, filter.looked_at,
+                                        filter.token.key_id, filter.token.id, filter.subject)) {
     page.looked_at = std::stoll(text_of(r, 0));
     page.without_key = std::stoll(text_of(r, 1));
     if (page.looked_at == filter.looked_at) page.next = text_of(r, 2);
     if (r[3].is_null()) continue;
-    page.payouts.push_back({text_of(r, 3), text_of(r, 4), text_of(r, 5), text_of(r, 6), text_of(r, 7),
-                            without_zeros(text_of(r, 8)), text_of(r, 9), text_of(r, 10), text_of(r, 11),
+    page.payouts.push_back({text_of(r, 3),
+                            text_of(r, 4),
+                            text_of(r, 5),
+                            text_of(r, 6),
+                            text_of(r, 7),
+                            without_zeros(text_of(r, 8)),
+                            text_of(r, 9),
+                            text_of(r, 10),
+                            text_of(r, 11),
                             {text_of(r, 12), text_of(r, 13)}});
   }
   return page;

@@ -12,8 +12,10 @@ void append_audit(pqxx::transaction_base& work, const AuditEntry& entry) {
       "with last as (select id, hash from app.audit order by id desc limit 1),"
       " row as (select coalesce((select id from last), 0) + 1 as id, clock_timestamp() as at,"
       "  coalesce((select hash from last), sha256('')) as previous)"
-      " insert into app.audit (id, at, actor, action, subject, status, flow_id, detail, previous, hash, key_id,"
-      " token_id) select id, at, $1, $2, $3, $4, $5, $6::jsonb, previous, app.audit_hash(previous, id, at, $1, $2, $3,"
+      " insert into app.audit (id, at, actor, action, subject, status, flow_id, detail, previous, hash, "
+      "key_id,"
+      " token_id) select id, at, $1, $2, $3, $4, $5, $6::jsonb, previous, app.audit_hash(previous, id, at, "
+      "$1, $2, $3,"
       " $4, $5, $6::jsonb, nullif($7, ''), nullif($8, '')), nullif($7, ''), nullif($8, '') from row",
       entry.actor, entry.action, entry.subject, entry.status, entry.flow_id, entry.detail, entry.token.key_id,
       entry.token.id);
@@ -22,13 +24,14 @@ void append_audit(pqxx::transaction_base& work, const AuditEntry& entry) {
 std::vector<AuditRow> audit(pqxx::transaction_base& work, const AuditFilter& filter) {
   const std::string sql =
       "select id, " + utc("at") +
-      ", actor, action, subject, status, flow_id, detail, encode(hash, 'hex'), key_id, token_id from app.audit"
+      ", actor, action, subject, status, flow_id, detail, encode(hash, 'hex'), key_id, token_id from "
+      "app.audit"
       " where ($1 = '' or actor = $1) and ($2 = '' or subject = $2)"
       " and ($3::bigint = 0 or id < $3) and ($5 = '' or key_id = $5) and ($6 = '' or token_id = $6)"
       " and ($7::bigint = 0 or at > now() - $7 * interval '1 second') order by id desc limit $4";
   std::vector<AuditRow> rows;
   for (const auto& r : work.exec_params(sql, filter.actor, filter.subject, filter.before_id, filter.limit,
-                                    filter.token.key_id, filter.token.id, filter.since_s)) {
+                                        filter.token.key_id, filter.token.id, filter.since_s)) {
     AuditRow one;
     one.id = std::stoll(text_of(r, 0));
     one.at = text_of(r, 1);

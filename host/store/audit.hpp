@@ -30,8 +30,8 @@ struct AuditRow : AuditEntry {
 struct AuditFilter {
   std::string actor;
   std::string subject;
-  core::UsedToken token{};   ///< only what was done with a token of this key, or with this token
-  std::int64_t since_s = 0;  ///< only the last so many seconds; 0: however old
+  core::UsedToken token{};     ///< only what was done with a token of this key, or with this token
+  std::int64_t since_s = 0;    ///< only the last so many seconds; 0: however old
   std::int64_t before_id = 0;  ///< only older ones; 0: from the latest
   int limit = 100;
 };

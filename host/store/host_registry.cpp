@@ -11,7 +11,8 @@ namespace payoutd::store {
 
 Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_share) {
   work.exec_params(
-      "insert into app.hosts (incarnation, name, version, pid, roles) values ($1::uuid, $2, $3, $4, $6::text[])"
+      "insert into app.hosts (incarnation, name, version, pid, roles) values ($1::uuid, $2, $3, $4, "
+      "$6::text[])"
       " on conflict (incarnation) do update set beat_at = now(),"
       " share_from = case when $5 then hosts.share_from else 0 end,"
       " share_to = case when $5 then hosts.share_to else 0 end",
@@ -63,18 +64,26 @@ void say_stopped(pqxx::transaction_base& work, const std::string& incarnation) {
 }
 
 std::vector<HostRow> hosts(pqxx::transaction_base& work) {
-  const std::string sql =
-      "select h.incarnation, h.name, h.version, " + utc("h.started_at") + ", " + utc("h.beat_at") + ", " +
-      utc("h.stopped_at") +
-      ", (extract(epoch from now() - h.beat_at) * 1000)::bigint,"
-      " (select count(*) from app.payouts p where p.lease = h.incarnation),"
-      " exists (select 1 from app.drained_hosts d where d.host in (h.name, '*')),"
-      " array_to_string(h.roles, ',') from app.hosts h where h.stopped_at is null or h.stopped_at > now() - interval '1 day'"
-      " order by h.started_at desc limit 100";
+  const std::string sql = "select h.incarnation, h.name, h.version, " + utc("h.started_at") + ", " +
+                          utc("h.beat_at") + ", " + utc("h.stopped_at") +
+                          ", (extract(epoch from now() - h.beat_at) * 1000)::bigint,"
+                          " (select count(*) from app.payouts p where p.lease = h.incarnation),"
+                          " exists (select 1 from app.drained_hosts d where d.host in (h.name, '*')),"
+                          " array_to_string(h.roles, ',') from app.hosts h where h.stopped_at is null or "
+                          "h.stopped_at > now() - interval '1 day'"
+                          " order by h.started_at desc limit 100";
   std::vector<HostRow> rows;
   for (const auto& r : work.exec(sql)) {
-    rows.push_back({text_of(r, 0), text_of(r, 1), text_of(r, 2), text_of(r, 3), text_of(r, 4), text_of(r, 5),
-                    std::stoll(text_of(r, 6)), std::stoll(text_of(r, 7)), text_of(r, 8) == "t", {}});
+    rows.push_back({text_of(r, 0),
+                    text_of(r, 1),
+                    text_of(r, 2),
+                    text_of(r, 3),
+                    text_of(r, 4),
+                    text_of(r, 5),
+                    std::stoll(text_of(r, 6)),
+                    std::stoll(text_of(r, 7)),
+                    text_of(r, 8) == "t",
+                    {}});
     const std::string roles = text_of(r, 9);
     boost::algorithm::split(rows.back().roles, roles, [](char c) { return c == ','; });
   }

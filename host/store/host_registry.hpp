@@ -51,7 +51,7 @@ struct Beat {
   /// Milliseconds since 1970: tokens that were issued then or before are refused; 0: nothing was revoked.
   std::int64_t sessions_revoked_until_ms = 0;
   std::vector<ProviderSwitches> providers;
-  SharePart share;     ///< of every shared rate, from now on
+  SharePart share;          ///< of every shared rate, from now on
   int admitting_hosts = 1;  ///< that live and have the role api, this one included
   int working_hosts = 1;    ///< that live and have the role worker, drained or not
 };

@@ -96,8 +96,7 @@ TEST_CASE(
                                               (cursor.empty() ? "" : "&cursor=" + cursor));
     REQUIRE(page.status == 200);
     const json::value read = page.json();
-    for (const json::value& row : read.at("payouts").as_array())
-      ids.emplace_back(row.at("id").as_string());
+    for (const json::value& row : read.at("payouts").as_array()) ids.emplace_back(row.at("id").as_string());
     cursor = read.at("next").is_null() ? "" : std::string(read.at("next").as_string());
   } while (!cursor.empty() && ++pages < 10);
   CHECK(ids == std::vector<std::string>{waits, sent});
