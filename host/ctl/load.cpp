@@ -100,11 +100,7 @@ class Load {
     posted_ =
         sender.run([] { return interrupted().load(); }, [&] { progress(sender.taken(), sender.failed()); });
     clear_progress();
-    if (!posted_.ids.empty()) {
-      const bool settled = await_load(api, plan_.batch, settle_, [] { return interrupted().load(); });
-      outcome_ = read_load(api, plan_.batch, options_.sample);
-      outcome_.settled = settled;
-    }
+    if (!posted_.ids.empty()) read_outcome(api);
     judge();
     context_.json ? print_json() : print();
     if (interrupted()) return ExitCode::interrupted;
@@ -120,6 +116,17 @@ class Load {
                       {Role::payouts_write, Role::payouts_read, Role::admin},
                       ttl},
                      readable_config(options_.config, options_.has_config));
+  }
+
+  // What was measured is told even if the host answers no more.
+  void read_outcome(LoadApi& api) {
+    try {
+      const bool settled = await_load(api, plan_.batch, settle_, [] { return interrupted().load(); });
+      outcome_ = read_load(api, plan_.batch, options_.sample);
+      outcome_.settled = settled;
+    } catch (const CommandFailed& failure) {
+      unread_ = failure.what();
+    }
   }
 
   void progress(std::int64_t taken, std::int64_t failed) const {
@@ -147,7 +154,9 @@ class Load {
       missed_.push_back(std::to_string(posted_.failed()) + " payouts were not taken, more than " +
                         std::to_string(options_.max_errors));
     const auto taken = std::ssize(posted_.ids);
-    if (outcome_.found < taken)
+    if (!unread_.empty())
+      missed_.push_back("what became of the payouts could not be read: " + unread_);
+    else if (outcome_.found < taken)
       missed_.push_back(std::to_string(taken - outcome_.found) +
                         " payouts that were taken are not in the list of the batch");
   }
@@ -221,6 +230,7 @@ class Load {
   std::chrono::seconds settle_{0};
   LoadPosted posted_;
   LoadOutcome outcome_;
+  std::string unread_;  ///< why what became of the payouts is not known; empty: it is
   std::vector<std::string> missed_;
 };
 
