@@ -295,7 +295,7 @@ void BalanceGate::begin_due() {
     if (account.ask_at <= now) {
       account.asking = true;
       spawn(parts_.executor, ask(provider, account.rule), parts_.observer, "balance of " + provider);
-    } else if (account.sample && parts_.heart.last().live_hosts > 1 && account.look_at <= now) {
+    } else if (account.sample && parts_.heart.last().working_hosts > 1 && account.look_at <= now) {
       account.asking = true;
       spawn(parts_.executor, look(provider), parts_.observer, "balance of " + provider);
     }
