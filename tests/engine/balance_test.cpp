@@ -275,7 +275,7 @@ TEST_CASE("what other hosts let through is known within a second", "[balance]") 
   EngineHost other(f.io, f.database, f.provider, options);
   f.await(f.host->engine().pause("acme", true, "operator:test", ""));
   f.await(f.host->engine().heart().beat_now());
-  REQUIRE(f.host->engine().heart().last().live_hosts == 2);
+  REQUIRE(f.host->engine().heart().last().working_hosts == 2);
   // As if the other one had submitted two: it has no rule of its own.
   f.value("update app.providers set paused = false returning 1");
   f.await(other.engine().heart().beat_now());
