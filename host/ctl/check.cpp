@@ -106,21 +106,21 @@ ExitCode check(Context& context, const fs::path& config_file, fs::path provider_
   if (provider_executable.empty()) provider_executable = provider_program();
   std::vector<ops::ConfigProblem> problems;
   std::vector<ops::ConfigProblem> warnings;
-  try {
-    const ops::Config config = ops::load_config(config_file);
-    warnings = config.warnings;
-    if (!fs::exists(provider_executable)) {
-      throw CommandFailed(ExitCode::usage, "The plugins cannot be checked: there is no " +
-                                               provider_executable.string() +
-                                               ". Name it with --provider-executable.");
-    }
-    for (const auto& [name, provider] : config.live_config.providers) {
-      if (provider.enabled) check_provider(config, provider, provider_executable, problems);
-    }
-    check_scripts(config, warnings);
-  } catch (const ops::ConfigError& error) {
-    problems = error.problems();
+  ops::ConfigReading reading = ops::read_config(config_file);
+  const ops::Config& config = reading.config;
+  problems = std::move(reading.problems);
+  warnings = config.warnings;
+  // What has mistakes says too little of its plugins.
+  if (!problems.empty()) return report(context, config_file.string(), problems, warnings);
+  if (!fs::exists(provider_executable)) {
+    throw CommandFailed(ExitCode::usage, "The plugins cannot be checked: there is no " +
+                                             provider_executable.string() +
+                                             ". Name it with --provider-executable.");
   }
+  for (const auto& [name, provider] : config.live_config.providers) {
+    if (provider.enabled) check_provider(config, provider, provider_executable, problems);
+  }
+  check_scripts(config, warnings);
   return report(context, config_file.string(), problems, warnings);
 }
 

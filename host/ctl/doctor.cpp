@@ -176,16 +176,30 @@ std::vector<Finding> providers_well(const Facts& facts) {
 std::vector<Finding> payouts_move(const Facts& facts) {
   const std::string text = trouble(facts, "payouts");
   if (text.empty()) return {};
-  std::vector<std::string> acts;
-  if (text.find("REVIEW") != std::string::npos) acts.emplace_back("payoutctl review list");
-  if (text.find("SENT") != std::string::npos)
-    acts.emplace_back("payoutctl retry --state SENT --older-than 30m --preview");
-  if (text.find("UNKNOWN") != std::string::npos) acts.emplace_back("payoutctl list --state UNKNOWN");
-  if (text.find("PENDING") != std::string::npos)
-    acts.emplace_back("payoutctl list --state PENDING; payoutctl explain ID");
-  std::string act;
-  for (const std::string& one : acts) act += (act.empty() ? "" : "; ") + one;
-  return {{Severity::warning, text, act}};
+  // One sentence for each state, and each state has a section of its own.
+  struct Advice {
+    std::string_view state, act, anchor;
+  };
+  constexpr Advice kAdvice[] = {
+      {"REVIEW", "payoutctl review list", "deciding"},
+      {"SENT", "payoutctl retry --state SENT --older-than 30m --preview", "payouts-stuck-in-sent"},
+      {"UNKNOWN", "payoutctl list --state UNKNOWN; payoutctl explain ID", "deciding"},
+      {"PENDING", "payoutctl list --state PENDING; payoutctl explain ID", "stopping-payments"},
+  };
+  std::vector<Finding> found;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(". ", begin), text.size() - 1) + 1;
+    const std::string sentence = text.substr(begin, end - begin);
+    begin = end + 1;
+    Finding one{Severity::warning, sentence, "payoutctl tally"};
+    for (const Advice& advice : kAdvice) {
+      if (sentence.find(advice.state) == std::string::npos) continue;
+      one.act = advice.act;
+      one.anchor = advice.anchor;
+    }
+    found.push_back(std::move(one));
+  }
+  return found;
 }
 
 std::vector<Finding> failures(const Facts& facts) {
@@ -373,7 +387,8 @@ ExitCode doctor(Context& context, const std::filesystem::path& config) {
     for (const Finding& one : check.find(facts)) {
       ++count;
       worst = std::max(worst, one.severity);
-      const std::string link = "docs/operations.md#" + std::string(check.anchor);
+      const std::string link =
+          "docs/operations.md#" + std::string(one.anchor.empty() ? check.anchor : one.anchor);
       rows.push_back(json::object{{"check", check.name},
                                   {"severity", word(one.severity)},
                                   {"what", one.what},

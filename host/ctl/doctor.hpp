@@ -29,6 +29,7 @@ struct Finding {
   Severity severity = Severity::warning;
   std::string what;  ///< is wrong
   std::string act;   ///< what to type, or to do
+  std::string_view anchor{};  ///< of docs/operations.md; empty: that of the check
 };
 
 struct DoctorCheck {

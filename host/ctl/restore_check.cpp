@@ -30,6 +30,10 @@ struct Step {
   std::vector<std::string> details;
 };
 
+std::string counted(std::size_t count, const std::string& one, const std::string& several) {
+  return std::to_string(count) + " " + (count == 1 ? one : several);
+}
+
 /// An empty database that goes away with this object, however the check ends.
 class Scratch {
  public:
@@ -193,8 +197,8 @@ class Check {
         step.details.push_back(wanted.path + " is not what was written (SHA-256 differs)");
     }
     step.ok = step.details.empty() && !source.manifest->files.empty();
-    step.says = step.ok ? std::to_string(source.manifest->files.size()) + " files are what was written at " +
-                              source.manifest->created_at
+    step.says = step.ok ? counted(source.manifest->files.size(), "file is", "files are") +
+                              " what was written at " + source.manifest->created_at
                         : "the backup is damaged";
     return add(std::move(step));
   }

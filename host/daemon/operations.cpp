@@ -202,7 +202,8 @@ Awaitable<void> Operations::check_payouts(std::vector<HealthCheck>* checks) {
   too_long(core::State::unknown, kUnknownTooLong);
   too_long(core::State::sent, kSentTooLong);
   if (review > 0)
-    text += (text.empty() ? "" : " ") + std::to_string(review) + " wait in REVIEW for somebody to decide.";
+    text += (text.empty() ? "" : " ") + std::to_string(review) +
+            (review == 1 ? " waits" : " wait") + " in REVIEW for somebody to decide.";
   checks->push_back({"payouts", text.empty() ? HealthStatus::ok : HealthStatus::degraded,
                      text.empty() ? "None waits longer than it should." : text});
   std::string halted;
