@@ -12,6 +12,9 @@ const std::string kAnything = "…";
 /// Commands that must not stand in a document without being run.
 const std::regex kCommand(R"(^(payoutctl|payoutd|systemctl|curl|psql|kill|sudo|apt|\./dev)\b)");
 const std::regex kStage(R"(^<!-- stage: ([a-z-]+) -->$)");
+const std::regex kEvent(R"(^<!-- happens: ([a-z-]+) -->$)");
+const std::regex kQuoted("`([A-Za-z]+)`");
+const std::string kFires = "**Fires:**";
 
 std::string blanks_as_one(const std::string& text) {
   std::string out;
@@ -68,16 +71,19 @@ class Reader {
 
   std::vector<Step> read() {
     for (std::string line; next(line);) {
-      std::smatch found;
-      if (line.starts_with("#")) section_ = line.substr(line.find(' ') + 1);
-      if (std::regex_match(line, found, kStage)) stage_ = found[1];
-      if (line.starts_with("<!-- run by: ")) excused_ = true;
-      if (!line.starts_with("```")) continue;
+      if (line.starts_with("#")) {
+        section_ = line.substr(line.find(' ') + 1);
+        stage_ = "host";
+      }
+      if (!line.starts_with("```")) {
+        marker(line);
+        continue;
+      }
       if (line == "```console")
         console();
       else
         other();
-      excused_ = false;
+      excused_ = awaited_ = false;
     }
     return std::move(steps_);
   }
@@ -88,14 +94,36 @@ class Reader {
     return static_cast<bool>(std::getline(file_, line));
   }
 
+  Step step(Step::Kind kind, std::string text) const {
+    Step made;
+    made.kind = kind;
+    made.line = number_;
+    made.section = section_;
+    made.stage = stage_;
+    made.text = std::move(text);
+    return made;
+  }
+
+  void marker(const std::string& line) {
+    std::smatch found;
+    if (std::regex_match(line, found, kStage)) stage_ = found[1];
+    if (std::regex_match(line, found, kEvent)) steps_.push_back(step(Step::Kind::event, found[1]));
+    if (line.starts_with("<!-- run by: ")) excused_ = true;
+    if (line == "<!-- until -->") awaited_ = true;
+    if (!line.starts_with(kFires)) return;
+    const auto end = std::sregex_iterator();
+    for (auto alert = std::sregex_iterator(line.begin(), line.end(), kQuoted); alert != end; ++alert)
+      steps_.push_back(step(Step::Kind::alert, (*alert)[1]));
+  }
+
   void console() {
     std::vector<Step> block;
     for (std::string line; next(line) && line != "```";) {
       if (line.starts_with("$ ")) {
-        block.push_back({number_, section_, stage_, line.substr(2), {}});
-        while (block.back().command.ends_with('\\') && next(line)) {
-          block.back().command.pop_back();
-          block.back().command += line;
+        block.push_back(step(Step::Kind::command, line.substr(2)));
+        while (block.back().text.ends_with('\\') && next(line)) {
+          block.back().text.pop_back();
+          block.back().text += line;
         }
       } else if (block.empty()) {
         throw wrong(document_, number_, "a console block begins with `$ COMMAND`");
@@ -104,8 +132,7 @@ class Reader {
       }
     }
     if (excused_) return;
-    if (!block.empty() && stage_.empty())
-      throw wrong(document_, block.front().line, "no stage stands before it");
+    if (!block.empty()) block.front().is_awaited = awaited_;
     steps_.insert(steps_.end(), block.begin(), block.end());
   }
 
@@ -118,8 +145,10 @@ class Reader {
   std::filesystem::path document_;
   std::ifstream file_;
   int number_ = 0;
-  std::string section_, stage_;
+  std::string section_;
+  std::string stage_ = "host";
   bool excused_ = false;
+  bool awaited_ = false;
   std::vector<Step> steps_;
 };
 

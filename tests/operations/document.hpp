@@ -5,18 +5,24 @@
 
 namespace payoutd::test {
 
-/// One command of a document, as an operator would type it, and what it must print.
+/// One thing that a document says, in the order in which it is lived.
 struct Step {
-  int line = 0;  ///< of the command, from 1
+  enum class Kind {
+    command,  ///< `$ COMMAND` in a ```console block, with what it prints
+    event,    ///< `<!-- happens: NAME -->`: what the stage lets happen to the operator
+    alert     ///< a line that begins with **Fires:** and names shipped alerts
+  };
+  Kind kind = Kind::command;
+  int line = 0;  ///< from 1
   std::string section;
-  std::string stage;  ///< the stage that stood last before it: `<!-- stage: NAME -->`
-  std::string command;
-  std::vector<std::string> expected;  ///< `…` alone: any lines; `…` in a line: any text
+  std::string stage;  ///< `<!-- stage: NAME -->`, which counts until the next heading; else `host`
+  std::string text;   ///< the command, the event's name, the alert's name
+  std::vector<std::string> expected{};  ///< `…` alone: any lines; `…` in a line: any text
+  bool is_awaited = false;  ///< `<!-- until -->` before its block: repeated until it prints what is expected
 };
 
-/// The commands of all ```console blocks of a Markdown file; a line `$ COMMAND` each, with its output below.
-/// Throws std::runtime_error with file and line for a block that shows a command without being run: such a
-/// block needs `<!-- run by: WHAT -->` before it.
+/// What a Markdown file shows and tells, as steps. Throws std::runtime_error with file and line for a block
+/// that shows a command without being run: such a block needs `<!-- run by: WHAT -->` before it.
 std::vector<Step> read_steps(const std::filesystem::path& document);
 
 /// Whether the output is what was expected; runs of blanks count as one, at the end as none.

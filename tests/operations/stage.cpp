@@ -1,145 +1,204 @@
 #include "stage.hpp"
 
-#include <chrono>
 #include <fstream>
+#include <regex>
 #include <stdexcept>
 
+#include "alerts.hpp"
+#include "core/ids.hpp"
 #include "harness/child_process.hpp"
-#include "http/raw_client.hpp"
 
 namespace payoutd::test {
 namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// MTN's own test numbers, which the simulator takes too.
-const std::string kFails = "46733123450";
-const std::string kStaysPending = "46733123453";
-const std::string kAnswersGetLost = "46733100099";
+class SharedServer final : public Ground {
+ public:
+  TestDatabase database() override { return DatabaseServer::shared().fresh_database(); }
+};
 
-/// Beside the shipped rules: one that gives each verdict to a user of its own, for every state a payout.
-const char* const kWatchList = R"(local rule = {}
-function rule.check(payout)
-  if payout.user == "stranger" then return "hold", "watch_list", "on the watch list" end
-  if payout.user == "odd" then return "flag", "watch_list", "on the watch list" end
-  return "allow"
-end
-rule.tests = {
-  { name = "a stranger waits", payout = { user = "stranger" }, expect = "hold", code = "watch_list" },
-  { name = "others do not", payout = { user = "ama" }, expect = "allow" },
-}
-return rule
+/// What the shell of a stage finds under the name systemctl: it asks the test to do it.
+const char* const kSystemctl = R"(#!/bin/bash
+# Stands for the service manager: the test starts and stops the host.
+rm -f systemctl.answer
+echo "$1" > systemctl.verb.new && mv systemctl.verb.new systemctl.verb
+while [ ! -e systemctl.answer ]; do sleep 0.02; done
+status=$(cat systemctl.answer)
+[ "$status" = 0 ] || echo "Job for $2.service failed."
+exit "$status"
 )";
 
-/// Minutes become tenths of seconds, and what nobody can tell goes to a person after a second.
-const char* const kQuick = R"(local backoff = {}
-function backoff.next(attempt)
-  if attempt.purpose == "query" and attempt.in_state > 1 then return "review" end
-  if attempt.purpose == "poll" and attempt.count > 2 then return 600 end
-  return 0.3
-end
-backoff.tests = { { name = "soon", attempt = { purpose = "poll" }, expect = 0.3 } }
-return backoff
-)";
-
-void write(const fs::path& path, const std::string& text) {
+void write_file(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::trunc) << text;
 }
 
+void write_whole(const fs::path& path, const std::string& text) {
+  write_file(path.string() + ".new", text);
+  fs::rename(path.string() + ".new", path);
+}
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 }  // namespace
 
-Stage::Stage(std::string name)
-    : name_(std::move(name)), scene_("operations-" + name_, {"--processing-ms", "0..50"}) {
-  if (name_ != "host" && name_ != "no-host") throw std::runtime_error("no stage is called " + name_);
-  host_ = &scene_.add_host("host-a");
-  const fs::path scripts = scene_.directory() / "scripts";
+Stage::Stage(const Play& play)
+    : play_(play), ground_(play.ground ? play.ground() : std::make_unique<SharedServer>()) {
+  scene_ = std::make_unique<Scene>("operations-" + play.name, play.simulator, ground_->database());
+  host_ = &scene_->add_host("host-a");
+  const fs::path scripts = scene_->directory() / "scripts";
   fs::copy(fs::path(PAYOUTD_SOURCE_DIR) / "scripts", scripts, fs::copy_options::recursive);
-  write(scripts / "abuse/watch_list.lua", kWatchList);
-  write(scripts / "backoff/momo.lua", kQuick);
+  write_file(scene_->directory() / "bin/systemctl", kSystemctl);
+  fs::permissions(scene_->directory() / "bin/systemctl", fs::perms::all);
   HostSettings& settings = host_->settings();
   settings.scripts_directory = scripts;
-  settings.more_of_momo = "    environment: sandbox\n";
-  settings.environment["MOMO_WEBHOOK_SECRET"] = "the webhook secret of the stage";
-  write(scene_.directory() / "momo.secret", "the webhook secret of the stage\n");
-  settings.more_sections =
-      "auth:\n  keys:\n    - {kid: \"2026-05\", secret: \"the signing key of the stage, 32+\"}\n";
-  variables_ = {{"PATH", build_bin().string() + ":" + std::getenv("PATH")},
-                {"PAYOUTD_CONFIG", (settings.directory / "payoutd.yaml").string()},
-                {"PAYOUTD_SOCKET", host_->control_socket().string()},
-                {"DSN", scene_.database().dsn()},
-                {"CONTROL", scene_.simulator().control_url()},
-                {"USER", "awa"},
-                {"NO_COLOR", "1"},
-                {"TZ", "UTC"}};
+  variables = {{"PATH", (scene_->directory() / "bin").string() + ":" + build_bin().string() + ":" +
+                            std::getenv("PATH")},
+               {"PAYOUTD_CONFIG", (settings.directory / "payoutd.yaml").string()},
+               {"PAYOUTD_SOCKET", host_->control_socket().string()},
+               {"STATE", (settings.directory / "state").string()},
+               {"LOG", (settings.directory / "host.log").string()},
+               {"DSN", settings.database},
+               {"CONTROL", scene_->simulator().control_url()},
+               {"URL", "http://127.0.0.1:" + std::to_string(host_->port())},
+               {"USER", "awa"},
+               {"NO_COLOR", "1"},
+               {"PAGER", "cat"},
+               {"TZ", "UTC"}};
+  if (play_.prepare) play_.prepare(*this);
   host_->start();
   if (!host_->wait_until_ready())
     throw std::runtime_error("the stage's host is not ready: " + host_->log_end());
-  variables_["URL"] = "http://127.0.0.1:" + std::to_string(host_->port());
-  if (name_ == "host") play();
-  if (name_ == "no-host") host_->stop();
+  metrics_before_ = metrics();
+  if (play_.begin) play_.begin(*this);
 }
 
-Stage::~Stage() = default;
-
-void Stage::play() {
-  const auto post = [&](const std::string& key, const std::string& user, const std::string& payee) {
-    const json::object payout{{"idempotency_key", key}, {"amount", "12.50"}, {"currency", "EUR"},
-                              {"destination", payee},   {"user", user},      {"provider", "momo"},
-                              {"batch", "salaries"}};
-    const auto reply = host_->request("POST", "/v1/payouts/bulk",
-                                      json::serialize(json::object{{"payouts", json::array{payout}}}));
-    if (reply.status != 200) throw std::runtime_error("a payout of the stage was refused: " + reply.body);
-  };
-  for (const char* fault : {"pay_and_cut", "answer_403"})
-    scene_.simulator().post(
-        "/faults", json::object{{"fault", fault},
-                                {"operation", std::string(fault) == "answer_403" ? "status" : "transfer"},
-                                {"payee", kAnswersGetLost}});
-  const Printed made =
-      run("payoutctl notification endpoint add https://shop.example/payouts --description 'the shop'");
-  if (made.status != 0) throw std::runtime_error("an endpoint of the stage was refused: " + made.output);
-  post("salary-1", "ama", "46733100001");
-  post("salary-2", "odd", "46733100002");
-  post("salary-3", "efua", kFails);
-  post("salary-4", "kofi", kStaysPending);
-  post("salary-5", "stranger", "46733100005");
-  post("salary-6", "yaa", kAnswersGetLost);
-  for (const char* state : {"CONFIRMED", "FAILED", "SENT", "HELD", "REVIEW"}) export_payout(state, state);
-  const auto refused = host_->request("POST", "/v1/webhooks/momo", R"({"status":"SUCCESSFUL"})",
-                                      {{"Content-Type", "application/json"}, {"X-Signature", "sha256=00"}});
-  if (refused.status != 401) throw std::runtime_error("a forged callback was not refused: " + refused.body);
-  variables_["EVENT"] = scene_.database().value("select id from app.webhook_inbox");
-  variables_["ENDPOINT"] = scene_.database().value("select id from app.notification_endpoints");
-  variables_["NOTIFICATION"] =
-      scene_.database().value("select id from app.notifications where type = 'payout.confirmed' limit 1");
-  variables_["FLAG"] = scene_.database().value("select id from app.flags");
-}
-
-void Stage::export_payout(const std::string& variable, const std::string& state) {
-  const std::string query =
-      "select id from app.all_payouts where state = '" + state + "' order by id limit 1";
-  if (!eventually(seconds{40}, [&] { return !scene_.database().value(query).empty(); }))
-    throw std::runtime_error("no payout of the stage became " + state + "\n" + scene_.logs());
-  variables_[variable] = scene_.database().value(query);
+Stage::~Stage() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
 }
 
 Printed Stage::run(const std::string& command) {
-  const fs::path log = scene_.directory() / "printed";
+  const fs::path folder = scene_->directory();
+  const fs::path log = folder / "printed";
   fs::remove(log);
   ChildProcess::Start start;
   start.program = "/bin/bash";
-  start.arguments = {"-c", "cd '" + scene_.directory().string() + "' && " + command};
-  start.environment = variables_;
+  start.arguments = {"-c", "cd '" + folder.string() + "' && " + command};
+  start.environment = variables;
   start.log = log;
   ChildProcess process(start);
-  Printed printed;
-  printed.status = process.wait(seconds{60}).value_or(-1);
-  std::ifstream in(log);
-  printed.output.assign(std::istreambuf_iterator<char>(in), {});
+  Printed printed{{}, -1};
+  const auto deadline = std::chrono::steady_clock::now() + seconds{60};
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (const auto status = process.wait(milliseconds{10})) {
+      printed.status = *status;
+      break;
+    }
+    if (!fs::exists(folder / "systemctl.verb")) continue;
+    std::string verb = text_of(folder / "systemctl.verb");
+    fs::remove(folder / "systemctl.verb");
+    verb = verb.substr(0, verb.find('\n'));
+    write_whole(folder / "systemctl.answer", std::to_string(serve_systemctl(verb)) + "\n");
+  }
+  printed.output = text_of(log);
   return printed;
+}
+
+int Stage::serve_systemctl(const std::string& verb) {
+  if (verb == "stop" || verb == "restart") host_->stop();
+  if (verb == "stop") return 0;
+  if (verb != "start" && verb != "restart") return 1;
+  try {
+    host_->start_as_edited();
+    return host_->wait_until_ready() ? 0 : 1;
+  } catch (const std::exception&) {
+    return 1;
+  }
+}
+
+void Stage::happen(const std::string& event) {
+  const auto found = play_.events.find(event);
+  if (found == play_.events.end())
+    throw std::runtime_error("nothing is called " + event + " in the play " + play_.name);
+  found->second(*this);
+}
+
+std::string Stage::metrics() {
+  try {
+    return host_->running() ? host_->request("GET", "/metrics").body : "";
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+std::string Stage::why_quiet(const std::string& alert) {
+  std::string why;
+  // What is sampled, such as ages, shows a second or two later.
+  eventually(seconds{20}, [&] {
+    why = test::why_quiet(alert, metrics_before_, metrics(), scene_->directory());
+    return why.empty();
+  });
+  return why;
+}
+
+std::string Stage::wrong_in_books() {
+  if (!keeps_books) return {};
+  std::string wrong;
+  for (const std::string& one : scene_->check("state not in ('SIMULATED')").wrong) wrong += one + "\n";
+  return wrong;
+}
+
+simulator::Reply Stage::post(const std::string& key, const std::string& payee, json::object more) {
+  json::object payout{{"amount", "12.50"}, {"currency", "EUR"}, {"destination", payee}, {"provider", "momo"}};
+  for (const auto& [name, value] : more) payout[name] = value;
+  return host_->request("POST", "/v1/payouts", json::serialize(payout), {{"Idempotency-Key", key}});
+}
+
+std::string Stage::pay(const std::string& key, const std::string& payee, json::object more) {
+  const auto reply = post(key, payee, std::move(more));
+  if (reply.status != 201) throw std::runtime_error("a payout of the stage was refused: " + reply.body);
+  return std::string(json::parse(reply.body).at("id").as_string());
+}
+
+simulator::Reply Stage::call_back(const std::string& payout, const std::string& secret) {
+  const std::string body = R"({"financialTransactionId":"4711","externalId":")" + payout +
+                           R"(","amount":"12.5","currency":"EUR","status":"SUCCESSFUL"})";
+  simulator::Headers headers;
+  if (!secret.empty())
+    headers.emplace_back("X-Signature", "sha256=" + core::hmac_sha256_hex(Secret(secret), body));
+  return host_->request("POST", "/v1/webhooks/momo", body, headers);
+}
+
+void Stage::wait_for(const std::string& what, const std::function<bool()>& done) {
+  if (!eventually(seconds{40}, [&] { return done(); }))
+    throw std::runtime_error("it did not come to this: " + what + "\n" + scene_->logs());
+}
+
+void Stage::wait_for_state(const std::string& payout, const std::string& state) {
+  wait_for(payout + " is " + state,
+           [&] { return sql("select state from app.all_payouts where id = '" + payout + "'") == state; });
+}
+
+void Stage::write(const std::string& file, const std::string& text) {
+  write_file(scene_->directory() / file, text);
+}
+
+void Stage::meanwhile(std::function<void(std::stop_token)> act) {
+  threads_.emplace_back([act = std::move(act)](std::stop_token stop) {
+    try {
+      act(stop);
+    } catch (const std::exception&) {
+      // What it tried did not work, as things do in an incident.
+    }
+  });
 }
 
 }  // namespace payoutd::test

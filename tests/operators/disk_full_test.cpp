@@ -1,67 +1,21 @@
 // The disk of the database is full: nothing is submitted whose outcome could not be stored, and it goes on by
 // itself.
-#include <pwd.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <thread>
 
 #include "harness/cluster.hpp"
 #include "harness/scene.hpp"
+#include "harness/small_disk.hpp"
 #include "operated.hpp"
 
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = boost::json;
 using namespace payoutd::test;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-/// A small file system for tables; the log of the server is elsewhere, as a server without room for that one
-/// ends.
-class SmallDisk {
- public:
-  SmallDisk() {
-    std::string pattern = (fs::temp_directory_path() / "payoutd-small-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder");
-    path_ = pattern;
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=96m") == 0;
-    if (!mounted_) return;
-    fs::create_directory(path_ / "tables");
-    const passwd* user = ::getpwnam("postgres");
-    if (user == nullptr || ::chown((path_ / "tables").c_str(), user->pw_uid, user->pw_gid) != 0)
-      mounted_ = false;
-  }
-  ~SmallDisk() {
-    ::umount2(path_.c_str(), MNT_DETACH);
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  bool usable() const { return mounted_; }
-  fs::path tables() const { return path_ / "tables"; }
-  void fill() const {
-    std::ofstream out(path_ / "ballast", std::ios::binary | std::ios::trunc);
-    const std::vector<char> block(1 << 16, 'x');
-    while (out.write(block.data(), static_cast<std::streamsize>(block.size()))) {
-    }
-    std::ofstream rest(path_ / "rest", std::ios::binary | std::ios::trunc);
-    while (rest.write(block.data(), 512) && rest.flush()) {
-    }
-  }
-  void make_room() const {
-    fs::remove(path_ / "ballast");
-    fs::remove(path_ / "rest");
-  }
-
- private:
-  fs::path path_;
-  bool mounted_ = false;
-};
 
 bool metric_is(HostProcess& host, const std::string& line) {
   return host.request("GET", "/metrics").body.find("\n" + line + "\n") != std::string::npos;

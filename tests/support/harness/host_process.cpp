@@ -97,6 +97,15 @@ void HostProcess::write_faults() const {
 
 void HostProcess::start_without_waiting() {
   write_configuration();
+  launch();
+}
+
+void HostProcess::start_as_edited() {
+  launch();
+  wait_or_throw();
+}
+
+void HostProcess::launch() {
   ChildProcess::Start start;
   start.program = build_bin() / "payoutd";
   start.arguments = {"--config", (settings_.directory / "payoutd.yaml").string()};
@@ -129,6 +138,10 @@ bool HostProcess::wait_until_ready(std::chrono::milliseconds limit) {
 
 void HostProcess::start() {
   start_without_waiting();
+  wait_or_throw();
+}
+
+void HostProcess::wait_or_throw() {
   if (!wait_until_listening()) throw std::runtime_error("the host did not start:\n" + log_end());
 }
 

@@ -43,6 +43,8 @@ class HostProcess {
   /// Starts it and waits until it answers /livez; throws with the end of its log if it does not.
   void start();
   void start_without_waiting();
+  /// The same as start(), on the configuration as it stands on disk, which somebody may have edited.
+  void start_as_edited();
   bool wait_until_listening(std::chrono::milliseconds limit = std::chrono::seconds{30});
   bool wait_until_ready(std::chrono::milliseconds limit = std::chrono::seconds{30});
   void kill();                          ///< SIGKILL, and waits for its end
@@ -66,6 +68,8 @@ class HostProcess {
   boost::json::value get(const std::string& target);
 
  private:
+  void launch();
+  void wait_or_throw();
   void write_configuration() const;
   void write_faults() const;
   std::string momo_yaml() const;
