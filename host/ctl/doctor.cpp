@@ -76,9 +76,8 @@ std::vector<Finding> files(const Facts& facts) {
   if (!problems.empty())
     found.push_back({facts.unreachable.empty() ? Severity::warning : Severity::error,
                      "The configuration has " + std::to_string(problems.size()) +
-                         " problem(s), and the host would not "
-                         "start with it; the first: " +
-                         problems.front(),
+                         (problems.size() == 1 ? " problem" : " problems") +
+                         ", and the host would not start with it; the first: " + problems.front(),
                      "payoutctl check " + facts.config.string()});
   return found;
 }
@@ -101,13 +100,25 @@ std::vector<Finding> pending_changes(const Facts& facts) {
   return found;
 }
 
+bool is_database_away(const Facts& facts) {
+  return !trouble(facts, "database").empty();
+}
+
 std::vector<Finding> database(const Facts& facts) {
-  auto found = if_trouble(facts, "database", Severity::error,
-                          "Is PostgreSQL up, and may payoutd connect? psql \"$DATABASE_URL\" -c 'select 1'");
-  for (Finding& one :
-       if_trouble(facts, "queries", Severity::error, "Look for long transactions in pg_stat_activity."))
-    found.push_back(std::move(one));
-  return found;
+  const std::string queries = trouble(facts, "queries");
+  if (!is_database_away(facts)) {
+    if (queries.empty()) return {};
+    return {{Severity::error, queries, "payoutctl db activity shows who blocks whom", "what-it-is-doing"}};
+  }
+  return {{Severity::error, trouble(facts, "database") + (queries.empty() ? "" : " ") + queries,
+           "Is PostgreSQL up, and may payoutd connect? psql \"$DATABASE_URL\" -c 'select 1'"}};
+}
+
+std::vector<Finding> storage(const Facts& facts) {
+  return if_trouble(
+      facts, "storage", Severity::error,
+      "Make room on the database's disk; then it goes on by itself. payoutctl prune --older-than "
+      "400d --dry-run");
 }
 
 std::vector<Finding> schema(const Facts& facts) {
@@ -122,6 +133,7 @@ std::vector<Finding> history(const Facts& facts) {
 }
 
 std::vector<Finding> pools(const Facts& facts) {
+  if (is_database_away(facts)) return {};  // then all work waits, and no pool is too small
   const double timeouts = metric(facts, "payoutd_database_acquire_timeouts_total");
   const double queued = metric(facts, "payoutd_database_queued");
   if (timeouts == 0 && queued < 50) return {};
@@ -344,6 +356,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"configuration", "changing-the-configuration", files},
       {"pending changes", "changing-the-configuration", pending_changes},
       {"database", "the-database-is-away", database},
+      {"storage", "a-full-disk", storage},
       {"schema", "upgrading", schema},
       {"history", "after-a-failover-or-a-restore-of-the-database", history},
       {"connections", "connections", pools},
@@ -351,7 +364,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"maintenance", "maintenance-windows", maintenance_goes_on},
       {"providers", "a-plugin-that-crashes", providers_well},
       {"payouts", "payouts-stuck-in-sent", payouts_move},
-      {"failures", "after-an-outage-of-a-provider", failures},
+      {"failures", "a-provider-is-down", failures},
       {"limits", "rules-flags-and-limits", halts},
       {"callbacks", "callbacks-of-providers", callbacks},
       {"signatures", "signature-failures-rise", signatures},

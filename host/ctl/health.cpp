@@ -191,6 +191,18 @@ ExitCode stats(Context& context, const StatsOptions& options) {
   return ExitCode::ok;
 }
 
+ExitCode status(Context& context) {
+  const json::value answer = Client(context.socket).get("/v1/admin/status");
+  const json::object& now = answer.as_object();
+  bool affected = false;
+  for (const json::value& value : array_at(now, "providers")) {
+    affected = affected || number_at(value.as_object(), "affected") > 0;
+    if (!context.json) context.out << printable(text_at(value.as_object(), "text")) << '\n';
+  }
+  if (context.json) print_json(context, answer);
+  return affected ? ExitCode::negative : ExitCode::ok;
+}
+
 ExitCode maintenance(Context& context) {
   const json::value answer = Client(context.socket).get("/v1/admin/maintenance");
   const json::object& now = answer.as_object();

@@ -130,6 +130,12 @@ void OperationsCommandLine::add_looks(CLI::App& app) {
       "\nLatencies are from admission to the end, as percentiles. What is open now stands below, whatever "
       "its "
       "age.\n\nExample:\n  payoutctl stats --since 24h --provider momo-ci\n");
+  add(&app, "status", "What to tell Support: how many payouts wait, how old, and when they will be done",
+      status)
+      ->footer(
+          "\nA sentence for each provider, at the rate of the last five minutes. Ends with 1 while payouts "
+          "are "
+          "under way.\n");
   add(&app, "maintenance", "The windows in which nothing is submitted, and whether one goes on", maintenance)
       ->footer(
           "\nThey are configured in maintenance.windows, and taken over by a reload. Ends with 1 while one "

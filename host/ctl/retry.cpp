@@ -55,7 +55,7 @@ void print_groups(Context& context, const json::object& answer) {
   table.print(context.out, context.style);
   const std::int64_t count = number_at(answer, "count");
   const std::int64_t rate = std::max<std::int64_t>(1, number_at(answer, "per_second"));
-  const auto takes = duration_text(std::chrono::seconds{count / rate});
+  const auto takes = duration_text(std::chrono::milliseconds{count * 1000 / rate});
   if (true_at(answer, "preview")) {
     context.out << "\nNothing was done. Without --preview these " << count << " become due, " << rate
                 << " a second: " << takes << ".\n";
@@ -132,8 +132,8 @@ ExitCode audit_verify(Context& context) {
   if (context.json) {
     print_json(context, answer);
   } else if (ok) {
-    context.out << text_at(check, "rows")
-                << " entries, each follows from the one before it. Last hash: " << text_at(check, "last_hash")
+    context.out << text_at(check, "rows") << (number_at(check, "rows") == 1 ? " entry" : " entries")
+                << ", each follows from the one before it. Last hash: " << text_at(check, "last_hash")
                 << "\nKeep it elsewhere: it shows entries that were cut off at the end.\n";
   } else {
     context.out << context.style.paint(Colour::red, "The audit log was tampered with") << " at entry "

@@ -93,6 +93,10 @@ void Operations::check_host(std::vector<HealthCheck>& checks) const {
   checks.push_back({"database", ready.db_ok ? HealthStatus::ok : HealthStatus::down,
                     ready.db_ok ? "It takes this host's heartbeat."
                                 : "It does not take this host's heartbeat: nothing is submitted."});
+  if (parts_.engine.heart().database_full())
+    checks.push_back({"storage", HealthStatus::down,
+                      "The database's disk is full: nothing is submitted, what providers answer is kept and "
+                      "written later."});
   checks.push_back({"schema", ready.migrations_ok ? HealthStatus::ok : HealthStatus::down,
                     "Migration " + ready.migration_revision + " is the last one that is applied."});
   const bool trusted = parts_.engine.heart().history_trusted();
@@ -106,12 +110,13 @@ void Operations::check_host(std::vector<HealthCheck>& checks) const {
   if (ready.draining) {
     checks.push_back({"host", HealthStatus::down, "It is stopping: it finishes what it has in hand."});
   } else {
+    const auto in_hand = parts_.engine.dispatcher().in_hand();
     checks.push_back({"host", drained ? HealthStatus::degraded : HealthStatus::ok,
                       !works ? "It has not the role worker, and claims nothing."
                       : drained
                           ? "It is drained and claims nothing, until `payoutctl resume`."
-                          : "It claims payouts; " + std::to_string(parts_.engine.dispatcher().in_hand()) +
-                                " are in hand."});
+                          : (ready.db_ok ? "It claims payouts; " : "It claims nothing meanwhile; ") +
+                                std::to_string(in_hand) + (in_hand == 1 ? " is" : " are") + " in hand."});
   }
 }
 
@@ -202,8 +207,8 @@ Awaitable<void> Operations::check_payouts(std::vector<HealthCheck>* checks) {
   too_long(core::State::unknown, kUnknownTooLong);
   too_long(core::State::sent, kSentTooLong);
   if (review > 0)
-    text += (text.empty() ? "" : " ") + std::to_string(review) +
-            (review == 1 ? " waits" : " wait") + " in REVIEW for somebody to decide.";
+    text += (text.empty() ? "" : " ") + std::to_string(review) + (review == 1 ? " waits" : " wait") +
+            " in REVIEW for somebody to decide.";
   checks->push_back({"payouts", text.empty() ? HealthStatus::ok : HealthStatus::degraded,
                      text.empty() ? "None waits longer than it should." : text});
   std::string halted;

@@ -55,6 +55,7 @@ class Heart {
   }
   /// While the database's disk is full nothing is submitted: what came of it could not be stored.
   void set_database_full(bool is_full) { database_is_full_ = is_full; }
+  bool database_full() const { return database_is_full_; }
   /// By the switch for all hosts, or by the file of this one.
   bool writes_stopped() const { return last_.stop_writes || stop_file_.order().has_value(); }
   const StopFile& stop_file() const { return stop_file_; }

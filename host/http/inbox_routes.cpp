@@ -71,8 +71,9 @@ json::object whole_event_json(const InboxEvent& e) {
   json::object object = event_json(e);
   json::array headers;
   for (const auto& [name, value] : e.headers) {
-    const std::string shown = is_secret_header(name) ? masked(value) : ops::redactor().redact(value);
-    headers.push_back(json::array{store::text_of_bytes(name), store::text_of_bytes(shown)});
+    const std::string text = store::text_of_bytes(value);
+    headers.push_back(json::array{store::text_of_bytes(name),
+                                  is_secret_header(name) ? masked(text) : ops::redactor().redact(text)});
   }
   object["headers"] = std::move(headers);
   object["body_bytes"] = e.body.size();

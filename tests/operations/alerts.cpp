@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kRules = PAYOUTD_SOURCE_DIR "/config/prometheus/payoutd.rules.yaml";
-constexpr int kMinutes = 300;  ///< longer than any alert waits
+constexpr int kMinutes = 1500;  ///< longer than any alert waits
 
 std::string text_of(const fs::path& file) {
   std::ifstream in(file);
@@ -28,7 +28,8 @@ std::string rule_of(const std::string& alert) {
   const std::string all = text_of(kRules);
   const auto begin = all.find("- alert: " + alert + "\n");
   if (begin == std::string::npos) return {};
-  return all.substr(begin, all.find("- alert: ", begin + 1) - begin);
+  const auto end = std::min(all.find("- alert: ", begin + 1), all.find("\n  - name: ", begin));
+  return all.substr(begin, end == std::string::npos ? end : end - begin);
 }
 
 struct Samples {
@@ -77,17 +78,14 @@ std::string series_for(const std::string& rule, const std::string& before, const
   for (const auto& [series, value] : last.values) {
     const std::string name = series.substr(0, series.find('{'));
     if (rule.find(name) == std::string::npos || !std::isfinite(value)) continue;
-    double start = value;
+    const auto found = first.values.find(series);
+    const bool is_counter = last.counters.contains(name);
+    const double start = found != first.values.end() ? found->second : is_counter ? 0 : value;
     double step = 0;
-    if (last.counters.contains(name)) {
-      const auto found = first.values.find(series);
-      start = found == first.values.end() ? 0 : found->second;
-      step = value - start;
-    } else if (name.ends_with("_age_seconds") && value > 0) {
-      step = 60;
-    }
-    out += "      - {series: '" + scraped(series) + "', values: '" + number(start) + "+" + number(step) +
-           "x" + std::to_string(kMinutes) + "'}\n";
+    if (is_counter) step = value - start;
+    if (value > 0 && (name.ends_with("_age_seconds") || name.ends_with("_lag_seconds"))) step = 60;
+    out += "      - {series: '" + scraped(series) + "', values: '" + number(start) + " " + number(value) +
+           "+" + number(step) + "x" + std::to_string(kMinutes) + "'}\n";
   }
   return out;
 }
@@ -99,13 +97,17 @@ std::string why_quiet(const std::string& alert, const std::string& before, const
   const std::string rule = rule_of(alert);
   if (rule.empty()) return "no shipped alert is called " + alert;
   const fs::path file = folder / "alert.yaml";
+  // By itself, for promtool judges each rule of a file for each minute.
+  std::ofstream(folder / "rule.yaml", std::ios::trunc)
+      << "groups:\n  - name: one\n    rules:\n      " << rule << "\n";
   const fs::path log = folder / "alert.log";
   fs::remove(log);
   std::ofstream(file, std::ios::trunc)
-      << "rule_files: [" << kRules.string() << "]\nevaluation_interval: 1m\ntests:\n"
+      << "rule_files: [rule.yaml]\nevaluation_interval: 1m\ntests:\n"
       << "  - interval: 1m\n    input_series:\n"
-      << series_for(rule, before, now) << "    promql_expr_test:\n      - expr: count(ALERTS{alertname=\""
-      << alert << "\",alertstate=\"firing\"}) > bool 0\n        eval_time: " << kMinutes
+      << series_for(rule, before, now)
+      << "    promql_expr_test:\n      - expr: count(count_over_time(ALERTS{alertname=\"" << alert
+      << "\",alertstate=\"firing\"}[1d])) > bool 0\n        eval_time: " << kMinutes
       << "m\n        exp_samples: [{labels: '{}', value: 1}]\n";
   ChildProcess::Start start;
   start.program = "/usr/bin/promtool";

@@ -142,7 +142,7 @@ Play disk_full() {
   play.ground = [] { return std::make_unique<FullDisk>(); };
   play.prepare = [](Stage& stage) {
     be_quick(stage);
-    stage.variables["TABLES"] = stage.ground<FullDisk>().disk.path().string();
+    stage.variables["DISK"] = stage.ground<FullDisk>().disk.path().string();
   };
   play.events["the-disk-fills"] = [](Stage& stage) {
     stage.ground<FullDisk>().disk.fill();
@@ -197,12 +197,11 @@ Play too_many_connections() {
     be_quick(stage);
     auto& cluster = stage.ground<OneCluster>().cluster;
     const std::string name = stage.scene().database().name();
-    const Printed applied =
-        stage.run("payoutctl db roles --apply --database '" + cluster.admin_dsn(name) + "'");
+    stage.variables["ADMIN"] = cluster.admin_dsn(name);
+    const Printed applied = stage.run("payoutctl db roles --apply --database \"$ADMIN\"");
     if (applied.status != 0) throw std::runtime_error("no roles: " + applied.output);
     cluster.run("postgres", "alter role payoutd_runtime password 'of the hosts'");
     stage.host().settings().database = cluster.dsn("payoutd_runtime", "of the hosts", name);
-    stage.variables["ADMIN"] = cluster.admin_dsn(name);
   };
   play.events["somebody-limits-the-role"] = [](Stage& stage) {
     stage.ground<OneCluster>().cluster.run("postgres", "alter role payoutd_runtime connection limit 3");

@@ -33,6 +33,9 @@ Play flags_spike() {
     stage.variables["FLAG"] = stage.sql("select max(id) from app.flags");
   };
   play.events["more-customers-come"] = [](Stage& stage) {
+    stage.wait_for("the host has the shadow", [&] {
+      return stage.sql("select count(*) from app.script_hosts where shadow_hash is not null") != "0";
+    });
     for (int i = 40; i < 43; ++i) {
       const std::string id =
           stage.pay("visit-" + std::to_string(i), kShop, {{"user", "customer-" + std::to_string(i)}});
