@@ -26,6 +26,8 @@ constexpr double kFailuresTooMany = 0.05;
 constexpr std::int64_t kFewPayouts = 20;
 constexpr double kSignaturesTooMany = 0.02;
 constexpr std::int64_t kClockApart_ms = 5'000;
+constexpr double kManyQueued = 50;
+constexpr double kFailuresInARow = 3;
 constexpr int kDiskWarning = 85;
 constexpr int kDiskError = 95;
 
@@ -134,15 +136,27 @@ std::vector<Finding> history(const Facts& facts) {
 
 std::vector<Finding> pools(const Facts& facts) {
   if (is_database_away(facts)) return {};  // then all work waits, and no pool is too small
+  std::vector<Finding> found;
+  const double wanted = metric(facts, "payoutd_database_connections", "state=\"wanted\"");
+  const double connected = metric(facts, "payoutd_database_connections", "state=\"connected\"");
+  if (connected < wanted && metric(facts, "payoutd_database_connect_failures_total") > 0)
+    found.push_back({Severity::warning,
+                     std::to_string(static_cast<long>(connected)) + " of " +
+                         std::to_string(static_cast<long>(wanted)) +
+                         " connections are open, and the server refused some.",
+                     "payoutctl db pool says why"});
   const double timeouts = metric(facts, "payoutd_database_acquire_timeouts_total");
   const double queued = metric(facts, "payoutd_database_queued");
-  if (timeouts == 0 && queued < 50) return {};
-  return {
-      {Severity::warning,
+  if (timeouts == 0 && queued < kManyQueued) return found;
+  // What gave up long ago is for the record only.
+  found.push_back(
+      {queued > 0 ? Severity::warning : Severity::notice,
        std::to_string(static_cast<long>(timeouts)) +
            " times work gave up waiting for a connection since the start, and " +
-           std::to_string(static_cast<long>(queued)) + " wait now.",
-       "Raise database_pool.*, then payoutctl config reload; look for slow statements in pg_stat_activity."}};
+           std::to_string(static_cast<long>(queued)) + (queued == 1 ? " waits" : " wait") + " now.",
+       "payoutctl db activity shows slow statements and who blocks whom; payoutctl db pool shows which "
+       "pool is too small"});
+  return found;
 }
 
 std::vector<Finding> stopped(const Facts& facts) {
@@ -181,6 +195,21 @@ std::vector<Finding> providers_well(const Facts& facts) {
       act = "payoutctl provider resume " + provider + ", when its reason is gone";
     found.push_back({text_at(check, "status") == "down" ? Severity::error : Severity::warning,
                      provider + ": " + text, std::move(act)});
+  }
+  return found;
+}
+
+std::vector<Finding> providers_answer(const Facts& facts) {
+  std::vector<Finding> found;
+  const std::string series = "payoutd_provider_failures_in_a_row{provider=\"";
+  for (const auto& [name, value] : facts.metrics) {
+    if (!name.starts_with(series) || value < kFailuresInARow) continue;
+    const std::string provider = name.substr(series.size(), name.find('"', series.size()) - series.size());
+    found.push_back(
+        {Severity::warning,
+         provider + ": Its last " + std::to_string(static_cast<long>(value)) + " calls brought no answer.",
+         "payoutctl provider probe " + provider + "; see their status page; payoutctl provider pause " +
+             provider + " --note WHY"});
   }
   return found;
 }
@@ -363,6 +392,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"switches", "stopping-payments", stopped},
       {"maintenance", "maintenance-windows", maintenance_goes_on},
       {"providers", "a-plugin-that-crashes", providers_well},
+      {"answers", "a-provider-is-down", providers_answer},
       {"payouts", "payouts-stuck-in-sent", payouts_move},
       {"failures", "a-provider-is-down", failures},
       {"limits", "rules-flags-and-limits", halts},

@@ -119,7 +119,8 @@ ExitCode migrate_verify(Context& context, const MigrateOptions& options) {
                 << " objects compared.\n";
   } else if (!result.differences.empty()) {
     context.out << result.differences.size()
-                << " differences to what the migrations say. Somebody changed the schema by "
+                << (result.differences.size() == 1 ? " difference" : " differences")
+                << " to what the migrations say. Somebody changed the schema by "
                 << "other means: undo that, by the definitions above.\n";
   }
   return code;

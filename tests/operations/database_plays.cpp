@@ -71,6 +71,7 @@ void hold(Stage& stage, const std::string& who, const std::string& sql) {
   auto session = std::make_shared<store::Connection>(
       store::connection_string(stage.host().settings().database + " application_name='" + who + "'", {}));
   auto work = std::make_shared<pqxx::work>(*session);
+  work->exec("set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0");
   work->exec(sql);
   stage.meanwhile([session, work](std::stop_token stop) mutable {
     while (!stop.stop_requested()) std::this_thread::sleep_for(milliseconds{50});
@@ -215,7 +216,10 @@ Play too_many_connections() {
 Play lock_chain() {
   Play play;
   play.name = "lock-chain";
-  play.prepare = be_quick;
+  play.prepare = [](Stage& stage) {
+    be_quick(stage);
+    stage.host().settings().more_sections = "database_pool: {acquire_timeout: 1s}\n";
+  };
   play.begin = [](Stage& stage) { stage.wait_for_state(stage.pay("before", kPaid), "CONFIRMED"); };
   play.events["a-report-holds-a-lock"] = [](Stage& stage) {
     hold(stage, "nightly report", "select count(*) from app.payouts");
@@ -223,6 +227,7 @@ Play lock_chain() {
       store::Connection session(
           store::connection_string(stage.host().settings().database + " application_name='by hand'", {}));
       pqxx::work work(session);
+      work.exec("set local statement_timeout = 0");
       work.exec("alter table app.payouts add column colour text");
     });
     stage.wait_for("it waits",
