@@ -147,15 +147,15 @@ std::vector<Finding> pools(const Facts& facts) {
                      "payoutctl db pool says why"});
   const double timeouts = metric(facts, "payoutd_database_acquire_timeouts_total");
   const double queued = metric(facts, "payoutd_database_queued");
-  if (timeouts == 0 && queued < kManyQueued) return found;
-  // What gave up long ago is for the record only.
+  // What gave up long ago is the alerts' business.
+  if (queued == 0 || (timeouts == 0 && queued < kManyQueued)) return found;
   found.push_back(
-      {queued > 0 ? Severity::warning : Severity::notice,
-       std::to_string(static_cast<long>(timeouts)) +
-           " times work gave up waiting for a connection since the start, and " +
-           std::to_string(static_cast<long>(queued)) + (queued == 1 ? " waits" : " wait") + " now.",
-       "payoutctl db activity shows slow statements and who blocks whom; payoutctl db pool shows which "
-       "pool is too small"});
+      {Severity::warning,
+       std::to_string(static_cast<long>(queued)) + (queued == 1 ? " waits" : " wait") +
+           " for a connection, and " + std::to_string(static_cast<long>(timeouts)) +
+           " gave up since the start.",
+       "payoutctl db activity shows slow statements and who blocks whom; payoutctl db pool which pool is "
+       "too small"});
   return found;
 }
 
@@ -366,9 +366,11 @@ Facts gather(Context& context, const std::filesystem::path& config) {
     Client client(context.socket, std::chrono::seconds(20));
     facts.health = document(client, "/v1/admin/health");
     facts.difference = document(client, "/v1/admin/config/diff");
-    facts.stats = document(client, "/v1/admin/stats?since_s=3600");
-    facts.hosts = document(client, "/v1/admin/hosts");
-    facts.secrets = document(client, "/v1/admin/secrets");
+    if (!is_database_away(facts)) {  // or each of them would wait for it in vain
+      facts.stats = document(client, "/v1/admin/stats?since_s=3600");
+      facts.hosts = document(client, "/v1/admin/hosts");
+      facts.secrets = document(client, "/v1/admin/secrets");
+    }
     const Answer metrics = client.send("GET", "/metrics");
     if (metrics.body.is_string()) facts.metrics = read_metrics(std::string_view(metrics.body.get_string()));
   } catch (const HostUnreachable& unreachable) {

@@ -88,7 +88,10 @@ Play database_away() {
   play.name = "database-away";
   play.ground = [] { return std::make_unique<OwnServer>(); };
   play.simulator = {"--processing-ms", "0..50", "--transfer-latency-ms", "700..900"};
-  play.prepare = be_quick;
+  play.prepare = [](Stage& stage) {
+    be_quick(stage);
+    stage.host().settings().more_sections = "database_pool: {acquire_timeout: 1s}\n";
+  };
   play.events["the-database-dies"] = [](Stage& stage) {
     // One is with the provider at this moment.
     const std::string id = stage.pay("salary-1", kPaid);

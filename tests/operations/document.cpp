@@ -13,7 +13,7 @@ const std::string kAnything = "…";
 const std::regex kCommand(R"(^(payoutctl|payoutd|systemctl|curl|psql|kill|sudo|apt|\./dev)\b)");
 const std::regex kStage(R"(^<!-- stage: ([a-z-]+) -->$)");
 const std::regex kEvent(R"(^<!-- happens: ([a-z-]+) -->$)");
-const std::regex kQuoted("`([A-Za-z]+)`");
+const std::regex kQuoted("`([A-Z][A-Za-z]+)`");
 const std::string kFires = "**Fires:**";
 
 std::string blanks_as_one(const std::string& text) {

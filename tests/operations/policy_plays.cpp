@@ -59,7 +59,7 @@ Play bad_rule() {
                    [&] { return stage.sql("select max(generation) from app.script_generations") == "2"; });
     for (int i = 1; i <= 4; ++i) {
       const std::string id = stage.pay("salary-" + std::to_string(i), kPaid,
-                                       {{"user", "kofi-" + std::to_string(i)}, {"amount", "1200"}});
+                                       {{"user", "kofi-" + std::to_string(i)}, {"amount", "120"}});
       stage.wait_for_state(id, "HELD");
       stage.variables["HELD"] = id;
     }
