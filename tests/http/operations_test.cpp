@@ -150,10 +150,48 @@ TEST_CASE("the doctor finds what is wrong, and nothing where nothing is", "[oper
       "payoutd_database_acquire_timeouts_total{pool=\"http\"} 0\n");
   CHECK(found_by(facts) == "signatures ");
   facts.metrics = read_metrics("payoutd_database_acquire_timeouts_total{pool=\"http\"} 3\n");
+  CHECK(found_by(facts).empty());  // that was once
+  facts.metrics["payoutd_database_queued{pool=\"http\"}"] = 2;
   CHECK(found_by(facts) == "connections ");
+  facts.health["checks"] =
+      json::array{check("database", "down", "away"), check("queries", "down", "refused")};
+  CHECK(found_by(facts) == "database ");  // what follows from it says nothing new
+  facts = healthy();
+  facts.metrics = read_metrics(
+      "payoutd_database_connections{pool=\"http\",state=\"wanted\"} 2\n"
+      "payoutd_database_connections{pool=\"http\",state=\"connected\"} 1\n");
+  CHECK(found_by(facts).empty());  // it may be idle
+  facts.metrics["payoutd_database_connect_failures_total{pool=\"http\"}"] = 1;
+  CHECK(found_by(facts) == "connections ");
+  facts = healthy();
+  facts.metrics = read_metrics("payoutd_provider_failures_in_a_row{provider=\"momo\"} 2\n");
+  CHECK(found_by(facts).empty());
+  facts.metrics = read_metrics("payoutd_provider_failures_in_a_row{provider=\"momo\"} 3\n");
+  CHECK(found_by(facts) == "answers ");
   facts = healthy();
   facts.secrets = {{"secrets", json::array{version("old", "a", "current", 100 * 86'400)}}};
   CHECK(found_by(facts) == "secrets ");
+}
+
+TEST_CASE("each state in which payouts wait too long has a section of its own", "[operations]") {
+  const auto anchors =
+      anchors_of(read_text(std::filesystem::path(PAYOUTD_SOURCE_DIR) / "docs/operations.md"));
+  Facts facts = healthy();
+  facts.health["checks"] = json::array{check(
+      "payouts", "degraded",
+      "The oldest PENDING has been there for 1.5 h. The oldest UNKNOWN has been there for 20 min. The oldest "
+      "SENT has been there for 3 h. 1 waits in REVIEW for somebody to decide.")};
+  std::string found;
+  for (const DoctorCheck& one : doctor_checks())
+    for (const Finding& finding : one.find(facts)) {
+      CHECK(anchors.contains(std::string(finding.anchor)));
+      found += finding.what + " → " + std::string(finding.anchor) + "\n";
+    }
+  CHECK(found ==
+        "The oldest PENDING has been there for 1.5 h. → stopping-payments\n"
+        "The oldest UNKNOWN has been there for 20 min. → deciding\n"
+        "The oldest SENT has been there for 3 h. → payouts-stuck-in-sent\n"
+        "1 waits in REVIEW for somebody to decide. → deciding\n");
 }
 
 TEST_CASE("rotations that are half done, due or without an end are named", "[operations]") {
