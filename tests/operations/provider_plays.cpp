@@ -45,7 +45,15 @@ Play stuck_in_sent() {
       stage.variables["SENT"] = id;
     }
   };
-  play.events["the-provider-settles"] = settle_all;
+  play.events["the-provider-settles"] = [](Stage& stage) {
+    stage.wait_for("the one that was asked about is pending still", [&] {
+      return stage.host()
+                 .request("GET", "/metrics")
+                 .body.find("payoutd_queries_total{provider=\"momo\",result=\"pending\"} 1") !=
+             std::string::npos;
+    });
+    settle_all(stage);
+  };
   return play;
 }
 
