@@ -127,6 +127,7 @@ json::array evidence(const Dossier& dossier) {
     const bool paid = a.outcome.ends_with("_confirmed");  // then an earlier answer's code is beside the point
     if (!a.outcome.empty())
       line += " Last word: " + a.outcome + (a.code.empty() || paid ? "" : " (" + a.code + ")") + ".";
+    if (!paid && !a.message.empty() && a.message != a.code) line += " \"" + a.message + "\"";
     line += a.live ? " It is the live attempt." : " It is closed.";
     out.emplace_back(line);
   }

@@ -115,6 +115,19 @@ TEST_CASE("a dry run of one provider is told with who turned it on, and what tur
   CHECK(offers(told, "payoutctl provider dry-run acme off"));
 }
 
+TEST_CASE("an answer that could not be read is told with the attempt that was asked about", "[explain]") {
+  EngineFixture f;
+  f.provider.on_query = [](Order) -> Awaitable<Status> {
+    throw std::runtime_error("the answer has no field 'status'");
+    co_return Status{};
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until(
+      [&] { return f.value("select message from app.attempts") == "the answer has no field 'status'"; }));
+  const std::string evidence = std::string(explain(f, id).at("evidence").at(0).as_string());
+  CHECK_THAT(evidence, Catch::Contains("query_cannot_tell. \"the answer has no field 'status'\""));
+}
+
 TEST_CASE("a dry run is told before it simulates", "[explain]") {
   EngineFixture f;
   f.await(f.host->engine().pause("acme", true, "operator:kofi", ""));
