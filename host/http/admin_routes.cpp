@@ -205,7 +205,11 @@ Awaitable<Response> post_switch(HostView* host, Request request) {
   change.actor = request.peer.actor;
   const std::string name = change.name;
   const engine::SwitchReply reply = co_await host->set_switch(std::move(change));
-  if (!reply.done) co_return refuse(503, "SWITCH_NOT_SET", reply.message);
+  if (!reply.done) {
+    Response response = refuse(503, "SWITCH_NOT_SET", reply.message);
+    response.headers.emplace_back("Retry-After", "1");
+    co_return response;
+  }
   co_return answer(200, json::object{{"switch", name},
                                      {"enabled", reply.enabled},
                                      {"scope", reply.all_hosts ? "all_hosts" : "this_host"},
