@@ -13,8 +13,10 @@
 #include "daemon/database_pools.hpp"
 #include "daemon/database_sampler.hpp"
 #include "daemon/incarnations.hpp"
+#include "daemon/metric_labels.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/operations.hpp"
+#include "daemon/options.hpp"
 #include "daemon/plugin_versions.hpp"
 #include "daemon/pulse.hpp"
 #include "daemon/quarantine_store.hpp"
@@ -53,138 +55,6 @@ constexpr milliseconds kNotificationsStop{15'000};
 // What a stop takes beside the drain: answers that are under way, provider processes, the private database.
 constexpr milliseconds kStopMargin{120'000};
 constexpr int kSamplesBetweenSecrets = 30;
-
-policy::Schedule schedule_of(const ops::BackoffConfig& c) {
-  return {c.base, c.max, static_cast<int>(c.jitter * 100), static_cast<int>(c.factor * 100)};
-}
-
-policy::BuiltInOptions policy_options(const ops::EngineConfig& c) {
-  policy::BuiltInOptions options;
-  options.retry = schedule_of(c.backoff);
-  options.query = schedule_of(c.query_backoff);
-  options.resend = options.query;
-  // A minute at the longest, unless less often was asked for.
-  const auto longest = std::min(10 * c.poll_interval, std::max(c.poll_interval, milliseconds{60'000}));
-  options.poll = {c.poll_interval, longest, 20};
-  options.max_attempts = c.backoff.max_attempts;
-  options.review_after = c.unknown_review_after;
-  return options;
-}
-
-engine::DispatcherOptions dispatcher_options(const ops::EngineConfig& c) {
-  engine::DispatcherOptions options;
-  options.tick = c.claim_interval;
-  options.max_in_hand = c.claim_batch;
-  return options;
-}
-
-std::map<std::string, engine::ProviderPace> paces(const ops::LiveConfig& live) {
-  std::map<std::string, engine::ProviderPace> all;
-  for (const auto& [name, p] : live.providers)
-    all[name] = {{p.submit_rate, p.query_rate}, {p.admission_rate, p.admission_depth}};
-  return all;
-}
-
-engine::MinimumBalances minimum_balances(const ops::LiveConfig& live) {
-  engine::MinimumBalances all;
-  for (const auto& [name, provider] : live.providers)
-    if (provider.minimum_balance) all[name] = *provider.minimum_balance;
-  return all;
-}
-
-core::WebhookKeys webhook_keys(const ops::LiveConfig& live) {
-  core::WebhookKeys keys;
-  for (const auto& [name, provider] : live.providers)
-    if (provider.enabled && !provider.webhook_keys.empty()) keys[name] = provider.webhook_keys;
-  return keys;
-}
-
-http::GateOptions gate_options(const ops::HttpConfig& http, const ops::AccessConfig& access) {
-  http::GateOptions options;
-  options.auth_required = http.auth_required;
-  options.trusted_proxies = http.trusted_proxies;
-  options.metrics_allow = access.metrics_allow;
-  options.keyring = access.keyring;
-  options.clock_skew = access.clock_skew;
-  options.cors_origins = access.cors_origins;
-  options.requests_per_subject = access.requests_per_subject;
-  options.requests_per_address = access.requests_per_address;
-  options.auth_failures_per_minute = access.auth_failures_per_minute;
-  return options;
-}
-
-// Endpoints' secrets are derived from the configured keys, or from the instance key where there are none;
-// with a key of their own derived from that, so that neither says anything of what else the instance key
-// signs.
-notify::Notifier::Options notifier_options(const ops::Config& config, const ops::NotificationConfig& c,
-                                           const Secret& instance_key) {
-  const auto seconds = [](milliseconds time) {
-    return std::chrono::duration_cast<std::chrono::seconds>(time);
-  };
-  std::vector<notify::EndpointKeys::Key> keys;
-  for (const auto& key : c.keys) keys.push_back({key.id, key.secret});
-  keys.push_back({"instance", Secret(core::hmac_sha256_hex(instance_key, "payoutd notifications 1"))});
-  notify::Notifier::Options options;
-  options.rotation_overlap = seconds(c.rotation_overlap);
-  notify::SenderOptions& sender = options.sender;
-  sender.keys = notify::EndpointKeys(std::move(keys));
-  sender.allowed_networks = c.allow_networks;
-  sender.plain_http = config.static_config.environment == Environment::dev;
-  sender.ca_file = c.ca_file.string();
-  sender.timeout = c.timeout;
-  sender.per_endpoint = c.per_endpoint;
-  sender.max_in_flight = c.max_in_flight;
-  sender.give_up_after = seconds(c.give_up_after);
-  sender.disable_after = seconds(c.disable_after);
-  sender.keep = seconds(c.keep);
-  return options;
-}
-
-store::PoolOptions pool_options(const std::string& dsn, int connections, milliseconds acquire,
-                                const char* name) {
-  store::PoolOptions options;
-  options.dsn = dsn;
-  options.connections = connections;
-  options.acquire_timeout_ms = static_cast<int>(acquire.count());
-  options.application_name = name;
-  return options;
-}
-
-// ISO 3166-1 alpha-2, without the reserved ones: the closed set of the region label.
-constexpr std::string_view kCountries =
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV "
-    "BW BY BZ "
-    "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ "
-    "FK FM FO "
-    "FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR "
-    "IS IT JE "
-    "JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML "
-    "MM MN MO "
-    "MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR "
-    "PS PT PW "
-    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ "
-    "TK TL TM "
-    "TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW ";
-
-/// Every code of three letters that money can be in: the closed set of the currency label.
-std::vector<std::string> known_currencies() {
-  std::vector<std::string> all;
-  for (char a = 'A'; a <= 'Z'; ++a)
-    for (char b = 'A'; b <= 'Z'; ++b)
-      for (char c = 'A'; c <= 'Z'; ++c)
-        if (std::string code{a, b, c}; currency_decimals(code)) all.push_back(std::move(code));
-  return all;
-}
-
-ops::MetricsLabels labels(const ops::Config& config, std::vector<std::string> routes) {
-  ops::MetricsLabels out;
-  for (std::size_t i = 0; i < kCountries.size(); i += 3) out.regions.emplace_back(kCountries.substr(i, 2));
-  for (const auto& [name, p] : config.live_config.providers) out.providers.push_back(name);
-  out.routes = std::move(routes);
-  for (const core::State state : core::kAllStates) out.states.emplace_back(core::to_string(state));
-  out.currencies = known_currencies();
-  return out;
-}
 
 // Connects once, before anything else runs, so that a wrong address, password or schema is said plainly. The
 // private database belongs to this host alone, and is migrated by it.
@@ -538,7 +408,7 @@ int Host::run() {
   router_options.gate = gate_options(fixed.http, config_.live_config.access);
   router_ = std::make_unique<http::Router>(*view_, router_options);
   // The routes are one of the metrics' closed label sets, so the metrics come after them.
-  metrics_ = std::make_unique<ops::Metrics>(labels(config_, router_->patterns()));
+  metrics_ = std::make_unique<ops::Metrics>(metric_labels(config_, router_->patterns()));
   metrics_->build_info(version(), build_id(), std::string(to_string(fixed.environment)));
   tracing_ = std::make_unique<Tracing>(config_, incarnation_, *metrics_, tracer_);
   observer_->attach(*metrics_, tracer_);
