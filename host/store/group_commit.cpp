@@ -199,13 +199,14 @@ class GroupCommitCore::State : public std::enable_shared_from_this<State> {
 
   // One round trip. The settings are local to the transaction, so nothing is left behind in the session.
   // Batches find their rows by index; a plan that is kept from when a table was small must not read the grown
-  // one through.
+  // one through. Without jit = off a server whose default it is would compile each plan for seconds, because
+  // the scans that are forbidden, and done where there is no index, look that expensive.
   std::string begin_sql(const BatchInfo& info) const {
     return "BEGIN; SET LOCAL statement_timeout = " + std::to_string(options_.statement_timeout.count()) +
            "; SET LOCAL idle_in_transaction_session_timeout = " +
            std::to_string(options_.idle_in_transaction_timeout.count()) +
-           "; SET LOCAL enable_seqscan = off; INSERT INTO " + options_.batches_table + " (id) VALUES ('" +
-           info.id + "')";
+           "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off; INSERT INTO " + options_.batches_table +
+           " (id) VALUES ('" + info.id + "')";
   }
 
   // Retries until the database gives an answer or the host stops: there is no other way to know.
