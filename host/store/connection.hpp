@@ -96,8 +96,9 @@ class Connection : private detail::ObservationHolder,
   // From any thread: breaks the socket, so that a blocked statement returns at once (in doubt).
   void interrupt() noexcept;
 
-  // Its parameters are text. Where the connection has a session of its own, the server parses and plans the
-  // statement once and keeps it; elsewhere each execution is parsed anew. Throws what exec_params throws, and
+  // Its parameters are text. Where the connection has a session of its own, the server parses the statement
+  // once and keeps it; elsewhere each execution is parsed anew. A plan may be kept too, made for tables as
+  // they were then, where the transaction does not say plan_cache_mode. Throws what exec_params throws, and
   // Conflict if the session lost the statement.
   pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
                          const std::vector<std::string>& parameters);

@@ -197,15 +197,13 @@ class GroupCommitCore::State : public std::enable_shared_from_this<State> {
     }
   }
 
-  // One round trip. The settings are local to the transaction, so nothing is left behind in the session.
-  // Batches find their rows by index; a plan that is kept from when a table was small must not read the grown
-  // one through. Without jit = off a server whose default it is would compile each plan for seconds, because
-  // the scans that are forbidden, and done where there is no index, look that expensive.
+  // One round trip. The settings are local to the transaction, so nothing is left behind in the session. What
+  // is kept in it is its parsed text and never its plan, which may have been made when a table was small.
   std::string begin_sql(const BatchInfo& info) const {
     return "BEGIN; SET LOCAL statement_timeout = " + std::to_string(options_.statement_timeout.count()) +
            "; SET LOCAL idle_in_transaction_session_timeout = " +
            std::to_string(options_.idle_in_transaction_timeout.count()) +
-           "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off; INSERT INTO " + options_.batches_table +
+           "; SET LOCAL plan_cache_mode = force_custom_plan; INSERT INTO " + options_.batches_table +
            " (id) VALUES ('" + info.id + "')";
   }
 

@@ -14,8 +14,6 @@ namespace {
 // first run changed is told from what it refused by the version, the state and the attempt that it would have
 // left behind. The new attempts wait for the old ones to be closed (the count over `closed`), because the
 // index of live attempts is checked row by row.
-// Its plan is kept and may be older than the data, so it must be right for tables of any size: `locked` looks
-// one payout after the other up by its id, which is also what makes the order of the locks that of the ids.
 constexpr const char* kApply = R"sql(
 with input as (
   select * from unnest(
@@ -37,8 +35,7 @@ with input as (
     allow, decision, ord)
 ), locked as (
   select p.id, p.version, p.state, p.lease, p.provider, p.attempt_count, p.lane, p.reference_n, p.provider_ref
-  from (select distinct payout_id from input order by payout_id) i cross join lateral (
-    select * from app.payouts o where o.id = i.payout_id for update) p
+  from app.payouts p where p.id in (select payout_id from input) order by p.id for update
 ), ok as (
   select i.*, l.state as from_state, l.provider, l.attempt_count, l.lane as held_lane,
     case when i.reference_n = l.reference_n then coalesce(i.provider_ref, l.provider_ref) end as known_as,
