@@ -4,8 +4,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "core/ids.hpp"
-
 namespace payoutd::store {
 namespace {
 
@@ -183,55 +181,6 @@ bool Connection::is_in_failed_transaction() {
 void Connection::interrupt() noexcept {
   const std::lock_guard lock(observation.mutex);
   if (observation.connection != nullptr) ::shutdown(PQsocket(observation.connection), SHUT_RDWR);
-}
-
-namespace {
-
-// A session that does not know what was prepared, or knows it already, is not the one that it was prepared
-// in.
-bool is_another_session(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(translate_error(error, CommitRisk::none, {}));
-  } catch (const StoreError& failure) {
-    return failure.sqlstate() == "26000" || failure.sqlstate() == "42P05";
-  } catch (...) {
-    return false;
-  }
-}
-
-}  // namespace
-
-// A pooler that gives each transaction another session makes up the process id that it tells its clients
-// (PgBouncer draws it at random, as part of the key for cancelling).
-bool Connection::keeps_statements(pqxx::transaction_base& work) {
-  if (!keeps_statements_)
-    keeps_statements_ = work.exec1("SELECT pg_backend_pid()")[0].as<int>() == backendpid();
-  return *keeps_statements_;
-}
-
-KeptStatement::KeptStatement(std::string_view label, const char* text)
-    : name(std::string(label) + "_" + core::sha256_hex(text).substr(0, 16)), sql(text) {}
-
-pqxx::result Connection::exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
-                                   const std::vector<std::string>& parameters) {
-  const auto arguments = pqxx::prepare::make_dynamic_params(parameters);
-  if (!keeps_statements(work)) return work.exec_params(statement.sql, arguments);
-  try {
-    prepare(statement.name,
-            statement.sql);  // known to libpqxx only; it reaches the server with its first execution
-    return work.exec_prepared(statement.name, arguments);
-  } catch (const pqxx::sql_error&) {
-    if (!is_another_session(std::current_exception())) throw;
-    keeps_statements_ = false;
-    throw Conflict("the session of this connection is not its own: statements are no longer kept in it");
-  }
-}
-
-pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
-                       const std::vector<std::string>& parameters) {
-  if (auto* transaction = dynamic_cast<Transaction*>(&work))
-    return transaction->connection().exec_kept(work, statement, parameters);
-  return work.exec_params(statement.sql, pqxx::prepare::make_dynamic_params(parameters));
 }
 
 Transaction::Transaction(Connection& connection, std::string begin)

@@ -5,11 +5,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <pqxx/pqxx>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "store/errors.hpp"
 
@@ -65,14 +63,6 @@ struct ObservationHolder {
 
 }  // namespace detail
 
-// A statement that is run again and again. Its name says which text it is, so that a session that another
-// version of the program prepared it in is never taken for ours.
-struct KeptStatement {
-  KeptStatement(std::string_view label, const char* text);
-  std::string name;
-  const char* sql;
-};
-
 // Owned and used by one thread, except for interrupt().
 class Connection : private detail::ObservationHolder,
                    public pqxx::basic_connection_base<detail::ObservedPolicy> {
@@ -95,17 +85,6 @@ class Connection : private detail::ObservationHolder,
 
   // From any thread: breaks the socket, so that a blocked statement returns at once (in doubt).
   void interrupt() noexcept;
-
-  // Its parameters are text. Where the connection has a session of its own, the server parses the statement
-  // once and keeps it; elsewhere each execution is parsed anew. A plan may be kept too, made for tables as
-  // they were then, where the transaction does not say plan_cache_mode. Throws what exec_params throws, and
-  // Conflict if the session lost the statement.
-  pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
-                         const std::vector<std::string>& parameters);
-
- private:
-  bool keeps_statements(pqxx::transaction_base& work);
-  std::optional<bool> keeps_statements_;
 };
 
 // BEGIN … COMMIT. Unlike pqxx::work, the statements that open it travel in one round trip with BEGIN, and
@@ -114,7 +93,6 @@ class Transaction final : public pqxx::dbtransaction {
  public:
   explicit Transaction(Connection& connection, std::string begin = "BEGIN");
   ~Transaction() override;
-  Connection& connection() noexcept { return connection_; }
 
  private:
   void do_begin() override;
@@ -123,11 +101,6 @@ class Transaction final : public pqxx::dbtransaction {
   Connection& connection_;
   std::string begin_;
 };
-
-// Connection::exec_kept() where the transaction is a Transaction; any other kind parses the statement each
-// time.
-pqxx::result exec_kept(pqxx::transaction_base& work, const KeptStatement& statement,
-                       const std::vector<std::string>& parameters);
 
 // Runs work(Transaction&) and commits. A connection that breaks before COMMIT was sent is Unavailable
 // (nothing was done), afterwards InDoubt.

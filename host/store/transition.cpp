@@ -2,7 +2,6 @@
 
 #include "core/assert.hpp"
 #include "store/column.hpp"
-#include "store/connection.hpp"
 #include "store/row_reader.hpp"
 
 namespace payoutd::store {
@@ -270,8 +269,7 @@ std::vector<Applied> apply(pqxx::transaction_base& work, std::span<const Transit
   for (Column& column : c.column) arguments.push_back(column.take());
   arguments.push_back(host);
   arguments.emplace_back(replay ? "t" : "f");
-  static const KeptStatement kept("apply", kApply);
-  const pqxx::result rows = exec_kept(work, kept, arguments);
+  const pqxx::result rows = work.exec_params(kApply, pqxx::prepare::make_dynamic_params(arguments));
   std::vector<Applied> results;
   results.reserve(batch.size());
   for (const auto& row : rows) {

@@ -407,23 +407,6 @@ TEST_CASE("a deadline answers those who cannot wait", "[group]") {
   CHECK(bench.stored_as.size() == 2);
 }
 
-TEST_CASE("a statement that is kept is planned anew for each batch", "[group]") {
-  Bench bench;
-  Pool pool(bench.io.get_executor(), {.dsn = bench.database.dsn(), .connections = 1});
-  Group group(
-      pool, {.name = "kept"},
-      [](pqxx::transaction_base& transaction, std::span<const Item> items, const BatchInfo&) {
-        static const KeptStatement kept("kept", "SELECT count(*) FROM app.effects WHERE value = $1::integer");
-        exec_kept(transaction, kept, {std::to_string(items[0].value)});
-        const auto plans =
-            transaction.exec1("SELECT generic_plans, custom_plans FROM pg_prepared_statements");
-        CHECK(plans[0].as<int>() == 0);  // a plan for all batches may be one for a table that was empty
-        return std::vector<Stored>(items.size(), {plans[1].as<std::int64_t>(), false});
-      },
-      [](const Item& item) { return item.key; });
-  for (int n = 1; n <= 8; ++n) CHECK(run(bench.io, group.submit({"p", n})).sequence == n);
-}
-
 TEST_CASE("the queue can be bounded", "[group]") {
   Bench bench({.max_batch = 1, .max_in_flight = 1, .max_queued = 5});
   for (int index = 0; index < 20; ++index) bench.submit("p" + std::to_string(index), index);
