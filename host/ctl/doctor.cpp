@@ -159,6 +159,15 @@ std::vector<Finding> pools(const Facts& facts) {
   return found;
 }
 
+std::vector<Finding> locks(const Facts& facts) {
+  const auto waiters = static_cast<long>(metric(facts, "payoutd_database_lock_waiters"));
+  if (waiters == 0 || is_database_away(facts)) return {};
+  return {{Severity::warning,
+           std::to_string(waiters) + (waiters == 1 ? " session has" : " sessions have") +
+               " waited for a lock of the database for more than a second.",
+           "payoutctl db activity shows who blocks whom; end the head of the chain"}};
+}
+
 std::vector<Finding> stopped(const Facts& facts) {
   auto found = if_trouble(
       facts, "switches", Severity::error,
@@ -391,6 +400,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"schema", "upgrading", schema},
       {"history", "after-a-failover-or-a-restore-of-the-database", history},
       {"connections", "connections", pools},
+      {"locks", "somebody-blocks-everybody", locks},
       {"switches", "stopping-payments", stopped},
       {"maintenance", "maintenance-windows", maintenance_goes_on},
       {"providers", "a-plugin-that-crashes", providers_well},

@@ -617,6 +617,8 @@ void Host::show_standstill() {
     next.push_back({"", seconds(period->begins)});
   metrics_->show("payoutd_maintenance_next_timestamp_seconds", std::move(next));
   metrics_->show("payoutd_host_drained", {{"", heart.drained() ? 1.0 : 0.0}});
+  metrics_->show("payoutd_hosts_live", {{"api", static_cast<double>(heart.last().admitting_hosts)},
+                                        {"worker", static_cast<double>(heart.last().working_hosts)}});
 }
 
 Awaitable<void> Host::sample_callbacks() {

@@ -4,6 +4,7 @@
 
 #include "core/signal.hpp"
 #include "ops/log.hpp"
+#include "store/activity.hpp"
 #include "store/inventory.hpp"
 #include "store/prune.hpp"
 
@@ -14,10 +15,18 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kInterval{5'000};
 constexpr milliseconds kLook{250};
+// The work's own locks are held for milliseconds.
+constexpr milliseconds kLongLockWait{1'000};
 // After the last refusal for want of space: then it is tried again.
 constexpr milliseconds kFullFor{5'000};
 
 }  // namespace
+
+Awaitable<void> DatabaseSampler::sample_locks() {
+  const auto waiters = co_await parts_.pool.transact(
+      [](pqxx::transaction_base& work) { return store::lock_waiters(work, kLongLockWait); });
+  metrics_->show("payoutd_database_lock_waiters", {{"", static_cast<double>(waiters)}});
+}
 
 Awaitable<void> DatabaseSampler::sample_maintenance() {
   const auto all =
@@ -52,6 +61,7 @@ Awaitable<void> DatabaseSampler::run() {
   core::Signal never(co_await boost::asio::this_coro::executor);
   while (!stopping_) {
     try {
+      co_await sample_locks();  // first, as what follows reads tables that may be locked
       co_await sample_maintenance();
       co_await sample_storage();
       co_await sample_replicas();

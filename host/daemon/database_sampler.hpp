@@ -10,7 +10,7 @@
 
 namespace payoutd::daemon {
 
-/// Reads what the database alone knows for the metrics: backups, replicas, storage. Stops submits while the
+/// Reads what the database alone knows for the metrics: locks, backups, replicas, storage. Stops submits while the
 /// database's disk is full. Host thread only.
 class DatabaseSampler {
  public:
@@ -32,6 +32,7 @@ class DatabaseSampler {
   void stop() { stopping_ = true; }
 
  private:
+  Awaitable<void> sample_locks();
   Awaitable<void> sample_maintenance();
   Awaitable<void> sample_storage();
   Awaitable<void> sample_replicas();

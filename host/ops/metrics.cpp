@@ -18,7 +18,11 @@ struct ShownFamily {
   std::string_view help;
 };
 constexpr auto kShown = std::to_array<ShownFamily>({
+    {"payoutd_database_lock_waiters", "",
+     "Sessions that have waited for a lock of the database for more than a second."},
     {"payoutd_host_drained", "", "1 while this host is drained and claims nothing."},
+    {"payoutd_hosts_live", "role",
+     "Hosts whose heartbeat is fresh, by what they do; as this host sees them."},
     {"payoutd_maintenance_active", "", "1 while a maintenance window keeps payouts from being submitted."},
     {"payoutd_maintenance_next_timestamp_seconds", "", "When the next maintenance window begins."},
     {"payoutd_stop_file", "", "1 while the file stop-writes of this host stops all its writes."},

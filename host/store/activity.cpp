@@ -81,4 +81,15 @@ std::vector<Session> sessions(Connection& connection) {
   });
 }
 
+std::int64_t lock_waiters(pqxx::transaction_base& work, std::chrono::milliseconds longer_than) {
+  return work
+      .exec_params1(
+          "select count(distinct pid) from pg_locks where not granted"
+          " and (database is null or database = (select oid from pg_database where datname = "
+          "current_database()))"
+          " and waitstart < clock_timestamp() - $1 * interval '1 millisecond'",
+          longer_than.count())[0]
+      .as<std::int64_t>();
+}
+
 }  // namespace payoutd::store

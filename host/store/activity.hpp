@@ -1,5 +1,6 @@
 // What the database's sessions are doing now, as pg_stat_activity and pg_locks show it.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,5 +30,8 @@ struct Session {
 
 // All client sessions of the connection's database but its own, the oldest transaction first.
 std::vector<Session> sessions(Connection& connection);
+
+// How many sessions of the database have waited for a lock for longer than that. Needs no privilege.
+std::int64_t lock_waiters(pqxx::transaction_base& work, std::chrono::milliseconds longer_than);
 
 }  // namespace payoutd::store

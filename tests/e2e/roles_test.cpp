@@ -49,6 +49,11 @@ TEST_CASE("NepXy: worker, webhook listener and admin API are one daemon, or host
   CHECK(sick.out.find("No live host has the role worker") != std::string::npos);
   CHECK(ctl(front, "health").code == 1);
   CHECK(front.request("GET", "/readyz").status == 200);
+  const auto live = [&](const std::string& role) {
+    return host_metric(front, "payoutd_hosts_live{role=\"" + role + "\"}");
+  };
+  CHECK(live("worker") == "0");
+  CHECK(live("api") == "1");
 
   // The worker pays; the callback comes to the other host, and the worker asks.
   worker.start();
@@ -66,6 +71,8 @@ TEST_CASE("NepXy: worker, webhook listener and admin API are one daemon, or host
   CHECK(ctl(front, "health").out.find("It has not the role worker") != std::string::npos);
   CHECK(eventually(seconds{10}, [&] { return share_of(desk, "host-b") == "720720"; }));
   CHECK(share_of(desk, "host-a") == "0");
+  CHECK(eventually(seconds{10}, [&] { return live("worker") == "1"; }));
+  CHECK(live("api") == "1");
   const CtlResult hosts = ctl(front, "hosts");
   CHECK(hosts.out.find("api,webhooks,admin") != std::string::npos);
 

@@ -49,11 +49,19 @@ TEST_CASE("a chain of locks is shown from its head to its end", "[activity]") {
   });
   const bool reading_waits = eventually(seconds{10}, [&] { return waits(reading_pid); });
 
+  const auto long_waits = [&] {
+    return store::in_transaction(looking, "BEGIN", [](store::Transaction& work) {
+      return store::lock_waiters(work, std::chrono::milliseconds{300});
+    });
+  };
+  const bool both_counted = eventually(seconds{10}, [&] { return long_waits() == 2; });
   const auto result = payoutctl({"db", "activity", "--database", database.dsn(), "--json"});
   const auto text = payoutctl({"db", "activity", "--database", database.dsn()});
   holding.reset();
   alters.join();
   reads.join();
+  CHECK(both_counted);
+  CHECK(long_waits() == 0);
   CHECK(altering_waits);
   CHECK(reading_waits);
   INFO(result.text());
