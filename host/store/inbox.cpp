@@ -335,7 +335,8 @@ Where where_of(const InboxFilter& filter) {
     where.sql +=
         " and (w.state in ('failed', 'rejected') or (w.state = 'ignored' and w.reason = 'unknown_payout')"
         " or (w.next_attempt_at is not null and (w.last_error is not null or w.waits_for = 'payout')))"
-        " and w.replay_of is null";
+        " and w.replay_of is null and not exists (select 1 from app.webhook_inbox r where r.replay_of = w.id"
+        " and (r.state = 'applied' or (r.state = 'ignored' and r.reason <> 'unknown_payout')))";
   }
   return where;
 }

@@ -137,7 +137,7 @@ struct InboxFilter {
   std::string state;
   std::string payout_id;
   std::int64_t since_s = 0;  ///< only the last so many seconds; 0: however old
-  bool failed_only = false;  ///< what was not applied though it might have to be
+  bool failed_only = false;  ///< what was not applied though it might have to be, nor was a replay of it
   std::string before;        ///< the `next` of the page before; empty: from the newest
   int limit = 50;
 };

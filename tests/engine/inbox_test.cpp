@@ -506,6 +506,7 @@ TEST_CASE("inbox: bulk replay takes what failed, after a dry run that changes no
                "select count(*) from app.webhook_inbox where state in ('applied', 'ignored') and replay_of "
                "is not null") == "3";
   }));
+  CHECK(f.await(inbox.replay_many(filter, true, "operator:test", "")).matching == 0);  // they are settled
   REQUIRE(f.run_until_state(f.id, "CONFIRMED"));
 }
 
