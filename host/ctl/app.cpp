@@ -6,6 +6,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "ctl/bulk_decision.hpp"
 #include "ctl/check.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/database_command_line.hpp"
@@ -123,6 +124,7 @@ struct Arguments {
   PluginInspectOptions plugin_inspect;
   PluginVerifyOptions plugin_verify;
   PluginNewOptions plugin_new;
+  BulkDecisionOptions many;
   RetryOptions retry;
   AuditOptions audit;
   ThrottleOptions throttle;
@@ -291,6 +293,11 @@ class CommandLine {
   static void add_filter(CLI::App* sub, ListOptions& o) {
     sub->add_option("--state", o.state,
                     "PENDING, HELD, SUBMITTING, SENT, UNKNOWN, REVIEW, CONFIRMED, FAILED, …");
+    add_choice(sub, o);
+  }
+
+  /// Which payouts, whatever their state.
+  static void add_choice(CLI::App* sub, ListOptions& o) {
     sub->add_option("--provider", o.provider, "Only of this provider");
     sub->add_option("--batch", o.batch, "Only of this batch");
     sub->add_option("--user", o.user, "Only of this user");
@@ -399,11 +406,15 @@ class CommandLine {
           std::pair{"approve",
                     "Pay a held payout, whatever the rules say; above an amount it takes two people"},
           std::pair{"reject", "Do not pay a held payout"}}) {
-      CLI::App* sub = add(&app_, name, about, [this, action = std::string(name)](Context& c) {
-        return change(c, action, a_.id, a_.note);
-      });
-      add_id(sub);
-      add_note(sub, "Why; it stays with the payout");
+      const std::string action = name;
+      if (action == "approve") {  // each for itself: it goes over what the rules say
+        CLI::App* sub =
+            add(&app_, name, about, [this](Context& c) { return change(c, "approve", a_.id, a_.note); });
+        add_id(sub);
+        add_note(sub, "Why; it stays with the payout");
+      } else {
+        add_decision_for_many(action, about);
+      }
     }
     add_retry();
     add_audit();
@@ -422,6 +433,27 @@ class CommandLine {
         "--not-paid of something that was paid makes it be paid twice.\n\nExamples:\n"
         "  payoutctl review list\n  payoutctl review ID --ask-again\n"
         "  payoutctl review ID --paid --note 'statement of 3 May, line 17, checked by Awa'\n");
+  }
+
+  void add_decision_for_many(const std::string& action, const char* about) {
+    BulkDecisionOptions& o = a_.many;
+    CLI::App* sub = add(&app_, action, about, [this, action](Context& c) {
+      const bool filtered = names_payouts(a_.many.filter);
+      if (a_.id.empty() == !filtered)
+        throw CommandFailed(ExitCode::usage,
+                            "name one payout, or say which by --provider, --reason, --batch and so on");
+      return filtered ? decide_many(c, action, a_.many) : change(c, action, a_.id, a_.many.note);
+    });
+    sub->add_option("id", a_.id, "One payout");
+    add_choice(sub, o.filter);
+    sub->add_option("--limit", o.limit, "At most so many, the latest first")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    sub->add_flag("--preview", o.preview, "Only say which and how many");
+    sub->add_option("--note", o.note, "Why; it stays with each payout. Required for many");
+    sub->footer("\nExamples:\n  payoutctl " + action + " 4a9bd396-474b-4975-bd20-e274cad979bc\n  payoutctl " +
+                action + " --provider momo --batch may --preview\n  payoutctl " + action +
+                " --provider momo --batch may --note 'asked for by Awa'\n");
   }
 
   ExitCode run_review(Context& context) {
@@ -488,7 +520,8 @@ class CommandLine {
     set->add_option("value", a_.value, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
     add_note(set, "Why; it is kept");
     set->footer(
-        "\nstop_writes works while the database is down: then it stops the host that is asked, by a file in its\n"
+        "\nstop_writes works while the database is down: then it stops the host that is asked, by a file in "
+        "its\n"
         "state_dir, and becomes the switch for all hosts when the database answers. Where no host answers,\n"
         "`touch stop-writes` in its state_dir does the same. Ends with 1 if the host is not as asked.\n");
     add(&app_, "hosts", "Which hosts share the database, and whether they live",

@@ -11,6 +11,7 @@
 
 #include "control.hpp"
 #include "ctl.hpp"
+#include "desk.hpp"
 #include "harness/scene.hpp"
 
 using namespace payoutd::test;
@@ -580,4 +581,47 @@ TEST_CASE("top draws itself on a terminal, follows its size, and goes at q", "[o
   CHECK(once.out.find("momo") != std::string::npos);
   CHECK(once.out.find('\033') == std::string::npos);
   CHECK(ctl(host, "top --once --json").json().at("providers").is_object());
+}
+
+TEST_CASE("many payouts are held, released, cancelled and rejected by a filter, after a preview",
+          "[operations]") {
+  Desk desk("operations-many");
+  desk.ctl({"provider", "pause", "momo", "--note", "so that they wait"});
+  const auto many = [&](std::vector<std::string> arguments) { return desk.ctl(std::move(arguments)); };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(desk.pay("many-" + std::to_string(i)));
+  ids.push_back(desk.pay("other", "46733100002"));
+  const auto count = [&](const std::string& state) {
+    return desk.sql("select count(*) from app.payouts where state = '" + state + "'");
+  };
+  const std::string only_these = "--destination=46733100001";
+
+  // Without a choice, with both, or without a reason nothing is done.
+  CHECK(many({"hold"}).status == 2);
+  CHECK(many({"hold", ids[0], only_these}).status == 2);
+  CHECK(many({"hold", only_these}).status == 2);
+  CHECK(many({"hold", only_these, "--preview"}).text.find("Without --preview these 5 are meant") !=
+        std::string::npos);
+  CHECK(count("PENDING") == "6");
+
+  const Ended held = many({"hold", only_these, "--note", "a look at them"});
+  INFO(held.text);
+  CHECK(held.status == 0);
+  CHECK(held.text.find("5 of 5 done") != std::string::npos);
+  CHECK(count("HELD") == "5");
+  CHECK(desk.state(ids[5]) == "PENDING");
+  CHECK(desk.sql("select count(*) from app.events where data->>'note' = 'a look at them'") == "5");
+
+  const json::value released =
+      json::parse(many({"release", only_these, "--limit", "2", "--note", "fine", "--json"}).text);
+  CHECK(released.at("done").to_number<int>() == 2);
+  CHECK(released.at("more").as_bool());
+  CHECK(count("HELD") == "3");
+  CHECK(many({"reject", only_these, "--note", "not these"}).status == 0);
+  CHECK(count("CANCELLED") == "3");
+  CHECK(many({"cancel", "--provider", "momo", "--note", "none of them"}).status == 0);
+  CHECK(count("CANCELLED") == "6");
+  CHECK(many({"cancel", "--provider", "momo", "--note", "again"}).text.find("No payouts match") !=
+        std::string::npos);
+  CHECK(count("SUBMITTING") == "0");
 }
