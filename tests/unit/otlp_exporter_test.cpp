@@ -175,6 +175,7 @@ TEST_CASE("a full queue drops and counts, and says so once", "[otlp]") {
   Collector collector;
   collector.answers = {-1};
   OtlpOptions from = options();
+  from.interval = 1h;  // what goes out is a batch of five, however slowly they are taken
   from.queue_size = 10;
   from.batch_size = 5;
   OtlpExporter exporter(from, collector.client(), collector.count());
@@ -213,7 +214,10 @@ TEST_CASE("requests are repeated where OTLP says so, and not for ever", "[otlp]"
   }));
   Collector collector;
   collector.answers = one.answers;
-  OtlpExporter exporter(options(), collector.client(), collector.count());
+  OtlpOptions from = options();
+  from.interval = 1h;
+  from.batch_size = 2;
+  OtlpExporter exporter(from, collector.client(), collector.count());
   exporter.take(span());
   exporter.take(span());
   REQUIRE(collector.wait([&] { return collector.counts[one.fate] == 2; }));
