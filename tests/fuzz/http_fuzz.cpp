@@ -37,7 +37,14 @@ struct Doors {
 };
 
 Doors& doors() {
-  static auto* all = new Doors;
+  static auto* all = [] {
+    std::atexit([] {
+      std::error_code ignored;
+      for (const char* suffix : {"", ".lock"})
+        std::filesystem::remove(doors().socket.string() + suffix, ignored);
+    });
+    return new Doors;
+  }();
   return *all;
 }
 
