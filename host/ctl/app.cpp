@@ -514,9 +514,9 @@ class CommandLine {
     add(group, "list", "How the switches are", [](Context& c) { return switches(c); });
     CLI::App* set = add(group, "set", "Turn a switch on or off",
                         [this](Context& c) { return set_switch(c, a_.name, a_.value == "on", a_.note); });
-    set->add_option("name", a_.name, "dry_run, stop_submissions or stop_writes")
+    set->add_option("name", a_.name, "dry_run, stop_submissions, stop_writes or look_up_first")
         ->required()
-        ->check(CLI::IsMember({"dry_run", "stop_submissions", "stop_writes"}));
+        ->check(CLI::IsMember({"dry_run", "stop_submissions", "stop_writes", "look_up_first"}));
     set->add_option("value", a_.value, "on or off")->required()->check(CLI::IsMember({"on", "off"}));
     add_note(set, "Why; it is kept");
     set->footer(

@@ -224,6 +224,8 @@ ExitCode switches(Context& context) {
       {"dry_run", "payouts end as SIMULATED; no money moves"},
       {"stop_submissions", "nothing is submitted; queries and webhooks go on"},
       {"stop_writes", "nothing new is admitted and nothing is submitted"},
+      {"look_up_first",
+       "new payouts are looked up before they are submitted, where a repeat might be paid twice"},
   };
   const json::value answer = Client(context.socket).get("/v1/admin/switches");
   if (context.json) {

@@ -580,6 +580,7 @@ void Host::sample_switches() {
   const store::Beat& beat = engine_->heart().last();
   metrics_->dry_run_mode(beat.dry_run || config_.live_config.engine.dry_run);
   metrics_->switch_on("stop_submissions", beat.stop_submissions);
+  metrics_->switch_on("look_up_first", beat.look_up_first);
   metrics_->switch_on("stop_writes", engine_->heart().writes_stopped());
   metrics_->show("payoutd_stop_file", {{"", engine_->heart().stop_file().order() ? 1.0 : 0.0}});
   metrics_->ready(view_->readiness().is_ready());

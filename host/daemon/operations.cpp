@@ -132,6 +132,9 @@ void Operations::check_switches(std::vector<HealthCheck>& checks) const {
                   " stops all writes of this host since " + order->at + ", by " + order->by +
                   (order->note.empty() ? "." : ": " + order->note + "."));
   add(last.stop_submissions, "stop_submissions is on: nothing is submitted.");
+  add(last.look_up_first,
+      "look_up_first is on: new payouts are looked up before they are submitted, where a repeat might be "
+      "paid twice.");
   const bool simulated = last.dry_run || dry_run_configured_;
   add(simulated, "A dry run: payouts end as SIMULATED.");
   const bool bad = parts_.engine.heart().writes_stopped() || last.stop_submissions ||

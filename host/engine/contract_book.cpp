@@ -20,6 +20,10 @@ Awaitable<std::string> ContractBook::keep(std::string provider, std::string scop
   co_return id;
 }
 
+void ContractBook::forget_stored() {
+  stored_.clear();
+}
+
 Awaitable<ContractBook::Entry> ContractBook::find(std::string id) {
   if (const auto found = entries_.find(id); found != entries_.end()) co_return found->second;
   const store::StoredContract stored =

@@ -22,6 +22,8 @@ class ContractBook {
 
   /// The id of the provider's present contract and scope; stored before it is returned.
   Awaitable<std::string> keep(std::string provider, std::string scope, Contract contract);
+  /// The database may have lost what was stored: each is stored again before it is next used.
+  void forget_stored();
   /// What stands under an id; read once.
   Awaitable<Entry> find(std::string id);
 

@@ -68,7 +68,10 @@ Engine::Engine(Parts parts, EngineOptions options)
               parts_.providers, [this] { dispatcher_.wake_questions(); }},
              inbox_options(options_)) {
   heart_.on_beat = [this] { rates_.wake(); };
-  heart_.on_history_changed = [this](const std::string&) { loops_.spawn(guard_history(), "history guard"); };
+  heart_.on_history_changed = [this](const std::string& why) {
+    contracts_.forget_stored();
+    loops_.spawn(guard_history(why), "history guard");
+  };
 }
 
 Engine::~Engine() = default;
@@ -152,14 +155,16 @@ Awaitable<bool> Engine::drain(milliseconds limit) {
 // The database lost, or may have lost, what it had acknowledged. Whatever is not finished may have been sent
 // without it knowing: nothing is submitted before what is open is resolved, and what seems untouched is
 // looked up first where a second submit would not be harmless.
-Awaitable<void> Engine::guard_history() {
+Awaitable<void> Engine::guard_history(std::string why) {
   bool marked = false;
   while (!draining_) {
     std::int64_t open = -1;
     try {
       if (!marked) {
         co_await parts_.pool.transact(
-            [](pqxx::transaction_base& work) { return store::mark_verify_first(work); });
+            [actor = "host:" + heart_.host().name, why](pqxx::transaction_base& work) {
+              return store::mark_verify_first(work, actor, why);
+            });
         marked = true;
       }
       open = co_await parts_.pool.transact([](pqxx::transaction_base& work) {

@@ -144,7 +144,7 @@ class Engine {
   void note_waiting(std::map<std::string, std::int64_t> waiting) { waiting_ = std::move(waiting); }
 
  private:
-  Awaitable<void> guard_history();
+  Awaitable<void> guard_history(std::string why);
   policy::Candidate candidate(const providers::ProviderHandle& handle) const;
   Awaitable<void> note_plugin(std::string provider);
   void spawn(Awaitable<void> task, std::string name);

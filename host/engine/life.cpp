@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 // How long a payout waits for its turn by a provider's rate before others are tried.
 constexpr milliseconds kWaitToAsk{3'000};
 constexpr milliseconds kWaitForPlace{2'000};
+// Until somebody else has changed something.
+constexpr milliseconds kNothingToDo{60'000};
 constexpr milliseconds kRatePause{1'000};
 // What is left of the submit's time when nobody waits for a turn any more.
 constexpr milliseconds kBeforeDeadline{50};
@@ -48,10 +50,10 @@ boost::json::object journaled_facts(const Order& order, const Prepared& prepared
 
 // Whether a payout that this database may have forgotten to have submitted can be submitted under its
 // reference without asking first. Where the artefact is the payment's identity, a new artefact is a new
-// payment.
+// payment; and a provider that remembers a reference for a time only may have forgotten it too.
 bool second_submit_is_safe(const Contract& contract) {
   const bool known_by_artefact = contract.lookup_by_artefact && !contract.lookup_by_reference;
-  return contract.repeat != Repeat::unknown && !known_by_artefact;
+  return contract.repeat != Repeat::unknown && !known_by_artefact && !contract.repeat_window;
 }
 
 // Why what was found is not what is owed; empty if it matches.
@@ -140,6 +142,12 @@ Awaitable<void> Life::pay(store::Claimed claimed, ProviderRates::Place place) {
     co_await look_up_first(std::move(claimed), std::move(order), handle);
     co_return;
   }
+  const bool dry = options_.dry_run || parts_.heart.dry_run(handle->name());
+  if (!is_test && claimed.payout.verify_first && dry) {
+    // It may have been paid, so SIMULATED would be a guess, and a submit, which would tell, is forbidden.
+    co_await release(claimed.payout.id, kNothingToDo);
+    co_return;
+  }
   News news;
   std::optional<Prepared> prepared;
   trace::Span span = prepare_span(parts_.observer, claimed.payout);
@@ -171,7 +179,7 @@ Awaitable<void> Life::pay(store::Claimed claimed, ProviderRates::Place place) {
     co_await parts_.recorder.record(std::move(claimed), std::move(news));
     co_return;
   }
-  if (is_test || options_.dry_run || parts_.heart.dry_run(handle->name())) {
+  if (is_test || dry) {
     store::Transition t = Recorder::keep(claimed.payout, State::simulated);
     t.needs_lease = true;
     t.reason = is_test ? "test_payout" : "dry_run";
@@ -250,6 +258,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   store::Transition t = Recorder::keep(claimed.payout, State::submitting);
   t.needs_lease = true;
   t.submits = true;
+  t.verify_first = false;  // from here on this database knows what was submitted
   t.keep_lease = true;
   t.attempts_added = 1;
   t.new_attempt = store::NewAttempt{attempt_id,
@@ -279,6 +288,9 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
     journaled = co_await parts_.recorder.apply(std::move(t));
   } catch (const store::DataError& refused) {
     unjournaled = refused.what();  // rolled back: nothing was journaled, nothing is sent
+  } catch (...) {
+    handle->retire(attempt_id);  // nothing is sent; if it was journaled after all, it is asked about
+    throw;
   }
   fault::point("engine.after_journal");
   if (unjournaled) {
@@ -297,6 +309,7 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
   parts_.balances.journaled(claimed.payout.id);
   claimed.payout.version = journaled.version;
   claimed.payout.state = State::submitting;
+  claimed.payout.verify_first = false;
   ++claimed.payout.attempt_count;
   store::Attempt attempt;
   attempt.id = attempt_id;
@@ -354,9 +367,12 @@ Awaitable<void> Life::journal_and_submit(store::Claimed claimed, Order order, Pr
 
 Awaitable<void> Life::resolve(store::Claimed claimed, ProviderRates::Place place) {
   providers::ProviderHandle* handle = parts_.provider(claimed.payout.provider);
+  if (!claimed.attempt && claimed.payout.state != State::confirmed) {
+    co_await give_to_a_human(std::move(claimed));
+    co_return;
+  }
   if (handle == nullptr || !handle->ready() || !claimed.attempt) {
-    // Without a live attempt there is nothing to ask about, now or soon.
-    co_await release(claimed.payout.id, claimed.attempt ? milliseconds{500} : milliseconds{60'000});
+    co_await release(claimed.payout.id, claimed.attempt ? milliseconds{500} : kNothingToDo);
     co_return;
   }
   const store::Attempt attempt = *claimed.attempt;
@@ -393,6 +409,19 @@ Awaitable<void> Life::resolve(store::Claimed claimed, ProviderRates::Place place
   } else if (recorded.now.payout.lease == parts_.heart.host().incarnation) {
     co_await release(recorded.now.payout.id);
   }
+}
+
+// News of an attempt that the database has lost was recorded. There is nothing to ask the provider about.
+Awaitable<void> Life::give_to_a_human(store::Claimed claimed) {
+  const State before = claimed.payout.state;
+  store::Transition t = Recorder::keep(claimed.payout, State::review);
+  t.needs_lease = true;
+  t.reason = "unresolved";
+  t.reason_text =
+      "It was submitted, but the database has lost by what attempt: the provider cannot be asked.";
+  t.event = {"attempt_missing", "engine", {}, "{}"};
+  const auto applied = co_await parts_.recorder.apply(std::move(t));
+  if (applied.applied()) parts_.observer.state_changed(claimed.payout, before, State::review);
 }
 
 Awaitable<Recorded> Life::take_status(store::Claimed current, store::Attempt attempt, Status status,
@@ -436,7 +465,10 @@ Awaitable<void> Life::recover(store::Claimed claimed, bool from_this_machine) {
 }
 
 Awaitable<void> Life::screened_out(store::Claimed claimed, Ruling ruling) {
-  const bool held = ruling.kind == Ruling::Kind::hold;
+  // What may have been paid already is not FAILED because a rule would not have it paid now.
+  const bool denied_too_late = ruling.kind != Ruling::Kind::hold && claimed.payout.verify_first;
+  const bool held = ruling.kind == Ruling::Kind::hold || denied_too_late;
+  if (denied_too_late) ruling.text += " (denied, but it may have been paid before: release or reject it)";
   boost::json::object told{{"reason", ruling.reason}, {"text", ruling.text}};
   if (!ruling.rule.empty()) told["rule"] = ruling.rule;
   if (!ruling.bundle.empty()) told["bundle"] = ruling.bundle;

@@ -46,6 +46,7 @@ class Life {
 
   /// Carries out a ruling to hold or to deny.
   Awaitable<void> screened_out(store::Claimed claimed, Ruling ruling);
+  Awaitable<void> give_to_a_human(store::Claimed claimed);
   /// Gives the lease back; the payout is due again after `pause` at the earliest.
   Awaitable<void> release(std::string payout_id,
                           std::chrono::milliseconds pause = std::chrono::milliseconds{500});

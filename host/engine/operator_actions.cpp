@@ -18,6 +18,8 @@ constexpr std::pair<OperatorDecision, std::string_view> kNames[] = {
     {OperatorDecision::retry, "retry"},
 };
 
+constexpr const char* kCancelAsked = "cancel_asked";
+
 OperatorReply refuse(std::string code, std::string message, State state) {
   return {false, std::move(code), std::move(message), state};
 }
@@ -93,9 +95,16 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
     t.attempt = a;
     t.event.attempt_id = a.id;
   };
+  // Commits were lost, and what this one's were nobody knows yet.
+  const auto ask_a_human = [&] {
+    return change(State::review, kCancelAsked,
+                  "Not to be paid, says " + request.actor +
+                      "; but it may have been before the database lost commits: look at the provider.");
+  };
   switch (request.decision) {
     case OperatorDecision::cancel:
       if (!pending || current.attempt) return std::nullopt;
+      if (p.verify_first) return ask_a_human();
       return change(State::cancelled, "cancelled", "Cancelled by " + request.actor + ".");
     case OperatorDecision::release:
     case OperatorDecision::approve: {
@@ -107,6 +116,7 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
     }
     case OperatorDecision::reject:
       if (p.state != State::held) return std::nullopt;
+      if (p.verify_first) return ask_a_human();
       return change(State::cancelled, "rejected", "Rejected by " + request.actor + ".");
     case OperatorDecision::hold:
       if (p.state != State::pending || current.attempt) return std::nullopt;
@@ -121,9 +131,12 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
       // The reference was not definitively spent, so it stays: if the operator is wrong, a provider that
       // knows it refuses or finds the first payment.
       if (p.state != State::review) return std::nullopt;
+      if (p.reason == kCancelAsked)
+        return change(State::cancelled, "cancelled", "It was not paid, and is not to be.");
       store::Transition t =
           change(State::pending, "operator", "An operator found that it was not paid; it is paid again.");
       t.next_action_in = milliseconds{0};
+      t.verify_first = false;
       update_attempt(t, false, "not_paid_by_operator");
       return t;
     }
@@ -154,6 +167,10 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
 }
 
 std::string done_text(OperatorDecision decision, State to) {
+  const bool stops = decision == OperatorDecision::cancel || decision == OperatorDecision::reject;
+  if (stops && to == State::review)
+    return "It may have been paid before the database lost commits. Look at the provider, say whether it was "
+           "(payoutctl review); if it was not, it is cancelled.";
   switch (decision) {
     case OperatorDecision::retry:
       return to == State::pending ? "It is submitted now; nothing of it was sent, or nothing was accepted."
@@ -173,7 +190,8 @@ std::string done_text(OperatorDecision decision, State to) {
     case OperatorDecision::paid:
       return "Recorded as paid.";
     case OperatorDecision::not_paid:
-      return "Recorded as not paid; it is submitted again under the same reference.";
+      return to == State::cancelled ? "Recorded as not paid, and cancelled, as was asked."
+                                    : "Recorded as not paid; it is submitted again under the same reference.";
     case OperatorDecision::ask_again:
       return "The provider is asked now.";
   }

@@ -1,5 +1,6 @@
 #include "engine/recorder.hpp"
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
@@ -121,7 +122,10 @@ Awaitable<Standing> Recorder::standing(store::Claimed current, News news) {
   Standing s;
   s.state = current.payout.state;
   s.attempt_live = current.attempt.has_value();
-  s.review_open_question = current.payout.reason == "unresolved" || current.payout.reason == "no_look_up";
+  static constexpr std::string_view kOpenQuestions[] = {"unresolved", "no_look_up", "may_have_been_paid",
+                                                        "cancel_asked"};
+  s.review_open_question =
+      std::ranges::find(kOpenQuestions, current.payout.reason) != std::end(kOpenQuestions);
   providers::ProviderHandle* handle = parts_.provider(current.payout.provider);
   const bool known = handle != nullptr && !handle->plugin_version().empty();
   if (known) s.contract = handle->contract();
@@ -203,8 +207,8 @@ void Recorder::schedule(const store::Claimed& current, const News& news, const S
     t.next_action_in = std::max(wait, kShortestPause);
     return;
   }
-  const bool nothing_paid =
-      d.to == State::pending && (d.purpose == Purpose::retry || d.purpose == Purpose::resend);
+  const bool nothing_paid = d.to == State::pending && !p.verify_first &&
+                            (d.purpose == Purpose::retry || d.purpose == Purpose::resend);
   if (std::holds_alternative<policy::GiveUp>(answer) && nothing_paid) {
     d.to = State::failed;
     d.reason = "gave_up";
@@ -226,6 +230,11 @@ store::Transition Recorder::transition(const store::Claimed& current, const News
   store::Transition t = keep(p, d.changes ? d.to : p.state);
   t.provider_ref = news.provider_ref;
   if (d.changes) {
+    if (p.verify_first && !current.attempt && d.to == State::failed && !is_query(news.saw)) {
+      d.to = State::review;
+      d.reason = "may_have_been_paid";
+      d.text = "It cannot be paid now, but may have been before the database lost commits. " + d.text;
+    }
     if (d.reference == ReferenceUse::renew) ++t.reference_n;
     if ((d.to == State::sent || d.to == State::unknown) && d.purpose != Purpose::resend) t.defer_count = 0;
     t.lane_state = news.lane_state;

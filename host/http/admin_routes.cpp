@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "core/ids.hpp"
@@ -181,6 +182,7 @@ Awaitable<Response> get_switches(HostView* host, Request) {
   json::object body{{"dry_run", now.dry_run},
                     {"stop_submissions", now.stop_submissions},
                     {"stop_writes", now.stop_writes},
+                    {"look_up_first", now.look_up_first},
                     {"stop_file", nullptr}};
   if (now.stop_file)
     body["stop_file"] = json::object{{"path", now.stop_file_path},
@@ -193,10 +195,13 @@ Awaitable<Response> get_switches(HostView* host, Request) {
 Awaitable<Response> post_switch(HostView* host, Request request) {
   store::SwitchChange change;
   change.name = request.parameters.at("name");
-  if (change.name != "dry_run" && change.name != "stop_submissions" && change.name != "stop_writes") {
+  static constexpr std::string_view kSwitches[] = {"dry_run", "stop_submissions", "stop_writes",
+                                                   "look_up_first"};
+  if (std::ranges::find(kSwitches, change.name) == std::end(kSwitches)) {
     co_return refuse(
         404, "SWITCH_NOT_FOUND",
-        in_quotes(change.name) + " is not a switch; there are dry_run, stop_submissions, stop_writes.");
+        in_quotes(change.name) +
+            " is not a switch; there are dry_run, stop_submissions, stop_writes, look_up_first.");
   }
   const BodyObject body = read_body_object(request, {"enabled", "note"});
   if (body.refusal) co_return *body.refusal;

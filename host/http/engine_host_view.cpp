@@ -49,6 +49,7 @@ HostView::Switches EngineHostView::switches() const {
   return {.dry_run = heart.last().dry_run,
           .stop_submissions = heart.last().stop_submissions,
           .stop_writes = heart.writes_stopped(),
+          .look_up_first = heart.last().look_up_first,
           .stop_file = heart.stop_file().order(),
           .stop_file_path = heart.stop_file().path().string()};
 }

@@ -50,6 +50,7 @@ class HostView {
     bool dry_run = false;
     bool stop_submissions = false;
     bool stop_writes = false;  ///< by the switch, or by this host's file
+    bool look_up_first = false;
     std::optional<engine::StopOrder> stop_file = {};
     std::string stop_file_path = {};
   };

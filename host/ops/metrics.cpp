@@ -77,7 +77,7 @@ const std::vector<std::string> kAuthRefusals = {
     "not_yet_valid",   "retired_key",    "revoked",          "role_missing", "too_large", "unknown_key",
     "wrong_algorithm", "wrong_audience", "wrong_issuer",     "wrong_scheme"};
 const std::vector<std::string> kScripts = {"abuse", "backoff", "routing"};
-const std::vector<std::string> kSwitches = {"stop_submissions", "stop_writes"};
+const std::vector<std::string> kSwitches = {"look_up_first", "stop_submissions", "stop_writes"};
 const std::vector<std::string> kSpanFates = {"exported", "failed", "queue_full", "rejected"};
 const std::vector<std::string> kDeferrals = {"low", "unknown"};
 const std::vector<std::string> kBooleans = {"false", "true"};

@@ -159,7 +159,7 @@ class Metrics {
   void last_success(std::string_view what, std::int64_t timestamp_s);
   /// Whether new payouts are paid by this host, and what forbids it.
   void ready(bool is_ready);
-  /// `name`: stop_submissions, stop_writes.
+  /// `name`: look_up_first, stop_submissions, stop_writes.
   void switch_on(std::string_view name, bool is_on);
   void provider_paused(std::string_view provider, bool is_paused);
   /// By the provider's own switch.

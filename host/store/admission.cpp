@@ -24,9 +24,10 @@ with input as (
   returning payout_id
 ), admitted as (
   insert into app.payouts (id, client_id, idempotency_key, provider, amount, currency, destination, user_ref, region,
-    note, metadata, batch, flow_id, traceparent, tracestate, next_action_at)
+    note, metadata, batch, flow_id, traceparent, tracestate, next_action_at, verify_first)
   select id, client_id, key, provider, amount, currency, destination, user_ref, region, note, metadata, batch,
-    flow_id, traceparent, tracestate, now()
+    flow_id, traceparent, tracestate, now(),
+    exists (select 1 from app.switches s where s.name = 'look_up_first' and s.enabled)
   from input where id in (select payout_id from fresh)
 ), routed as (
   insert into app.decisions (payout_id, kind, bundle, verdict, reason, inputs, cost_ns)

@@ -26,6 +26,7 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_sha
       " coalesce(bool_or(enabled) filter (where name = 'dry_run'), false),"
       " coalesce(bool_or(enabled) filter (where name = 'stop_submissions'), false),"
       " coalesce(bool_or(enabled) filter (where name = 'stop_writes'), false),"
+      " coalesce(bool_or(enabled) filter (where name = 'look_up_first'), false),"
       " coalesce((select floor(extract(epoch from revoked_until) * 1000)::bigint from app.sessions), 0),"
       " floor(extract(epoch from clock_timestamp()) * 1000)::bigint,"
       " coalesce((select string_agg(host, chr(10)) from app.drained_hosts), '')"
@@ -40,9 +41,10 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_sha
   beat.dry_run = text_of(row, 3) == "t";
   beat.stop_submissions = text_of(row, 4) == "t";
   beat.stop_writes = text_of(row, 5) == "t";
-  beat.sessions_revoked_until_ms = std::stoll(text_of(row, 6));
-  beat.now_ms = std::stoll(text_of(row, 7));
-  const std::string drained = "\n" + text_of(row, 8) + "\n";
+  beat.look_up_first = text_of(row, 6) == "t";
+  beat.sessions_revoked_until_ms = std::stoll(text_of(row, 7));
+  beat.now_ms = std::stoll(text_of(row, 8));
+  const std::string drained = "\n" + text_of(row, 9) + "\n";
   beat.drained = drained.find("\n*\n") != std::string::npos ||
                  drained.find("\n" + host.name + "\n") != std::string::npos;
   const std::string sql = "select name, paused, dry_run, " + utc("quarantined_at") +
@@ -174,10 +176,14 @@ StoredContract load_contract(pqxx::transaction_base& work, const std::string& id
   return {text_of(row, 0), text_of(row, 1)};
 }
 
-std::int64_t mark_verify_first(pqxx::transaction_base& work) {
+// The version jumps, so that it is none that a payout had in the history that was lost: a host that comes
+// with an answer of then must not find its version here.
+std::int64_t mark_verify_first(pqxx::transaction_base& work, const std::string& actor,
+                               const std::string& why) {
+  set_switch(work, {"look_up_first", true, actor, why});
   return static_cast<std::int64_t>(
-      work.exec("update app.payouts set verify_first = true, updated_at = now(), version = version + 1"
-                " where state in ('PENDING', 'HELD') and not verify_first")
+      work.exec("update app.payouts set verify_first = true, query_count = 0, updated_at = now(),"
+                " version = version + 1000000 where state in ('PENDING', 'HELD')")
           .affected_rows());
 }
 

@@ -46,8 +46,9 @@ struct Beat {
   bool dry_run = false;
   bool stop_submissions = false;
   bool stop_writes = false;
-  bool drained = false;     ///< this host claims nothing until it is resumed
-  std::int64_t now_ms = 0;  ///< the database's clock, since 1970
+  bool look_up_first = false;  ///< new payouts are looked up before they are submitted
+  bool drained = false;        ///< this host claims nothing until it is resumed
+  std::int64_t now_ms = 0;     ///< the database's clock, since 1970
   /// Milliseconds since 1970: tokens that were issued then or before are refused; 0: nothing was revoked.
   std::int64_t sessions_revoked_until_ms = 0;
   std::vector<ProviderSwitches> providers;
@@ -78,7 +79,7 @@ struct HostRow {
 std::vector<HostRow> hosts(pqxx::transaction_base& work);
 
 struct SwitchChange {
-  std::string name;  ///< dry_run, stop_submissions or stop_writes
+  std::string name;  ///< dry_run, stop_submissions, stop_writes or look_up_first
   bool enabled = false;
   std::string actor;
   std::string note;
@@ -130,7 +131,9 @@ struct StoredContract {
 StoredContract load_contract(pqxx::transaction_base& work, const std::string& id);
 
 /// Marks every payout that may have been sent without this database knowing it: nothing that is not finished
-/// is submitted before its reference was looked up. Used after a failover or a restore. Returns how many.
-std::int64_t mark_verify_first(pqxx::transaction_base& work);
+/// is submitted before its reference was looked up, and nothing that is admitted from now on until somebody
+/// turns the switch look_up_first off. Used after a failover or a restore. Returns how many.
+std::int64_t mark_verify_first(pqxx::transaction_base& work, const std::string& actor,
+                               const std::string& why);
 
 }  // namespace payoutd::store
