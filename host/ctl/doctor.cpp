@@ -134,6 +134,15 @@ std::vector<Finding> history(const Facts& facts) {
       "with their old keys.");
 }
 
+std::vector<Finding> looks_up_first(const Facts& facts) {
+  if (metric(facts, "payoutd_switch_on", "switch=\"look_up_first\"") != 1) return {};
+  return {
+      {Severity::notice,
+       "look_up_first is on: commits were lost, and new payouts are looked up where a repeat might be paid "
+       "twice.",
+       "When clients have posted again what was lost: payoutctl switch set look_up_first off --note WHY"}};
+}
+
 std::vector<Finding> pools(const Facts& facts) {
   if (is_database_away(facts)) return {};  // then all work waits, and no pool is too small
   std::vector<Finding> found;
@@ -399,6 +408,7 @@ const std::vector<DoctorCheck>& doctor_checks() {
       {"storage", "a-full-disk", storage},
       {"schema", "upgrading", schema},
       {"history", "after-a-failover-or-a-restore-of-the-database", history},
+      {"look-ups", "after-a-failover-or-a-restore-of-the-database", looks_up_first},
       {"connections", "connections", pools},
       {"locks", "somebody-blocks-everybody", locks},
       {"switches", "stopping-payments", stopped},
