@@ -176,7 +176,7 @@ const std::vector<ConfigRow>& config_rows() {
         .max = 268'435'456}},
       {{.name = "http.max_connections",
         .type = integer,
-        .description = "Connections served at once; more are closed.",
+        .description = "Connections served at once. For more, those that are idle are ended.",
         .default_value = "1000",
         .min = 1,
         .max = 100'000}},
