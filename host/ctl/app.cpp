@@ -647,8 +647,9 @@ class CommandLine {
     issue->add_option("--client", a_.token_issue.client, "Whose payouts are made and seen")
         ->capture_default_str();
     issue
-        ->add_option("--role", a_.token_issue.roles,
-                     "payouts:read, payouts:write, webhooks:replay, approver, admin")
+        ->add_option(
+            "--role", a_.token_issue.roles,
+            "payouts:read, payouts:write, webhooks:replay, metrics:read, support:read, approver, admin")
         ->required()
         ->delimiter(',');
     issue->add_option("--ttl", a_.token_issue.ttl, "How long it is good: 30m, 12h, 90d")

@@ -176,7 +176,8 @@ bool Inbox::may_store_unproven(const std::string& provider) {
   return true;
 }
 
-// Stored as evidence, as long as they do not come faster than anybody could look at them.
+// Stored as evidence and told, as long as they do not come faster than anybody could look at them: strangers
+// must fill neither the database nor the log.
 Awaitable<CallbackReply> Inbox::turn_away(InboxEvent event, CallbackReply::Kind kind, std::string reason) {
   const bool valid = event.signature_valid.value_or(false);
   CallbackReply reply;
@@ -185,6 +186,7 @@ Awaitable<CallbackReply> Inbox::turn_away(InboxEvent event, CallbackReply::Kind 
   event.state = "rejected";
   event.reason = std::move(reason);
   parts_.observer.webhook(event.provider, valid, false);
+  if (!valid && !may_store_unproven(event.provider)) co_return reply;
   parts_.observer.log(LogLevel::warning, "webhook.refused", "A callback was refused.",
                       {{"provider", event.provider},
                        {"reason", event.reason},
@@ -192,7 +194,6 @@ Awaitable<CallbackReply> Inbox::turn_away(InboxEvent event, CallbackReply::Kind 
                        {"event", event.id},
                        {"flow_id", event.flow_id},
                        {"trace_id", event.trace_id}});
-  if (!valid && !may_store_unproven(event.provider)) co_return reply;
   reply.event_id = event.id;
   co_await arrivals_.submit(std::move(event));
   co_return reply;

@@ -22,7 +22,8 @@ class TrustedProxies {
 };
 
 /// Who is counted for the request: the address of the connection, or, if that is a trusted proxy's, the last
-/// address of X-Forwarded-For that is none. For counting only: nobody gets a right from it.
+/// address of X-Forwarded-For that is none. For counting and records; the one right that hangs on it is to
+/// see metrics.
 std::string client_address(const Request& request, const TrustedProxies& proxies);
 
 /// What counts as one: an IPv4 address, or the /64 network of an IPv6 address.

@@ -150,8 +150,10 @@ Awaitable<Response> get_export(HostView* host, std::shared_ptr<Desk> desk, Reque
   filter.limit = kPage;
   const std::string who = request.peer.actor;
   const auto own = desk->by_client.find(who);
-  if (desk->open >= kMostAtOnce || (own != desk->by_client.end() && own->second >= kMostOfOneClient))
+  if (desk->open >= kMostAtOnce || (own != desk->by_client.end() && own->second >= kMostOfOneClient)) {
+    host->count_rate_limit_block("exports");
     co_return too_many();
+  }
   auto seat = std::make_unique<Seat>(desk, who);
   if (!desk->page_read) desk->page_read.emplace(co_await boost::asio::this_coro::executor);
   const bool csv = format != "jsonl";

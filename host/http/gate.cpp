@@ -79,6 +79,7 @@ std::optional<Response> Gate::count_address(const Request& head) {
 }
 
 std::optional<Response> Gate::admit(Request& head) {
+  head.peer.client_address = client_address(head, proxies_);
   if (head.route->looks_inside) return look_inside(head);
   if (head.peer.control || head.route->any_host) return std::nullopt;
   if (auto refusal = identify(head)) return refusal;
@@ -86,7 +87,8 @@ std::optional<Response> Gate::admit(Request& head) {
 }
 
 /// From this machine or an address that was named. What a proxy passed on comes from whoever asked it: its
-/// own address says nothing, and a header that any client can write is believed only of a trusted one.
+/// own address says nothing, and a header that any client can write is believed only of a trusted one. A
+/// trusted proxy that does not say for whom it asks may ask for anybody.
 bool Gate::is_near(const Request& head) const {
   const auto counts = [this](const std::string& address) {
     return is_loopback(address) || monitors_.contain(address);
@@ -94,8 +96,7 @@ bool Gate::is_near(const Request& head) const {
   bool passed_on = false;
   for (const char* header : {"x-forwarded-for", "forwarded", "x-real-ip", "via"})
     passed_on = passed_on || head.count(header) > 0;
-  if (!passed_on) return counts(head.peer.address);
-  if (!proxies_.contain(head.peer.address)) return false;
+  if (!proxies_.contain(head.peer.address)) return !passed_on && counts(head.peer.address);
   const std::string client = client_address(head, proxies_);
   return client != head.peer.address && counts(client);
 }

@@ -32,6 +32,9 @@ struct Peer {
   /// May see what says something about the host's inside: metrics, and why it is not ready.
   bool sees_inside = false;
   std::string address{};  ///< of a TCP connection's other end; what a proxy says is not in it
+  /// The address that a trusted proxy asks for, else `address`; the gate's. For records only: nobody gets a
+  /// right from it.
+  std::string client_address{};
 
   bool sees_all_clients() const { return control || roles.has(identity::Role::admin); }
 };
@@ -41,7 +44,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 /// One request. The router fills in what stands below `peer`.
 struct Request {
   std::string method{};
-  std::string target{};  ///< as it was received
+  std::string target{};  ///< as it was received; of a whole URL what follows its authority
   int version = 11;      ///< of HTTP: 10 or 11
   Pairs headers{};       ///< names in lower case, in order
   std::string body{};

@@ -34,6 +34,7 @@ using Parser = beast::http::request_parser<beast::http::string_body>;
 
 constexpr std::size_t kMostTurnedAway = 100;  ///< that are told so; the others are just closed
 constexpr std::chrono::milliseconds kWatchInterval{100};
+constexpr std::chrono::minutes kToldOfFullness{1};  ///< at most one line in the log in this time
 
 auto into(error_code& ec) {
   return asio::redirect_error(asio::use_awaitable, ec);
@@ -105,6 +106,34 @@ Response refuse_head(error_code ec, bool request_line_complete, const ServerOpti
     return refuse(400, "BAD_REQUEST", "The length of the body is not stated in one clear way.");
   }
   return refuse(400, "BAD_REQUEST", "The request's head is not well-formed HTTP (" + ec.message() + ").");
+}
+
+// A proxy may send the whole URL, whose authority goes before the Host header (RFC 9112, 3.2.2).
+void take_origin_form(Request& request) {
+  const std::string_view target = request.target;
+  std::size_t begin = 0;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (beast::iequals(target.substr(0, scheme.size()), scheme)) begin = scheme.size();
+  }
+  if (begin == 0) return;
+  const auto end = std::min(target.find_first_of("/?#", begin), target.size());
+  const std::string authority(target.substr(begin, end - begin));
+  // Neither an empty host nor a user's name is taken (RFC 9110, 4.2.1 and 4.2.4).
+  if (authority.empty() || authority.find('@') != std::string::npos) return;
+  std::string rest(target.substr(end));
+  if (!rest.starts_with('/')) rest.insert(0, 1, '/');
+  request.target = std::move(rest);
+  std::erase_if(request.headers, [](const auto& header) { return header.first == "host"; });
+  request.headers.emplace_back("host", authority);
+}
+
+// What is not exactly one `chunked` leaves open where the request ends, and with it whose the next bytes are
+// (RFC 9112, 6.1 and 6.3; no coding but chunked is understood here, and HTTP/1.0 knows none).
+bool is_body_clear(const Request& request) {
+  const std::size_t codings = request.count("transfer-encoding");
+  if (codings == 0) return true;
+  return codings == 1 && request.version == 11 && request.count("content-length") == 0 &&
+         beast::iequals(request.header("transfer-encoding"), "chunked");
 }
 
 Request request_from(const beast::http::request<beast::http::string_body>& message, Peer peer) {
@@ -230,9 +259,9 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
     bool timed_out = false;
     bool busy = false;     ///< between the first byte of a request and the last of its response
     bool fresh = true;     ///< nothing came yet
-    bool proven = false;   ///< the head of a request has come whole
+    bool proven = false;   ///< the head of a request has come whole, and no other has begun since
     bool evicted = false;  ///< is not counted any more
-    Clock::time_point since = Clock::now();
+    Clock::time_point since = Clock::now();  ///< it is as it is: unproven, or else idle
     bool cut = false;
   };
   using Self = std::shared_ptr<Implementation>;
@@ -245,6 +274,8 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
   static Awaitable<void> serve(Self self, std::shared_ptr<Connection> connection);
   static Awaitable<void> turn_away(Self self, std::shared_ptr<Connection> connection);
   static Awaitable<bool> serve_one(Self self, std::shared_ptr<Connection> connection);
+  static Awaitable<bool> refuse_unread(Self self, std::shared_ptr<Connection> connection, Response refusal,
+                                       Clock::time_point began);
   static Awaitable<bool> read_body(Self self, std::shared_ptr<Connection> connection, Parser& parser,
                                    Request& request, std::size_t limit, Response& refusal);
   static Awaitable<bool> respond(Self self, std::shared_ptr<Connection> connection, const Request& request,
@@ -260,22 +291,42 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
     return same != of_address_.end() && same->second >= options_.max_connections_per_address;
   }
 
-  // Whoever opens connections and says nothing, or says it a byte at a time, must not keep the others out.
-  void make_room() {
-    Connection* oldest = nullptr;
+  // Whoever opens connections and says nothing, or says it a byte at a time, must not keep the others out;
+  // nor whoever has once asked something, and holds the connection since. What is being answered stays.
+  bool make_room() {
+    Connection* unproven = nullptr;
+    Connection* idle = nullptr;
     for (Connection* one : connections_) {
-      if (&one->among != &tcp_count_ || one->proven || one->cut) continue;
+      if (&one->among != &tcp_count_ || one->cut || (one->proven && one->busy)) continue;
+      Connection*& oldest = one->proven ? idle : unproven;
       if (oldest == nullptr || one->since < oldest->since) oldest = one;
     }
-    if (oldest != nullptr) oldest->evict();
+    Connection* const leaving = unproven != nullptr ? unproven : idle;
+    if (leaving == nullptr) return false;
+    leaving->evict();
+    return true;
+  }
+
+  // Whoever fills the connections must not fill the log as well.
+  void report_fullness(bool control, std::size_t most, bool evicted) {
+    ++(evicted ? evicted_untold_ : refused_untold_);
+    const auto now = Clock::now();
+    if (now < tell_again_at_) return;
+    tell_again_at_ = now + kToldOfFullness;
+    log::warning("http.connections_full", "There are as many connections as may be; some had to go.",
+                 {{"listener", control ? "control" : options_.setting},
+                  {"limit", most},
+                  {"evicted", std::exchange(evicted_untold_, 0)},
+                  {"refused", std::exchange(refused_untold_, 0)}});
   }
 
   void admit(Socket socket, Peer peer) {
     std::size_t& count = peer.control ? control_count_ : tcp_count_;
     const std::size_t most = peer.control ? options_.max_control_connections : options_.max_connections;
     const bool too_many = has_too_many(peer);
-    if (!peer.control && !too_many && count >= most) make_room();
-    if (too_many) service_.turned_away();
+    const bool full = !too_many && count >= most;
+    if (too_many || full) service_.turned_away();
+    if (full) report_fullness(peer.control, most, !peer.control && make_room());
     Stream stream = tls_ && !peer.control ? Stream(std::move(socket), tls_) : Stream(std::move(socket));
     if (count < most && !too_many) {
       const auto connection = std::make_shared<Connection>(*this, std::move(stream), std::move(peer), count);
@@ -312,6 +363,9 @@ class Server::Implementation : public std::enable_shared_from_this<Implementatio
   std::size_t tcp_count_ = 0;
   std::size_t control_count_ = 0;
   std::size_t turned_away_count_ = 0;
+  std::size_t evicted_untold_ = 0;  ///< since the log told of it
+  std::size_t refused_untold_ = 0;
+  Clock::time_point tell_again_at_{};
   core::Signal changed_;
   bool stopping_ = false;
 };
@@ -424,30 +478,31 @@ Awaitable<void> Server::Implementation::serve(Self self, std::shared_ptr<Connect
       if (ec) co_return;
       connection->buffer.commit(bytes);
     }
+    if (connection->proven) connection->since = Clock::now();
+    connection->proven = false;
     connection->fresh = false;
     connection->busy = true;
     open = co_await serve_one(self, connection);
     connection->busy = false;
+    connection->since = Clock::now();
   }
 }
 
 // Reads one request and answers it; true if the connection stays open.
 Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Connection> connection) {
   const ServerOptions& options = self->options_;
+  const auto head_began = Clock::now();
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(options.header_limit));
   parser.body_limit(boost::none);
   connection->limit(options.header_timeout);
   error_code ec;
   co_await beast::http::async_read_header(connection->stream, connection->buffer, parser, into(ec));
-  const auto began = Clock::now();
   if (ec && connection->cut) co_return false;
   if (ec == asio::error::operation_aborted && connection->timed_out) {
-    Request unfinished;
-    unfinished.flow_id = core::random_uuid();
-    co_await respond(self, connection, unfinished,
-                     refuse(408, "TIMEOUT", "The request's headers did not arrive in time."), false);
-    co_return false;
+    co_return co_await refuse_unread(self, connection,
+                                     refuse(408, "TIMEOUT", "The request's headers did not arrive in time."),
+                                     head_began);
   }
   // What is no fault of HTTP's is the connection's end.
   const bool is_of_http = ec.category() == error_code(beast::http::error::bad_method).category();
@@ -456,12 +511,10 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
     co_return false;
   }
   if (ec) {
-    Request unreadable;
-    unreadable.flow_id = core::random_uuid();
     const bool complete = !parser.get().target().empty();
-    co_await respond(self, connection, unreadable, refuse_head(ec, complete, options), false);
-    co_return false;
+    co_return co_await refuse_unread(self, connection, refuse_head(ec, complete, options), head_began);
   }
+  const auto began = Clock::now();
   connection->proven = true;
   Request request = request_from(parser.get(), connection->peer);
   request.has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
@@ -470,9 +523,14 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
   if (request.target.size() > options.target_limit) {
     screening.refusal = refuse(414, "URL_TOO_LONG",
                                "The URL is longer than " + std::to_string(options.target_limit) + " bytes.");
-  } else if (parser.get().version() == 11 && request.count("host") != 1) {
+  } else if (request.version == 11 && request.count("host") != 1) {
     screening.refusal = refuse(400, "BAD_REQUEST", "HTTP/1.1 asks for exactly one Host header.");
+  } else if (!is_body_clear(request)) {
+    keep_alive = false;
+    screening.refusal =
+        refuse(400, "BAD_REQUEST", "The only Transfer-Encoding understood is one `chunked` of HTTP/1.1.");
   } else {
+    take_origin_form(request);
     screening = self->service_.screen(request);
   }
   Response response;
@@ -500,6 +558,16 @@ Awaitable<bool> Server::Implementation::serve_one(Self self, std::shared_ptr<Con
   response.headers.insert(response.headers.end(), headers.begin(), headers.end());
   self->service_.answered(request, response.status, Clock::now() - began);
   co_return co_await respond(self, connection, request, std::move(response), keep_alive && !self->stopping_);
+}
+
+// Of a request whose head could not be read nothing is known but what it is answered.
+Awaitable<bool> Server::Implementation::refuse_unread(Self self, std::shared_ptr<Connection> connection,
+                                                      Response refusal, Clock::time_point began) {
+  Request unread;
+  unread.flow_id = core::random_uuid();
+  self->service_.answered(unread, refusal.status, Clock::now() - began);
+  co_await respond(self, connection, unread, std::move(refusal), false);
+  co_return false;
 }
 
 Awaitable<bool> Server::Implementation::read_body(Self self, std::shared_ptr<Connection> connection,
@@ -616,6 +684,7 @@ Awaitable<void> Server::Implementation::linger(std::shared_ptr<Connection> conne
   connection->stream.socket().shutdown(asio::socket_base::shutdown_send, ec);
   connection->buffer.clear();
   connection->busy = false;
+  connection->since = Clock::now();
   std::size_t total = 0;
   while (!ec && total < kMost && !connection->server.stopping_) {
     total +=

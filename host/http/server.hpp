@@ -27,9 +27,10 @@ class Service {
   virtual Screening screen(Request& head) = 0;
   /// Never throws.
   virtual Awaitable<Response> handle(Request request) = 0;
-  /// A connection was turned away because its address has too many.
+  /// A connection was turned away because there are too many, of its address or in all, or an older one was
+  /// ended to give it its place.
   virtual void turned_away() {}
-  /// Called once for every response that answers a request whose head could be read.
+  /// Called once for every response to a request; of one whose head could not be read, `head` says nothing.
   virtual void answered(const Request& head, int status, std::chrono::nanoseconds duration) = 0;
 };
 
@@ -40,7 +41,9 @@ struct ServerOptions {
   std::uint16_t port = 0;                ///< 0: any free one, see Server::port()
   std::filesystem::path control_socket;  ///< empty: none
   unsigned control_mode = 0600;
-  std::size_t max_connections = 1000;           ///< of TCP; more are answered with 503
+  /// Of TCP. When there are more, the longest silent one gives way; if all are being answered, the new one is
+  /// told 503.
+  std::size_t max_connections = 1000;
   std::size_t max_connections_per_address = 0;  ///< of one address, or one /64 of IPv6; 0: without limit
   std::vector<std::string> trusted_proxies{};   ///< are not counted by address
   std::size_t max_control_connections = 64;

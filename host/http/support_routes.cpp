@@ -131,14 +131,15 @@ Awaitable<Response> get_extended_health(HostView* host, Request) {
 
 std::vector<Route> support_routes(HostView& host) {
   std::vector<Route> routes;
-  const auto add = [&](const char* pattern, Awaitable<Response> (*handler)(HostView*, Request)) {
+  const auto add = [&](const char* pattern, Awaitable<Response> (*handler)(HostView*, Request),
+                       identity::Role role = identity::Role::admin) {
     routes.push_back(
         {.method = "GET",
          .pattern = pattern,
          .handle = [&host, handler](Request request) { return handler(&host, std::move(request)); },
-         .role = identity::Role::admin});
+         .role = role});
   };
-  add("/v1/admin/status", get_status);
+  add("/v1/admin/status", get_status, identity::Role::support_read);
   add("/admin/health/extended", get_extended_health);
   add("/api/admin/health", get_extended_health);
   return routes;

@@ -59,7 +59,7 @@ Awaitable<Response> post_webhook(HostView* host, Request request) {
   engine::Callback callback;
   callback.provider = parameter(request, "provider");
   callback.signature = parameter(request, "signature");
-  callback.remote_address = request.peer.address;
+  callback.remote_address = request.peer.client_address;
   callback.flow_id = request.flow_id;
   callback.trace_id = trace_id_of(request);
   callback.webhook.method = request.method;
@@ -67,7 +67,9 @@ Awaitable<Response> post_webhook(HostView* host, Request request) {
   callback.webhook.headers = request.headers;
   callback.webhook.reference = parameter(request, "reference");
   callback.webhook.body = std::move(request.body);
-  co_return response_of(co_await host->webhook(std::move(callback)));
+  const CallbackReply reply = co_await host->webhook(std::move(callback));
+  if (reply.kind == CallbackReply::Kind::too_many) host->count_rate_limit_block("callbacks");
+  co_return response_of(reply);
 }
 
 }  // namespace

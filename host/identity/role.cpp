@@ -8,6 +8,7 @@ constexpr auto kNames = std::to_array<std::pair<Role, std::string_view>>({
     {Role::payouts_write, "payouts:write"},
     {Role::webhooks_replay, "webhooks:replay"},
     {Role::metrics_read, "metrics:read"},
+    {Role::support_read, "support:read"},
     {Role::approver, "approver"},
     {Role::admin, "admin"},
 });

@@ -176,7 +176,7 @@ const std::vector<ConfigRow>& config_rows() {
         .max = 268'435'456}},
       {{.name = "http.max_connections",
         .type = integer,
-        .description = "Connections served at once; more are closed.",
+        .description = "Connections served at once. For more, those that are idle are ended.",
         .default_value = "1000",
         .min = 1,
         .max = 100'000}},
@@ -190,8 +190,9 @@ const std::vector<ConfigRow>& config_rows() {
       {{.name = "http.trusted_proxies",
         .type = list,
         .description = "Addresses or networks of the reverse proxies in front of the host, such as "
-                       "[127.0.0.1, 10.1.0.0/16]. What they say in X-Forwarded-For is believed for rate "
-                       "limits, and for nothing else.",
+                       "[127.0.0.1, 10.1.0.0/16]. They must set X-Forwarded-For, which is believed for rate "
+                       "limits, for records and for who is near enough to read /metrics; no other right "
+                       "hangs on it.",
         .optional = true}},
       {{.name = "http.tls.certificate",
         .type = string,

@@ -71,7 +71,8 @@ const std::vector<std::string> kNotified = {"address_refused", "delivered",  "fa
 const std::vector<std::string> kServed = {"held", "served"};
 const std::vector<std::string> kReloads = {"accepted", "refused", "unchanged"};
 const std::vector<std::string> kVerdicts = {"allow", "flag", "hold", "deny"};
-const std::vector<std::string> kBlocks = {"address", "auth_failures", "connections", "subject"};
+const std::vector<std::string> kBlocks = {"address",     "auth_failures", "callbacks",
+                                          "connections", "exports",       "subject"};
 const std::vector<std::string> kAuthRefusals = {
     "bad_claims",      "bad_signature",  "duplicate_header", "expired",      "malformed", "no_token",
     "not_yet_valid",   "retired_key",    "revoked",          "role_missing", "too_large", "unknown_key",
@@ -311,8 +312,11 @@ struct Metrics::Families {
                      {{"route", route}, {"method", LabelSet(kMethods)}, {"status", LabelSet(kStatuses)}})),
         http_seconds(histograms(r, "http_request_duration_seconds", "How long requests to the API took.",
                                 {{"route", route}, {"method", LabelSet(kMethods)}}, kRequestSeconds)),
-        attempts(counters(r, "payout_attempts_total", "Submits by what came of them.",
-                          {{"provider", provider}, {"result", LabelSet(kResults)}})),
+        attempts(counters(
+            r, "payout_attempts_total",
+            "Submits by what came of them: at once, and once more when what was SENT, UNKNOWN or DUPLICATE "
+            "got its final state.",
+            {{"provider", provider}, {"result", LabelSet(kResults)}})),
         queries(counters(r, "payoutd_queries_total", "Questions to providers about payments, by the answer.",
                          {{"provider", provider}, {"result", LabelSet(kQueryResults)}})),
         replays(counters(r, "idempotency_replays_total", "Requests answered with a stored answer.",
@@ -321,7 +325,8 @@ struct Metrics::Families {
                           {{"provider", provider},
                            {"signature_valid", LabelSet(kBooleans)},
                            {"applied", LabelSet(kBooleans)}})),
-        blocks(counters(r, "rate_limit_blocks_total", "Requests that were told to come again later.",
+        blocks(counters(r, "rate_limit_blocks_total",
+                        "Requests and connections that were told to come again later, or had to give way.",
                         {{"by", LabelSet(kBlocks)}})),
         auth_refusals(counters(r, "payoutd_auth_refused_total",
                                "Requests of which nobody knows whose they are, or that they may not make.",

@@ -286,6 +286,17 @@ TEST_CASE(
   const std::string id = desk.pay("status", "46733100001", client);
   REQUIRE(desk.reaches(id, "SENT"));
   CHECK(desk.host.request("GET", "/v1/admin/status", {}, client).status == 403);
+  const simulator::Headers support{
+      {"Authorization", "Bearer " + desk.token({"support:read"}, "support-desk")}};
+  const auto for_support = desk.host.request("GET", "/v1/admin/status", {}, support);
+  CHECK(for_support.status == 200);
+  CHECK(for_support.body.find(id) == std::string::npos);
+  for (const std::string path : {"/v1/admin/providers", "/v1/admin/audit", "/v1/admin/hosts",
+                                 "/v1/admin/webhooks/events", "/admin/health/extended", "/v1/payouts"}) {
+    INFO(path);
+    CHECK(desk.host.request("GET", path, {}, support).status == 403);
+  }
+  CHECK(desk.host.request("POST", "/v1/admin/payouts/" + id + "/retry", {}, support).status == 403);
   const auto told = [&] {
     const auto reply = desk.host.request("GET", "/v1/admin/status", {}, admin);
     return json::parse(reply.body).at("providers").at(0).as_object();

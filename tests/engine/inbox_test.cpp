@@ -434,6 +434,10 @@ TEST_CASE("inbox: unproven callbacks are limited in volume, proven ones are not"
   for (int i = 0; i < 300; ++i) CHECK(f.receive(Inbox::callback("{}", "00")).kind == Kind::signature_wrong);
   CHECK(std::stoi(f.value("select count(*) from app.webhook_inbox")) < 290);
   CHECK(f.host->observer().webhooks.at("acme invalid") == 300);
+  // The log is filled no faster than the database.
+  const auto& events = f.host->observer().events;
+  CHECK(std::to_string(std::ranges::count(events, "webhook.refused", &LoggedEvent::event)) ==
+        f.value("select count(*) from app.webhook_inbox"));
   CHECK(f.receive(Inbox::signed_callback("{}")).applied);
 }
 

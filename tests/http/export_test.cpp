@@ -181,6 +181,7 @@ TEST_CASE("whoever reads slowly or goes away stops the export, and not the other
     }
     CHECK(running.host.pages_read < 4 * 121);
     CHECK(running.ask(request("GET", "/v1/payouts/export?batch=none")).code() == "TOO_MANY_EXPORTS");
+    CHECK(running.host.blocked("exports") == 1);
     CHECK(running.ask(request("GET", "/v1/payouts?limit=5")).status == 200);
     CHECK(running.ask_as_operator(request("GET", "/v1/payouts/export?batch=none")).status == 200);
   }

@@ -423,6 +423,10 @@ class FakeHost final : public http::HostView {
     const std::lock_guard guard(mutex);
     replays[std::string(route)]++;
   }
+  int blocked(const std::string& by) {
+    const std::lock_guard guard(mutex);
+    return blocks[by];
+  }
   int counted_requests(const std::string& what) {
     const std::lock_guard guard(mutex);
     return counted[what];

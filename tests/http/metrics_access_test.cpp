@@ -63,8 +63,12 @@ TEST_CASE("this machine, named addresses, the control socket and the right token
     CHECK((get(running, "/metrics", {{"X-Forwarded-For", known}}).status == 200) == wanted);
     CHECK(has_reasons(get(running, "/readyz", {{"X-Forwarded-For", known}})) == wanted);
   }
-  CHECK(get(running, "/metrics", {}).status == 200);
-  CHECK(has_reasons(get(running, "/readyz", {})));
+  // A proxy that does not say for whom it asks may ask for anybody.
+  for (const char* header : {"X-Request-Id", "Forwarded", "X-Real-IP", "Via"}) {
+    INFO(header);
+    CHECK(get(running, "/metrics", {{header, "10.1.2.3"}}).status == 403);
+    CHECK_FALSE(has_reasons(get(running, "/readyz", {{header, "10.1.2.3"}})));
+  }
   CHECK(running.ask_as_operator(request("GET", "/metrics")).status == 200);
   const auto with = [&](const std::string& token) {
     return get(running, "/metrics",
@@ -81,6 +85,15 @@ TEST_CASE("this machine, named addresses, the control socket and the right token
   CHECK_FALSE(has_reasons(get(
       running, "/readyz",
       {{"X-Forwarded-For", "203.0.113.9"}, {"Authorization", "Bearer " + token_for({Role::payouts_read})}})));
+}
+
+TEST_CASE("a trusted proxy opens nothing of its own, even if metrics.allow names it") {
+  http::RouterOptions options = behind_a_proxy();
+  options.gate.metrics_allow = {"127.0.0.0/8"};
+  RunningServer running({}, options);
+  CHECK(get(running, "/metrics", {}).status == 403);
+  CHECK(get(running, "/metrics", {{"X-Forwarded-For", "127.0.0.1"}}).status == 403);
+  CHECK(get(running, "/metrics", {{"X-Forwarded-For", "127.0.0.2"}}).status == 200);
 }
 
 TEST_CASE("a header that anybody can write opens nothing, and closes what came through a proxy") {

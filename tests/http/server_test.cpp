@@ -47,7 +47,10 @@ TEST_CASE("malformed requests are answered with a clear 4xx") {
       {"GET /livez HTTP/1.1\r\n" + host + "Bad Header: x\r\n\r\n", 400, "BAD_REQUEST"},
       {"GET /livez HTTP/1.1\r\n" + host + "X: a\x01" + "b\r\n\r\n", 400, "BAD_REQUEST"},
       {"GET livez HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
-      {"GET http://localhost/livez HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
+      {"GET http:///livez HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
+      {"GET http://me@localhost/livez HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
+      {"GET ftp://localhost/livez HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
+      {"GET http://localhost/livez HTTP/1.1\r\n\r\n", 400, "BAD_REQUEST"},
       {"GET /v1/payouts/%zz HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
       {"GET /v1/payouts/%ff%fe HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
       {"GET /v1/payouts/a%00b HTTP/1.1\r\n" + host + "\r\n", 400, "BAD_URL"},
@@ -92,6 +95,84 @@ TEST_CASE("malformed requests are answered with a clear 4xx") {
   CHECK(running.host.admissions == 0);
   // Whatever it was, the next connection is served.
   CHECK(running.ask(request("GET", "/livez")).status == 200);
+}
+
+TEST_CASE("a body whose length is not clear ends the connection, and nothing behind it is a request") {
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  const auto framing = GENERATE_COPY(values<std::string>({
+      "Transfer-Encoding: gzip\r\n",
+      "Transfer-Encoding: xchunked\r\n",
+      "Transfer-Encoding: chunkedx\r\n",
+      "Transfer-Encoding: identity\r\n",
+      "Transfer-Encoding: chunked, identity\r\n",
+      "Transfer-Encoding: gzip, chunked\r\n",
+      "Transfer-Encoding: chunked, chunked\r\n",
+      "Transfer-Encoding: \"chunked\"\r\n",
+      "Transfer-Encoding: chunked;q=1\r\n",
+      "Transfer-Encoding:\r\n",
+      "Transfer-Encoding: ,chunked\r\n",
+      chunked + chunked,
+      chunked + "Transfer-Encoding: identity\r\n",
+      "Transfer-Encoding: identity\r\n" + chunked,
+      chunked + "Content-Length: 5\r\n",
+      "Content-Length: 5\r\n" + chunked,
+      "Transfer-Encoding: gzip\r\nContent-Length: 5\r\n",
+      "Content-Length: 5\r\nTransfer-Encoding: gzip\r\n",
+  }));
+  const std::string line = GENERATE("POST /v1/payouts", "GET /livez");
+  const std::string version = GENERATE("HTTP/1.1", "HTTP/1.0");
+  INFO(line << " " << version << " " << framing);
+  RunningServer running;
+  RawClient client = running.client();
+  client.send(line + " " + version + "\r\nHost: localhost\r\nConnection: keep-alive\r\n" + framing +
+              "\r\n0\r\n\r\n" + request("GET", "/livez"));
+  const RawResponse response = client.receive();
+  CHECK(response.status == 400);
+  CHECK(response.code() == "BAD_REQUEST");
+  CHECK(response.headers.at("connection") == "close");
+  CHECK(client.closed());
+  CHECK(running.host.admissions == 0);
+  CHECK(running.host.counted_requests("GET /livez 200") == 0);
+}
+
+TEST_CASE("HTTP/1.0 knows no chunks, and the name of HTTP/1.1's has no case") {
+  RunningServer running;
+  const auto ask = [&](const std::string& version, const std::string& coding) {
+    RawClient client = running.client();
+    client.send("POST /v1/payouts " + version + "\r\nHost: localhost\r\nIdempotency-Key: k\r\n" +
+                "Content-Type: application/json\r\nTransfer-Encoding: " + coding + "\r\n\r\n3d\r\n" +
+                kPayout + "\r\n0\r\n\r\n");
+    return client.receive();
+  };
+  REQUIRE(kPayout.size() == 0x3d);
+  CHECK(ask("HTTP/1.0", "chunked").code() == "BAD_REQUEST");
+  CHECK(running.host.admissions == 0);
+  CHECK(ask("HTTP/1.1", " Chunked ").status == 201);
+}
+
+TEST_CASE("a whole URL is taken as its path, and its authority as the host") {
+  RunningServer running;
+  for (const char* target :
+       {"http://localhost/livez", "HTTP://127.0.0.1:8480/livez", "https://localhost/livez?"})
+    CHECK(running.ask(request("GET", target)).status == 200);
+  CHECK(running.ask(request("GET", "http://localhost")).code() == "NOT_FOUND");
+  CHECK(running.ask(request("GET", "http://localhost?limit=1")).code() == "NOT_FOUND");
+  CHECK(running.ask(request("GET", "http://localhost/v1/payouts?limit=1")).status == 200);
+  CHECK(running.host.last_filter.limit == 1);
+  // The Host header beside it does not count, whichever of the two is the stranger's.
+  CHECK(running.ask(request("GET", "http://pay.example/v1/payouts")).code() == "HOST_NOT_SERVED");
+  CHECK(running.ask(request("GET", "http://localhost/v1/payouts", {}, {{"Host", "pay.example"}})).status ==
+        200);
+}
+
+TEST_CASE("what could not be read is counted all the same") {
+  RunningServer running(impatient());
+  running.ask("GARBAGE\r\n\r\n");
+  CHECK(running.host.counted_requests(" other 400") == 1);
+  running.ask("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n");
+  CHECK(running.host.counted_requests(" other 431") == 1);
+  running.ask("GET /livez HTT");
+  CHECK(running.host.counted_requests(" other 408") == 1);
 }
 
 TEST_CASE("a wrong method names those that are right") {
@@ -200,21 +281,50 @@ TEST_CASE("slow clients are timed out") {
   }
 }
 
-TEST_CASE("more connections than allowed are turned away, and operators still come in") {
+TEST_CASE("connections that have asked once and say nothing since give way, the longest idle first") {
   http::ServerOptions options;
-  options.max_connections = 2;
+  options.max_connections = 3;
   RunningServer running(options);
+  running.host.admit_delay = milliseconds(500);
+  RawClient busy = running.client();
   RawClient first = running.client();
   RawClient second = running.client();
-  for (RawClient* client : {&first, &second}) {
+  for (RawClient* client : {&busy, &second, &first, &second}) {
     client->send(request("GET", "/livez"));
     CHECK(client->receive().status == 200);
   }
+  busy.send(request("POST", "/v1/payouts", kPayout, with_key("a")));
+  running.await_admissions(1);
+  CHECK(running.ask(request("GET", "/livez")).status == 200);
+  CHECK(first.closed());
+  CHECK(running.host.blocked("connections") == 1);
+  second.send(request("GET", "/livez"));
+  CHECK(second.receive().status == 200);
+  for (int i = 0; i < 20; ++i) {
+    RawClient stranger = running.client();
+    stranger.send(request("GET", "/livez"));
+    CHECK(stranger.receive().status == 200);
+  }
+  CHECK(busy.receive().status == 201);
+}
+
+TEST_CASE("more requests than allowed are turned away, and operators still come in") {
+  http::ServerOptions options;
+  options.max_connections = 2;
+  RunningServer running(options);
+  running.host.admit_delay = std::chrono::seconds(2);
+  RawClient first = running.client();
+  RawClient second = running.client();
+  first.send(request("POST", "/v1/payouts", kPayout, with_key("a")));
+  second.send(request("POST", "/v1/payouts", kPayout, with_key("b")));
+  running.await_admissions(2);
   RawClient third = running.client();
   const RawResponse refused = third.receive();
   CHECK(refused.status == 503);
   CHECK(refused.code() == "TOO_MANY_CONNECTIONS");
   CHECK(refused.headers.at("retry-after") == "1");
+  CHECK(running.host.blocked("connections") == 1);
+  CHECK(first.receive().status == 201);
   CHECK(running.ask_as_operator(request("GET", "/livez")).status == 200);
 }
 

@@ -192,6 +192,9 @@ TEST_CASE("administrators read and replay, but neither make nor approve payouts"
   CHECK(admin.allow(Role::admin));
   CHECK(admin.allow(Role::payouts_read));
   CHECK(admin.allow(Role::webhooks_replay));
+  CHECK(admin.allow(Role::support_read));
+  CHECK_FALSE(identity::Roles{Role::payouts_read}.allow(Role::support_read));
+  CHECK_FALSE(identity::Roles{Role::support_read}.allow(Role::payouts_read));
   CHECK_FALSE(admin.allow(Role::payouts_write));
   CHECK_FALSE(admin.allow(Role::approver));
   CHECK_FALSE(identity::Roles{Role::payouts_write}.allow(Role::payouts_read));

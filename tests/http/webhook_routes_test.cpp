@@ -58,6 +58,16 @@ TEST_CASE("webhook: raw bytes, method, path and headers reach the inbox as they 
                    std::pair<std::string, std::string>("x-signature", "sha256=ab")) == 1);
 }
 
+TEST_CASE("webhook: the recorded address is whom a trusted proxy asks for, and nobody else's word") {
+  http::RouterOptions options;
+  const bool is_trusted = GENERATE(false, true);
+  if (is_trusted) options.gate.trusted_proxies = {"127.0.0.1"};
+  RunningServer running({}, options);
+  CHECK(hook(running, "momo-ci/ref-1/good", "{}", "POST", {{"X-Forwarded-For", "6.6.6.6, 198.51.100.7"}})
+            .status == 200);
+  CHECK(running.host.last_callback.remote_address == (is_trusted ? "198.51.100.7" : "127.0.0.1"));
+}
+
 TEST_CASE("webhook: missing or wrong signature 401") {
   RunningServer running;
   const RawResponse missing = hook(running, "momo-ci");
@@ -97,6 +107,7 @@ TEST_CASE("webhook: DB outage answers 503, and so do stopped writes") {
   CHECK(stopped.status == 503);
   CHECK(stopped.headers.contains("retry-after"));
   CHECK(hook(running, "momo-ci/ref-1/many").status == 429);
+  CHECK(running.host.blocked("callbacks") == 1);
   CHECK(hook(running, "nope/ref-1/good").status == 404);
 }
 

@@ -41,8 +41,13 @@ TEST_CASE("metrics have the runbooks' names and labels", "[metrics]") {
   metrics.payout_retry_latency(31);
   metrics.payout_in_region("CI");
   metrics.dry_run_mode(true);
+  metrics.rate_limit_block("callbacks");
+  metrics.rate_limit_block("exports");
+  metrics.rate_limit_block("the moon");
   const auto text = metrics.serialize();
   INFO(text);
+  for (const char* by : {"callbacks", "exports", "other"})
+    CHECK(has_line(text, R"(rate_limit_blocks_total{by=")" + std::string(by) + "\"} 1"));
   CHECK(has_line(text, R"(http_requests_total{method="POST",route="/v1/payouts",status="201"} 2)"));
   CHECK(has_line(text,
                  R"(http_request_duration_seconds_bucket{method="POST",route="/v1/payouts",le="0.75"} 1)"));

@@ -289,6 +289,11 @@ ApiRequest take_request(std::string& bytes) {
   if (words.size() == 3 && words[2].starts_with("HTTP/1.")) {
     request.method = words[0];
     request.target = words[1];
+    // Of a whole URL what follows its authority (RFC 9112, 3.2.2).
+    if (const auto scheme = request.target.find("://"); scheme == 4 || scheme == 5) {
+      const auto path = request.target.find('/', scheme + 3);
+      request.target = path == std::string::npos ? "/" : request.target.substr(path);
+    }
   }
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const auto colon = lines[i].find(':');
