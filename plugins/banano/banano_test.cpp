@@ -89,7 +89,8 @@ std::string info_of(const StateBlock& block, const json::object& more = {}) {
   return json::serialize(with(std::move(info), more));
 }
 
-/// A node that answers by question: "action", "action hash" or "action account"; kept as the test says.
+/// A node that answers by question: "action", "action hash", "action account" or "process link"; kept as the
+/// test says.
 class ScriptedNode {
  public:
   std::string& operator[](const std::string& question) { return answers_[question]; }
@@ -98,7 +99,11 @@ class ScriptedNode {
     const json::object body = json::parse(request.content()).as_object();
     const std::string action = text_of(body, "action");
     if (action == "work_generate") return {200, {}, work(body)};
-    if (action == "process" && !answers_.contains(action)) return {200, {}, processed(body)};
+    if (action == "process") {
+      const auto refused = answers_.find(action + " " + text_of(body.at("block").as_object(), "link"));
+      if (refused != answers_.end()) return read(refused->second);
+      if (!answers_.contains(action)) return {200, {}, processed(body)};
+    }
     for (const char* key : {"hash", "account", "block"}) {
       const auto* named = body.if_contains(key);
       if (named == nullptr || !named->is_string()) continue;
@@ -315,7 +320,8 @@ TEST_CASE("the scope follows the network, the seed and the wallet, and names no 
   CHECK(scope(local().with_secrets({{"seed", json::array{kPrivateSeed}}})) != "test/" + kLane);
   CHECK(scope(local().with({{"network", "live"}})) == "live/" + kLane);
   const std::string wallet = scope(node_wallet());
-  CHECK(wallet.starts_with("test/127.0.0.1:9/wallet-"));
+  CHECK(wallet.starts_with("test/http://127.0.0.1:9/wallet-"));
+  CHECK(scope(node_wallet().with({{"node_url", "http://127.0.0.1:9/other"}})) != wallet);
   CHECK(wallet.find(kWallet.substr(0, 16)) == std::string::npos);
   CHECK(scope(node_wallet().with_secrets({{"wallet", json::array{std::string(64, 'B')}}})) != wallet);
   CHECK(scope(node_wallet().with({{"node_url", kOtherNode}})) != wallet);
@@ -935,7 +941,7 @@ TEST_CASE("an id is never sent with other parameters than those that were journa
 
 TEST_CASE("no error of the node's wallet is a refusal, and none shows the wallet's id") {
   const std::string error =
-      GENERATE("Insufficient balance", "Wallet is locked", "Wallet not found", "Account not found in wallet",
+      GENERATE("insufficient balance (of work)", "Wallet not found", "Account not found in wallet",
                "Bad destination account", "Error generating block", "Internal server error in RPC");
   Fixture fixture(node_wallet());
   const auto prepared = fixture.prepare();
@@ -947,6 +953,24 @@ TEST_CASE("no error of the node's wallet is a refusal, and none shows the wallet
   const Submission echo = fixture.submit(prepared);
   CHECK(echo.message == "no wallet ***");
   CHECK(echo.code.find(kWallet) == std::string::npos);
+}
+
+TEST_CASE("a wallet that is locked or empty has sent nothing, and the same id goes again") {
+  const std::string error = GENERATE("Insufficient balance", "Wallet is locked");
+  CHECK(contract_of(node_wallet()).meaning_of(error) == payoutd::CodeMeaning::not_accepted);
+  CHECK_FALSE(contract_of(local()).meaning_of(error));
+  Fixture fixture(node_wallet());
+  const auto prepared = fixture.prepare();
+  fixture.node["send"] = R"({"error":")" + error + "\"}";
+  const Submission submission = fixture.submit(prepared);
+  CHECK(submission.kind == Submission::Kind::not_accepted);
+  CHECK(submission.code == error);
+  const std::string hash = banano::to_hex(filled(5));
+  fixture.node["send"] = R"({"block":")" + hash + "\"}";
+  CHECK(fixture.submit(fixture.prepare()).kind == Submission::Kind::accepted);
+  const auto sent = fixture.asked("send");
+  REQUIRE(sent.size() == 2);
+  CHECK(sent[0] == sent[1]);
 }
 
 TEST_CASE("a wallet's payment is found by the hash that the node gave for its id") {
@@ -1157,18 +1181,43 @@ TEST_CASE("where only hashes are listed, the amount is that of the block") {
   }
 }
 
-TEST_CASE("a receive that the node does not take ends the round, and the next one looks again") {
+TEST_CASE("funds that cannot be received do not stop those behind them") {
+  const std::string error = GENERATE("Unreceivable", "Balance and amount delta do not match");
+  Fixture fixture;
+  fixture.node["receivable"] = R"({"blocks":{")" + banano::to_hex(filled(1)) + R"(":")" +
+                               ban("2").to_string() + R"(",")" + banano::to_hex(filled(2)) + R"(":")" +
+                               ban("3").to_string() + R"("}})";
+  fixture.node["process " + banano::to_hex(filled(1))] = R"({"error":")" + error + "\"}";
+  const auto state = fixture.maintain();
+  const auto published = fixture.asked("process");
+  REQUIRE(published.size() == 2);
+  const auto second = banano::decode_block(json::serialize(published[1].at("block"))).value();
+  CHECK(second.block.previous == filled(7));  // in the place that the first one did not take
+  CHECK(second.block.link == filled(2));
+  CHECK(second.block.balance == ban("103"));
+  CHECK(text_of(state.at("work").as_object(), "root") == banano::to_hex(second.block.hash()));
+  CHECK(fixture.asked("work_generate").size() == 2);  // one for the place, one for what comes next
+  const auto& entries = fixture.bench.log->entries();
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].event == "banano.receive_failed");
+  CHECK(entries[0].fields.at("reason").as_string() == error);
+  CHECK(entries[1].event == "banano.received");
+}
+
+TEST_CASE("a receive that the node may have taken ends the round, and the next one looks again") {
+  const std::string answer = GENERATE(as<std::string>{}, R"({"error":"Old block"})", R"({"error":"Fork"})",
+                                      R"({"error":"Gap source block"})",
+                                      R"({"error":"Internal server error in RPC"})", R"({"hash":"12"})");
   Fixture fixture;
   fixture.node["receivable"] =
       R"({"blocks":{")" + banano::to_hex(filled(1)) + R"(":"1",")" + banano::to_hex(filled(2)) + R"(":"1"}})";
-  fixture.node["process"] = R"({"error":"Unreceivable"})";
+  fixture.node["process"] = answer;
   const auto state = fixture.maintain();
   CHECK(fixture.asked("process").size() == 1);
   CHECK(text_of(state.at("work").as_object(), "root") == banano::to_hex(filled(7)));
   const auto& entries = fixture.bench.log->entries();
   REQUIRE(entries.size() == 1);
   CHECK(entries[0].event == "banano.receive_failed");
-  CHECK(entries[0].fields.at("reason").as_string() == "Unreceivable");
 }
 
 TEST_CASE("a round of receiving has its limit") {
@@ -1178,7 +1227,7 @@ TEST_CASE("a round of receiving has its limit") {
   fixture.node["receivable"] = json::serialize(json::object{{"blocks", blocks}});
   fixture.maintain();
   CHECK(fixture.asked("process").size() == 2);
-  CHECK(fixture.asked("receivable").at(0).at("count").as_string() == "2");
+  CHECK(fixture.asked("receivable").at(0).at("count").as_string() == "18");  // some may not be receivable
 }
 
 TEST_CASE("nothing is received or prepared where the settings say so, or the node's wallet does it") {

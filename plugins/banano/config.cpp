@@ -273,7 +273,7 @@ payoutd::Contract make_contract(const Settings& settings) {
   contract.repeat = payoutd::Repeat::harmless;
   contract.lookup_by_artefact = config.mode == Mode::local_signing;
   contract.lookup_by_provider_ref = config.mode == Mode::node_wallet;
-  contract.submit_codes = submit_codes();
+  contract.submit_codes = submit_codes(config.mode == Mode::node_wallet ? SubmitBy::send : SubmitBy::process);
   contract.webhook = payoutd::WebhookKind::hint;
   contract.serial = true;
   const std::size_t accounts =

@@ -67,14 +67,16 @@ Awaitable<std::uint64_t> NodeClient::generate_work(Bytes32 root) {
   co_return *work;
 }
 
+/// More than are received at one go: those that cannot be received must not hide the others for ever.
 /// V20 knows the question as `pending` only, later nodes as `receivable`, and some as both.
 Awaitable<std::vector<Receivable>> NodeClient::receivable(std::string account) {
-  Answer answer = co_await ask(
-      receivable_request(receivable_action_, account, config_.receive_limit, config_.receive_minimum));
+  static constexpr int kSpare = 16;
+  const int count = config_.receive_limit + kSpare;
+  Answer answer =
+      co_await ask(receivable_request(receivable_action_, account, count, config_.receive_minimum));
   if (config_.receivable_action == "auto" && answer.is_error("Unknown command")) {
     receivable_action_ = receivable_action_ == "pending" ? "receivable" : "pending";
-    answer = co_await ask(
-        receivable_request(receivable_action_, account, config_.receive_limit, config_.receive_minimum));
+    answer = co_await ask(receivable_request(receivable_action_, account, count, config_.receive_minimum));
   }
   auto found = decode_receivable(answer);
   if (!found) {

@@ -6,6 +6,7 @@
 #include <payoutd/plugin.hpp>
 #include <payoutd/url.hpp>
 
+#include "../scope.hpp"
 #include "config.hpp"
 #include "lane_state.hpp"
 #include "node.hpp"
@@ -74,6 +75,17 @@ struct Tip {
   LaneState state;
 };
 
+/// What came of one try to receive.
+struct Receipt {
+  enum class Kind {
+    received,
+    skipped,    ///< the node took no block, so the next one may stand in its place
+    uncertain,  ///< it may have taken one: nothing more is built here before it was looked at again
+  };
+  Kind kind = Kind::skipped;
+  Tip tip;  ///< as it stands now
+};
+
 /// What the nodes say of one block.
 struct Sighting {
   std::optional<BlockInfo> info;
@@ -139,7 +151,7 @@ class BananoProvider final : public payoutd::Provider {
   bool is_overdue(const BlockInfo& info) const;
 
   Awaitable<Tip> receive_all(Tip tip);
-  Awaitable<std::optional<Tip>> receive_one(Tip tip, Receivable funds);
+  Awaitable<Receipt> receive_one(Tip tip, Receivable funds);
   Awaitable<LaneState> with_work_for(LaneState state, Bytes32 root);
 
   Services services_;
@@ -171,7 +183,7 @@ BananoProvider::BananoProvider(Services services, const Settings& settings)
 std::string BananoProvider::account_scope() const {
   const std::string first = accounts_.empty() ? "" : accounts_.front().address;
   if (config_.mode == Mode::local_signing) return config_.network + "/" + first;
-  return config_.network + "/" + payoutd::authority_of(config_.node_urls.front()) + "/wallet-" +
+  return config_.network + "/" + payoutd::installation_of(config_.node_urls.front()) + "/wallet-" +
          fingerprint(config_.wallets.empty() ? "" : config_.wallets.front().reveal()) + "/" + first;
 }
 
@@ -640,22 +652,29 @@ Awaitable<Tip> BananoProvider::receive_all(Tip tip) {
   int received = 0;
   for (const Receivable& one : funds) {
     if (received == config_.receive_limit || services_.clock->now() - begin >= kReceiveBudget) break;
-    auto next = co_await receive_one(tip, one);
-    if (!next) break;
-    tip = *std::move(next);
-    ++received;
+    Receipt receipt = co_await receive_one(std::move(tip), one);
+    tip = std::move(receipt.tip);
+    if (receipt.kind == Receipt::Kind::uncertain) break;
+    if (receipt.kind == Receipt::Kind::received) ++received;
   }
   co_return tip;
 }
 
-Awaitable<std::optional<Tip>> BananoProvider::receive_one(Tip tip, Receivable funds) {
+/// The node says of these funds that they are not there to be received, or are another amount. Every other
+/// error may be about the account (`Fork`), about all blocks, or about one that was taken already.
+bool cannot_be_received(const Answer& answer) {
+  return answer.kind == Answer::Kind::error && (answer.message.starts_with("Unreceivable") ||
+                                                answer.message.starts_with("Balance and amount delta"));
+}
+
+Awaitable<Receipt> BananoProvider::receive_one(Tip tip, Receivable funds) {
   if (!funds.amount) {
     const Answer answer = co_await node_.ask(block_info_request(funds.source));
     const auto source = decode_block_info(answer, funds.source);
     if (source) funds.amount = source->amount;
   }
   const auto balance = funds.amount ? tip.last.balance.plus(*funds.amount) : std::nullopt;
-  if (!balance) co_return std::nullopt;
+  if (!balance) co_return Receipt{Receipt::Kind::skipped, std::move(tip)};
   StateBlock block = tip.last;
   block.balance = *balance;
   block.link = funds.source;
@@ -669,7 +688,8 @@ Awaitable<std::optional<Tip>> BananoProvider::receive_one(Tip tip, Receivable fu
     services_.log->warning("banano.receive_failed", "the node did not take a receive block",
                            {{"account", encode_address(block.account)},
                             {"reason", processed ? "it named another block" : shown(processed.error())}});
-    co_return std::nullopt;
+    co_return Receipt{cannot_be_received(answer) ? Receipt::Kind::skipped : Receipt::Kind::uncertain,
+                      std::move(tip)};
   }
   services_.log->info("banano.received", "funds were received into a paying account",
                       {{"account", encode_address(block.account)},
@@ -677,7 +697,7 @@ Awaitable<std::optional<Tip>> BananoProvider::receive_one(Tip tip, Receivable fu
                        {"hash", to_hex(hash)}});
   tip.last.previous = hash;
   tip.last.balance = *balance;
-  co_return tip;
+  co_return Receipt{Receipt::Kind::received, std::move(tip)};
 }
 
 // ---- the provider as a whole

@@ -111,7 +111,9 @@ struct SubmitCode {
   std::string_view code;
   CodeMeaning meaning;
 };
-constexpr std::array kSubmitCodes{SubmitCode{kOldBlock, CodeMeaning::duplicate}};
+constexpr std::array kProcessCodes{SubmitCode{kOldBlock, CodeMeaning::duplicate}};
+constexpr std::array kSendCodes{SubmitCode{kWalletLocked, CodeMeaning::not_accepted},
+                                SubmitCode{kInsufficientBalance, CodeMeaning::not_accepted}};
 
 /// The node's own words as a code, so that an operator can look them up: short, printable, in one line.
 std::string code_of(const Answer& answer) {
@@ -121,9 +123,13 @@ std::string code_of(const Answer& answer) {
 
 }  // namespace
 
-std::vector<payoutd::CodeRule> submit_codes() {
+std::vector<payoutd::CodeRule> submit_codes(SubmitBy by) {
   std::vector<payoutd::CodeRule> rules;
-  for (const SubmitCode& code : kSubmitCodes) rules.push_back({std::string(code.code), code.meaning});
+  const auto add = [&rules](const SubmitCode& code) {
+    rules.push_back({std::string(code.code), code.meaning});
+  };
+  std::ranges::for_each(kProcessCodes, add);  // also for blocks that were signed before a change of mode
+  if (by == SubmitBy::send) std::ranges::for_each(kSendCodes, add);
   return rules;
 }
 
@@ -137,6 +143,7 @@ Answer Answer::read(int http_status, std::string_view body) {
   if (const json::value* error = object->if_contains("error"); error != nullptr) {
     answer.kind = Kind::error;
     answer.message = safe_text(text_at(*object, "error").value_or("an error without a text"));
+    answer.fields = *std::move(object);
     return answer;
   }
   answer.kind = Kind::fields;
@@ -421,6 +428,11 @@ Submission decode_send(int http_status, std::string_view body) {
     const auto hash = hash_at(answer.fields, "block");
     if (hash && *hash != kZero) return Submission::accepted(to_hex(*hash));
     return Submission::unknown(std::string(kUnreadable), "the node's answer names no block");
+  }
+  const bool says_only_no = answer.kind == Answer::Kind::error && answer.fields.size() == 1;
+  for (const SubmitCode& code : kSendCodes) {
+    if (says_only_no && text_at(answer.fields, "error") == code.code)
+      return Submission::not_accepted(std::string(code.code), answer.message);
   }
   return Submission::unknown(code_of(answer), answer.message);
 }

@@ -19,6 +19,8 @@ inline constexpr std::size_t kMaxBodyBytes = 64 * 1024;
 
 /// Codes of our own.
 inline constexpr std::string_view kOldBlock = "Old block";  ///< the node's word, the only one that counts
+inline constexpr std::string_view kWalletLocked = "Wallet is locked";             ///< likewise
+inline constexpr std::string_view kInsufficientBalance = "Insufficient balance";  ///< likewise
 inline constexpr std::string_view kForkLost = "banano.fork_lost";
 inline constexpr std::string_view kForkOpen = "banano.fork_open";
 inline constexpr std::string_view kNotFound = "banano.block_not_found";
@@ -28,8 +30,11 @@ inline constexpr std::string_view kUnreadable = "banano.unreadable";
 inline constexpr std::string_view kNodeError = "banano.node_error";
 inline constexpr std::string_view kUnreachable = "banano.unreachable";
 
-/// The codes of a submit that say something about the money. See decode_process.
-std::vector<payoutd::CodeRule> submit_codes();
+/// How a submit is made: publish a block of ours, or have the node's wallet send.
+enum class SubmitBy { process, send };
+/// The codes of such a submit that say something about the money. See decode_process and decode_send. Those
+/// of `process` are always among them.
+std::vector<payoutd::CodeRule> submit_codes(SubmitBy by);
 
 // ---- what an answer is, before anybody looks at its fields
 
@@ -138,8 +143,9 @@ std::optional<bool> decode_wallet_locked(const Answer& answer);
 /// given subtype`), a node keeps blocks with gaps for later, and a fork may still be won. block_info decides.
 payoutd::Submission decode_process(int http_status, std::string_view body, const Hash& expected);
 
-/// What `send` says: the hash is acceptance, everything else is unknown. No error is a refusal: an earlier
-/// request under the same id may have made its block.
+/// What `send` says: the hash is acceptance. `Wallet is locked` and `Insufficient balance`, exactly, say that
+/// this request made no block: not accepted, so that the same id is sent again. Everything else is unknown,
+/// and no error is a refusal: an earlier request under the same id may have made its block.
 payoutd::Submission decode_send(int http_status, std::string_view body);
 
 /// The node's callback: unauthenticated, so nothing in it is believed.

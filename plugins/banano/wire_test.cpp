@@ -217,10 +217,13 @@ TEST_CASE("only the block's own hash and Old block say anything of a published b
   CHECK(submission.provider_ref == (row.kind == accepted ? kHash : ""));
 }
 
-TEST_CASE("the contract lists one code, which grants nothing") {
-  const auto rules = banano::submit_codes();
-  REQUIRE(rules.size() == 1);
-  CHECK(rules[0] == payoutd::CodeRule{"Old block", CodeMeaning::duplicate});
+TEST_CASE("the contract lists no code that refuses, and what says that nothing was sent for wallets only") {
+  using Rules = std::vector<payoutd::CodeRule>;
+  CHECK(banano::submit_codes(banano::SubmitBy::process) == Rules{{"Old block", CodeMeaning::duplicate}});
+  CHECK(banano::submit_codes(banano::SubmitBy::send) ==
+        Rules{{"Old block", CodeMeaning::duplicate},
+              {"Wallet is locked", CodeMeaning::not_accepted},
+              {"Insufficient balance", CodeMeaning::not_accepted}});
 }
 
 TEST_CASE("a wallet's answer names its block, or nothing is known") {
@@ -237,8 +240,14 @@ TEST_CASE("a wallet's answer names its block, or nothing is known") {
        "banano.unreadable"},
       {200, R"({"hash":")" + kHash + "\"}", unknown, "banano.unreadable"},
       {200, R"({"block":"12"})", unknown, "banano.unreadable"},
-      {200, R"({"error":"Insufficient balance"})", unknown, "Insufficient balance"},
-      {200, R"({"error":"Wallet is locked"})", unknown, "Wallet is locked"},
+      {200, R"({"error":"Insufficient balance"})", not_accepted, "Insufficient balance"},
+      {200, R"({"error":"Insufficient balance."})", unknown, "Insufficient balance."},
+      {200, R"({"error":"Insufficient balance","block":")" + kHash + "\"}", unknown, "Insufficient balance"},
+      {500, R"({"error":"Insufficient balance"})", unknown, "banano.unreadable"},
+      {200, R"({"error":"Wallet is locked"})", not_accepted, "Wallet is locked"},
+      {200, R"({"error":"Wallet is locked."})", unknown, "Wallet is locked."},
+      {200, R"({"error":"Wallet is locked","block":")" + kHash + "\"}", unknown, "Wallet is locked"},
+      {500, R"({"error":"Wallet is locked"})", unknown, "banano.unreadable"},
       {200, R"({"error":"Wallet not found"})", unknown, "Wallet not found"},
       {200, R"({"error":"Account not found in wallet"})", unknown, "Account not found in wallet"},
       {200, R"({"error":"Bad destination account"})", unknown, "Bad destination account"},

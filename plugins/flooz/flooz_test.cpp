@@ -95,7 +95,7 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
   CHECK(contract.response_timeout == std::chrono::seconds(60));
   CHECK(contract.meaning_of("555") == payoutd::CodeMeaning::refused);
   CHECK(contract.meaning_of("10") == payoutd::CodeMeaning::refused_for_now);
-  CHECK(contract.meaning_of("4") == payoutd::CodeMeaning::not_accepted);
+  CHECK(contract.meaning_of("4") == payoutd::CodeMeaning::refused_for_now);
   for (const char* code : {"0", "100", "-1", "91", "94", "95", "98", "99"})
     CHECK_FALSE(contract.meaning_of(code));
 }
@@ -189,9 +189,16 @@ TEST_CASE("settings that contradict each other are refused everywhere") {
                     Environment::dev) == Fields{"password", "encryption_key"});
 }
 
-TEST_CASE("the scope is host and user, and no secret") {
+TEST_CASE("the scope is the whole address and the user, and no secret") {
   Fixture fixture;
-  CHECK(fixture.provider->account_scope() == "127.0.0.1:9/username");
+  CHECK(fixture.provider->account_scope() == "http://127.0.0.1:9/com.tlc.merchant.api/UssdPush username");
+  const auto scope = [](const std::string& endpoint) {
+    return Fixture(plain().with({{"endpoint", endpoint}})).provider->account_scope();
+  };
+  CHECK(scope(kEndpoint + "/") == fixture.provider->account_scope());
+  CHECK(scope("http://MOOV.example/x") == scope("http://moov.example/x"));
+  CHECK(scope("http://moov.example/X") != scope("http://moov.example/x"));
+  CHECK(scope("http://127.0.0.1:9/togo/UssdPush") != fixture.provider->account_scope());
   Fixture rotated(plain().with_secrets({{"password", json::array{"new"}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
 }
@@ -263,6 +270,14 @@ TEST_CASE("a payee's account is asked about if the settings say so") {
   CHECK_FALSE(fixture.request(0).is_money_moving());
 }
 
+TEST_CASE("a payee's account that cannot be asked about stops no payment") {
+  Fixture fixture(plain().with({{"check_account", true}}));
+  fixture.http().fail(HttpStage::read, true);
+  CHECK_FALSE(fixture.prepare().impossible);
+  REQUIRE(fixture.bench.log->entries().size() == 1);
+  CHECK(fixture.bench.log->entries().back().event == "flooz.account_unchecked");
+}
+
 // ---- submit
 
 TEST_CASE("a transfer is one marked request: the journaled bytes and the token in an envelope") {
@@ -306,9 +321,9 @@ TEST_CASE("the answer to a transfer reaches the host with its code, after one re
       {200, transfer_body("555"), refused, "555"},
       {200, transfer_body("10"), refused_for_now, "10"},
       {200, transfer_body("101"), refused_for_now, "101"},
-      {200, transfer_body("1"), not_accepted, "1"},
-      {200, transfer_body("2"), not_accepted, "2"},
-      {200, transfer_body("4"), not_accepted, "4"},
+      {200, transfer_body("1"), refused_for_now, "1"},
+      {200, transfer_body("2"), refused_for_now, "2"},
+      {200, transfer_body("4"), refused_for_now, "4"},
       {200, transfer_body("94"), unknown, "94"},
       {200, transfer_body("-1"), unknown, "-1"},
       {200, transfer_body("0", "12345678901234567891"), unknown, "flooz.mismatch"},
@@ -404,6 +419,12 @@ TEST_CASE("where Moov takes our reference, it is asked by that") {
   fixture.http().answer(200, status_body("0"));
   CHECK(fixture.query(provider_ref).kind == Status::Kind::confirmed);
   CHECK(contains(fixture.request(0).content(), "<transid>" + kReference + "</transid>"));
+}
+
+TEST_CASE("asked by our reference, Moov must not name another transfer than the one that it had named") {
+  Fixture fixture(by_client_ref());
+  fixture.http().answer(200, status_body("0", "920190616000009"));
+  CHECK(fixture.query(kMoovReference).kind == Status::Kind::cannot_tell);
 }
 
 TEST_CASE("a query's answer becomes a status") {

@@ -2,8 +2,8 @@
 /// may be set. What the provider promises, and what it does not, stands in README.md.
 #include <payoutd/conceal.hpp>
 #include <payoutd/plugin.hpp>
-#include <payoutd/url.hpp>
 
+#include "../scope.hpp"
 #include "config.hpp"
 #include "token.hpp"
 #include "wire.hpp"
@@ -66,7 +66,7 @@ class FloozProvider final : public payoutd::Provider {
 /// References live under the merchant's user in one installation. The password is not part of the scope: it
 /// is changed, and the merchant stays.
 std::string FloozProvider::account_scope() const {
-  return payoutd::authority_of(config_.endpoint) + "/" + config_.username;
+  return payoutd::installation_of(config_.endpoint) + " " + config_.username;
 }
 
 std::optional<payoutd::Problem> FloozProvider::check_destination(const std::string& destination) const {
@@ -113,8 +113,13 @@ Awaitable<Prepared> FloozProvider::prepare(Order order) {
 
 /// Only a clear "no" stops a payment. Where the question itself fails, the transfer's own answer will tell.
 Awaitable<std::optional<payoutd::Problem>> FloozProvider::account_problem(std::string msisdn) {
-  const HttpResponse response = co_await ask("getMobileAccountStatus", encode_account_request(msisdn));
-  Account account = decode_account(response.status, response.body, msisdn);
+  Account account;
+  try {
+    const HttpResponse response = co_await ask("getMobileAccountStatus", encode_account_request(msisdn));
+    account = decode_account(response.status, response.body, msisdn);
+  } catch (const payoutd::HttpFailure& failure) {
+    account.reason = failure.what();
+  }
   if (account.state == AccountState::active) co_return std::nullopt;
   if (account.state == AccountState::unusable)
     co_return payoutd::Problem{std::string(kAccountInactive), std::move(account.reason)};
@@ -159,6 +164,7 @@ Awaitable<Status> FloozProvider::query(Order order, Prepared prepared, std::stri
   }
   const StatusQuestion question{.transid = config_.by_reference ? order.reference : provider_ref,
                                 .reference = order.reference,
+                                .known_ref = provider_ref,
                                 .by_reference = config_.by_reference,
                                 .absent_codes = config_.absent_codes};
   const HttpResponse response = co_await ask("getTransactionStatus", encode_status_request(question.transid));

@@ -62,6 +62,7 @@ payoutd::Submission decode_transfer_answer(int http_status, std::string_view bod
 struct StatusQuestion {
   std::string transid;                    ///< what was asked: Moov's reference or ours
   std::string reference;                  ///< ours
+  std::string known_ref;                  ///< Moov's, if it has told one: no other is the payment's
   bool by_reference = false;              ///< transid is ours
   std::vector<std::string> absent_codes;  ///< codes that mean "does not exist", as agreed with Moov
 };

@@ -53,10 +53,18 @@ Submission decode(int http_status, const std::string& body, bool queried_by_refe
 }
 
 flooz::StatusQuestion by_moov() {
-  return {.transid = kMoovReference, .reference = kReference, .by_reference = false, .absent_codes = {}};
+  return {.transid = kMoovReference,
+          .reference = kReference,
+          .known_ref = {},
+          .by_reference = false,
+          .absent_codes = {}};
 }
 flooz::StatusQuestion by_us() {
-  return {.transid = kReference, .reference = kReference, .by_reference = true, .absent_codes = {"94"}};
+  return {.transid = kReference,
+          .reference = kReference,
+          .known_ref = {},
+          .by_reference = true,
+          .absent_codes = {"94"}};
 }
 
 flooz::Transfer example_transfer() {
@@ -241,8 +249,8 @@ TEST_CASE("each code of the table means what the table says") {
   const Row row = GENERATE(values<Row>({
       {"0", confirmed},        {"100", accepted},       {"3", refused},           {"6", refused},
       {"7", refused},          {"9", refused},          {"11", refused},          {"12", refused},
-      {"17", refused},         {"18", refused},         {"555", refused},         {"1", not_accepted},
-      {"2", not_accepted},     {"4", not_accepted},     {"8", refused_for_now},   {"10", refused_for_now},
+      {"17", refused},         {"18", refused},         {"555", refused},         {"1", refused_for_now},
+      {"2", refused_for_now},  {"4", refused_for_now},  {"8", refused_for_now},   {"10", refused_for_now},
       {"13", refused_for_now}, {"14", refused_for_now}, {"15", refused_for_now},  {"16", refused_for_now},
       {"19", refused_for_now}, {"20", refused_for_now}, {"101", refused_for_now}, {"91", unknown},
       {"92", unknown},         {"93", unknown},         {"94", unknown},          {"95", unknown},
@@ -424,22 +432,98 @@ TEST_CASE("a status must name the payment that was asked about") {
   CHECK(kind(by_us(), "10", kReference) == cannot_tell);
 }
 
+TEST_CASE("a refusal is never one that sends the same referenceid again") {
+  for (const auto& rule : flooz::submit_codes()) {
+    const bool is_safe = rule.meaning == CodeMeaning::refused || rule.meaning == CodeMeaning::refused_for_now;
+    CHECK(is_safe);
+  }
+}
+
+TEST_CASE("where Moov has told its own name of the payment, no other name is taken for it") {
+  using enum Status::Kind;
+  const auto kind = [](const std::string& code, const std::string& ref, const std::string& known) {
+    auto question = by_us();
+    question.known_ref = known;
+    return flooz::decode_status(200, status_body(code, ref), question).kind;
+  };
+  for (const std::string code : {"0", "100", "3", "10"})
+    CHECK(kind(code, "920190616000009", kMoovReference) == cannot_tell);
+  CHECK(kind("0", kMoovReference, kMoovReference) == confirmed);
+  CHECK(kind("3", kMoovReference, kMoovReference) == refused);
+  CHECK(kind("0", kReference, kMoovReference) == confirmed);
+  CHECK(kind("0", "920190616000009", "") == confirmed);  // Moov has named none before
+}
+
 TEST_CASE("a description that contradicts the code is not overlooked") {
-  const auto with = [](const std::string& description) {
-    return flooz::decode_status(200,
-                                answer_body("getTransactionStatusResponse",
-                                            tag("description", description) +
-                                                tag("referenceid", kMoovReference) + tag("status", "0"),
-                                            "response"),
-                                by_moov())
+  const auto kind = [](const std::string& name, const std::string& text) {
+    return flooz::decode_status(
+               200,
+               answer_body("getTransactionStatusResponse",
+                           tag(name, text) + tag("referenceid", kMoovReference) + tag("status", "0"),
+                           "response"),
+               by_moov())
         .kind;
   };
-  CHECK(with("SUCCESS") == Status::Kind::confirmed);
-  CHECK(with("") == Status::Kind::confirmed);
-  CHECK(with("Transaction Completed") == Status::Kind::confirmed);
-  for (const std::string bad : {"PENDING", "Transaction Failed", "En attente", "UNAUTHORISED_ERROR", "Echec",
-                                "transaction does not exist"}) {
-    CHECK(with(bad) == Status::Kind::cannot_tell);
+  for (const std::string good :
+       {"", "d", "SUCCESS", "Success", "Transaction Completed", "Transaction successful", "Effectuée",
+        "Transaction effectuée avec succès", "Paid", "OK", "No error", "no errors", "Sans erreur",
+        "Success, without error", "Aucune erreur", "Succès. Frais : aucuns",
+        "Transaction traitée avec succès. No error."}) {
+    INFO(good);
+    CHECK(kind("description", good) == Status::Kind::confirmed);
+    CHECK(kind("message", good) == Status::Kind::confirmed);
+  }
+  for (const std::string bad : {"PENDING",
+                                "Transaction Failed",
+                                "En attente",
+                                "UNAUTHORISED_ERROR",
+                                "Echec",
+                                "Échec",
+                                "ÉCHEC",
+                                "échec de la transaction",
+                                "Transaction échouée",
+                                "TRANSACTION ÉCHOUÉE",
+                                "transaction echouee",
+                                "transaction does not exist",
+                                "Transaction doesn't exist",
+                                "not found",
+                                "Introuvable",
+                                "Transaction non trouvée",
+                                "Aucune transaction",
+                                "La transaction n'existe pas",
+                                "La transaction n’existe pas",
+                                "Rejected",
+                                "Rejetée",
+                                "refusée",
+                                "REFUSED",
+                                "annulée",
+                                "Cancelled",
+                                "Declined",
+                                "Déclinée",
+                                "DÉCLINÉE",
+                                "Expired",
+                                "expirée",
+                                "timeout",
+                                "Time out",
+                                "timed out",
+                                "en cours",
+                                "Transaction en cours de traitement",
+                                "In progress",
+                                "processing",
+                                "Insufficient funds",
+                                "Solde insuffisant",
+                                "Inconnu",
+                                "Unknown transaction",
+                                "Erreur interne",
+                                "unsuccessful",
+                                "not successful",
+                                "invalid transaction",
+                                "casino error",
+                                "No error, transaction pending",
+                                "no error: error"}) {
+    INFO(bad);
+    CHECK(kind("description", bad) == Status::Kind::cannot_tell);
+    CHECK(kind("message", bad) == Status::Kind::cannot_tell);
   }
 }
 
@@ -474,6 +558,13 @@ TEST_CASE("a balance is read from its digits") {
   CHECK(balance(tag("balance", "1") + tag("status", "98")).has_error());
   CHECK(balance(tag("balance", "1,000") + tag("status", "0")).has_error());
   CHECK(balance(tag("status", "0")).has_error());
+  // More, less and finer than any payment.
+  CHECK(balance(tag("balance", "3.8E7") + tag("status", "0")).value().available == amount("38000000"));
+  CHECK(balance(tag("balance", "-5.00") + tag("status", "0")).value().available == amount("0"));
+  CHECK(balance(tag("balance", "99999999999999") + tag("status", "0")).value().available ==
+        amount("9999999999.99999999"));
+  CHECK(balance(tag("balance", "1.123456789") + tag("status", "0")).value().available ==
+        amount("1.12345678"));
   CHECK(flooz::decode_balance(500, "").has_error());
 }
 

@@ -168,9 +168,11 @@ TEST_CASE("a secret with a line break never reaches a header") {
   CHECK(problems[1] == "subscription_key");
 }
 
-TEST_CASE("the scope is host, market and API user, and no secret") {
+TEST_CASE("the scope is address, market and API user, and no secret") {
   Fixture fixture;
-  CHECK(fixture.provider->account_scope() == "127.0.0.1:9/sandbox/" + kApiUser);
+  CHECK(fixture.provider->account_scope() == "http://127.0.0.1:9 sandbox " + kApiUser);
+  Fixture elsewhere(plain().with({{"base_url", kBase + "/other/"}}));
+  CHECK(elsewhere.provider->account_scope() == "http://127.0.0.1:9/other sandbox " + kApiUser);
   Fixture other(plain().with({{"api_user", "other"}}));
   CHECK(other.provider->account_scope() != fixture.provider->account_scope());
   Fixture rotated(
@@ -194,9 +196,12 @@ TEST_CASE("the artefact is the body, the same every time, and preparing asks nob
 }
 
 TEST_CASE("a note is cut to the configured length, and never empty") {
-  Fixture fixture(plain().with({{"message_length", 128}}));
+  Fixture longer(plain().with({{"message_length", 160}}));
+  Fixture fixture;
   auto order = example_order();
   order.note = std::string(500, 'x');
+  CHECK(longer.prepare(order).artefact.find("\"payeeNote\":\"" + std::string(160, 'x') + "\"") !=
+        std::string::npos);
   CHECK(fixture.prepare(order).artefact.find("\"payeeNote\":\"" + std::string(128, 'x') + "\"") !=
         std::string::npos);
   order.note = "'";
@@ -230,6 +235,13 @@ TEST_CASE("an account holder's state is asked if the settings say so") {
   CHECK(fixture.request(1).method() == "GET");
   CHECK(fixture.request(1).url() == kBase + "/disbursement/v1_0/accountholder/msisdn/46733123999/active");
   CHECK_FALSE(fixture.request(1).is_money_moving());
+}
+
+TEST_CASE("an account holder who cannot be asked about stops no payment") {
+  Fixture fixture(plain().with({{"check_account_holder", true}}));
+  fixture.http().answer(200, kTokenBody).fail(HttpStage::read, true);
+  CHECK_FALSE(fixture.prepare().impossible);
+  CHECK(fixture.bench.log->entries().back().event == "momo.account_holder_unchecked");
 }
 
 // ---- submit

@@ -5,6 +5,7 @@
 #include <payoutd/text.hpp>
 #include <payoutd/url.hpp>
 
+#include "../scope.hpp"
 #include "config.hpp"
 #include "wire.hpp"
 
@@ -88,7 +89,8 @@ class MomoProvider final : public payoutd::Provider {
 /// References live under the API user in one market of one installation. Keys are not part of the scope: they
 /// are rotated, and the user stays.
 std::string MomoProvider::account_scope() const {
-  return payoutd::authority_of(config_.base_url) + "/" + config_.target_environment + "/" + config_.api_user;
+  return payoutd::installation_of(config_.base_url) + " " + config_.target_environment + " " +
+         config_.api_user;
 }
 
 std::optional<payoutd::Problem> MomoProvider::check_destination(const std::string& destination) const {
@@ -177,12 +179,19 @@ Awaitable<Prepared> MomoProvider::prepare(Order order) {
 
 /// Only a clear "no" stops a payment. Where the question itself fails, the transfer's own answer will tell.
 Awaitable<std::optional<payoutd::Problem>> MomoProvider::account_holder_problem(std::string msisdn) {
-  const HttpResponse answer = co_await ask(url("/v1_0/accountholder/msisdn/" + msisdn + "/active"));
+  HttpResponse answer;
+  std::string why;
+  try {
+    answer = co_await ask(url("/v1_0/accountholder/msisdn/" + msisdn + "/active"));
+  } catch (const payoutd::HttpFailure& failure) {
+    why = failure.what();
+  }
   const auto active = decode_account_holder(answer.body);
-  if (answer.status != 200 || !active) {
+  if (!why.empty() || answer.status != 200 || !active) {
+    if (why.empty()) why = "HTTP " + std::to_string(answer.status);
     services_.log->warning("momo.account_holder_unchecked",
                            "MTN did not say whether the payee has an account",
-                           {{"http_status", answer.status}});
+                           {{"answer", without_secrets(std::move(why))}});
     co_return std::nullopt;
   }
   if (*active) co_return std::nullopt;

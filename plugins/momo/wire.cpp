@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
+#include <payoutd/decimal.hpp>
 #include <payoutd/exact_json.hpp>
 #include <payoutd/text.hpp>
 
@@ -134,20 +135,9 @@ Result<std::optional<Amount>> read_amount(const json::object& body, std::string_
   if (!is_present(body, key)) return std::optional<Amount>{};
   const auto text = text_at(body, key);
   if (!text) return unreadable_field(std::string(key));
-  const auto amount = Amount::parse(*text);
+  const auto amount = payoutd::read_decimal(*text);
   if (!amount) return unreadable_field(std::string(key));
-  return std::optional<Amount>(*amount);
-}
-
-/// A balance can be larger than any amount that payoutd pays: ten thousand million and more is shown as the
-/// largest amount there is, which is enough to know that there is enough.
-std::optional<Amount> read_balance(std::string_view text) {
-  if (const auto amount = Amount::parse(text)) return *amount;
-  static constexpr std::size_t kWholeDigitsOfLimit = 10;
-  const auto whole = std::min(text.find_first_not_of("0123456789"), text.size());
-  const bool is_large = whole > kWholeDigitsOfLimit && text[0] != '0' && whole <= 24;
-  if (!is_large || !Amount::parse("0" + std::string(text.substr(whole)))) return std::nullopt;
-  return Amount::from_units(Amount::kLimitUnits - 1);
+  return amount;
 }
 
 /// payee.partyId without a leading '+', for we sent digits; anything else stays as it is and will not match.
@@ -331,7 +321,7 @@ Result<payoutd::Token> decode_token(std::string_view body) {
 Result<payoutd::Balance> decode_balance(std::string_view body) {
   const auto object = read_object(body);
   if (!object) return Problem{"", "is not a JSON object"};
-  const auto available = read_balance(text_at(*object, "availableBalance").value_or(""));
+  const auto available = payoutd::read_balance(text_at(*object, "availableBalance").value_or(""));
   if (!available) return Problem{"availableBalance", "is missing or not a decimal number"};
   const auto currency = text_at(*object, "currency");
   if (!currency || !is_word(*currency, "")) return Problem{"currency", "is missing or not a code"};

@@ -113,6 +113,8 @@ class Checker : public payoutd::SettingsCheck {
       expect(is_given || !is_used, name, "must be set" + type);
       expect(!is_given || is_used, name, "has no meaning" + type);
     }
+    expect(!config_.verify_credit_party || parties.payee_name == "beneficiary", "verify_credit_party",
+           "must be off" + type + ": Thunes verifies the accounts of persons only (C2C and B2C)");
     if (parties.payee_name != "beneficiary" || config_.beneficiary.empty()) return;
     for (const char* name : {"lastname", "firstname"}) {
       expect(value_of(config_.beneficiary, name) != nullptr, "beneficiary",
@@ -214,7 +216,7 @@ payoutd::SettingsSchema payment_settings() {
           "transaction_fields", list, "[]",
           "More fields of the transaction, each as name=value; {payout_id} stands for the payout's id."),
       defaulted("verify_credit_party", boolean, "false",
-                "Ask before each payment whether the payee's account can be paid."),
+                "Ask before each payment whether the payee's account can be paid; C2C and B2C."),
       defaulted("temporary_statuses", list, std::string(kTemporaryStatuses),
                 "Statuses of REJECTED and DECLINED after which the payment may be tried again."),
       defaulted("simulated", boolean, "false",

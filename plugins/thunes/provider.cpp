@@ -11,6 +11,7 @@
 #include <payoutd/text.hpp>
 #include <payoutd/url.hpp>
 
+#include "../scope.hpp"
 #include "config.hpp"
 #include "wire.hpp"
 
@@ -80,6 +81,32 @@ std::vector<Secret> authorizations(const Config& config) {
   return all;
 }
 
+/// What the look-up of a quotation tells.
+struct FoundQuotation {
+  enum class State {
+    shown,
+    gone,       ///< over, or unknown: no transaction can be made of it any more
+    not_shown,  ///< Thunes has no such look-up, so it says nothing of the quotation
+  };
+  State state = State::not_shown;
+  bool is_over = false;  ///< Thunes said so
+  Quotation quotation;   ///< if it is shown
+};
+
+/// A quotation of which only our own name for it is known, as it is written in an address.
+Quotation by_external_id(const std::string& reference) {
+  Quotation quotation;
+  quotation.external_id = quotation_external_id(reference);
+  quotation.id = "ext-" + quotation.external_id;
+  return quotation;
+}
+
+Prepared spent() {
+  Prepared prepared;
+  prepared.reference_spent = true;
+  return prepared;
+}
+
 class ThunesProvider final : public payoutd::Provider {
  public:
   ThunesProvider(Services services, const Settings& settings)
@@ -117,7 +144,7 @@ class ThunesProvider final : public payoutd::Provider {
   Awaitable<Prepared> take_up(Order order, Transaction transaction);
   Awaitable<Prepared> replace(Order order, Transaction transaction);
 
-  Awaitable<std::optional<Quotation>> find_quotation(std::string external_id);
+  Awaitable<FoundQuotation> find_quotation(std::string external_id);
   Awaitable<std::optional<Transaction>> find_transaction(std::string external_id);
   Awaitable<void> cancel(std::string transaction_id);
 
@@ -142,7 +169,7 @@ class ThunesProvider final : public payoutd::Provider {
 
 /// References live under the account at one installation. Keys are not part of the scope: they are rotated.
 std::string ThunesProvider::account_scope() const {
-  return payoutd::authority_of(config_.base_url) + "/" + config_.account;
+  return payoutd::installation_of(config_.base_url) + " " + config_.account;
 }
 
 std::optional<Problem> ThunesProvider::check_destination(const std::string& destination) const {
@@ -263,16 +290,17 @@ Awaitable<Prepared> ThunesProvider::after_quotation_refused(Order order, HttpRes
   if (!error.external_id_used()) fail("Thunes makes no quotation", answer);
   auto transaction = co_await find_transaction(order.reference);
   if (transaction) co_return co_await take_up(std::move(order), *std::move(transaction));
-  auto quotation = co_await find_quotation(quotation_external_id(order.reference));
-  if (!quotation)
-    throw ThunesFailure("Thunes calls the quotation's external_id used, but knows no quotation of it");
-  expect_quotation_of(order, *quotation);
-  if (has_expired(quotation->expires_at, config_.expiry_margin)) {
-    Prepared spent;
-    spent.reference_spent = true;
-    co_return spent;
+  // No transaction stands under the reference, and nothing else can be confirmed.
+  FoundQuotation found = co_await find_quotation(quotation_external_id(order.reference));
+  if (found.state == FoundQuotation::State::not_shown) {
+    Quotation unseen = by_external_id(order.reference);
+    co_return co_await make_transaction(std::move(order), std::move(unseen));
   }
-  co_return co_await make_transaction(std::move(order), *std::move(quotation));
+  if (found.state == FoundQuotation::State::shown) expect_quotation_of(order, found.quotation);
+  if (found.state == FoundQuotation::State::gone ||
+      has_expired(found.quotation.expires_at, config_.expiry_margin))
+    co_return spent();
+  co_return co_await make_transaction(std::move(order), std::move(found.quotation));
 }
 
 Awaitable<Prepared> ThunesProvider::make_transaction(Order order, Quotation quotation) {
@@ -301,15 +329,14 @@ Awaitable<Prepared> ThunesProvider::after_transaction_refused(Order order, Quota
   if (const std::string code = error.permanent(); !code.empty())
     co_return co_await impossible_unless_made(std::move(order),
                                               Problem{code, without_secrets(error.message)});
-  if (!error.external_id_used() && !error.expired()) fail("Thunes makes no transaction", answer);
+  // Only a quotation of which nothing but our own name is known can be missing for long.
+  const bool is_over =
+      error.expired() || (error.not_found() && quotation.id == by_external_id(order.reference).id);
+  if (!error.external_id_used() && !is_over) fail("Thunes makes no transaction", answer);
   auto transaction = co_await find_transaction(order.reference);
-  if (!transaction && !error.expired())
+  if (!transaction && !is_over)
     throw ThunesFailure("Thunes calls the transaction's external_id used, but knows no transaction of it");
-  if (!transaction) {
-    Prepared spent;
-    spent.reference_spent = true;
-    co_return spent;
-  }
+  if (!transaction) co_return spent();
   if (!transaction->expires_at) transaction->expires_at = quotation.expires_at;
   if (!transaction->cost) transaction->cost = quotation.cost;
   co_return co_await take_up(std::move(order), *std::move(transaction));
@@ -328,16 +355,18 @@ Awaitable<Prepared> ThunesProvider::impossible_unless_made(Order order, Problem 
 }
 
 /// Goes on with a transaction that stands under the reference already. One that was confirmed, or whose
-/// status we do not know, is taken up as well: submit then sends nothing and the host asks what became of it.
+/// status does not say whether it was, is taken up as well: submit then sends nothing and the host asks what
+/// became of it.
 Awaitable<Prepared> ThunesProvider::take_up(Order order, Transaction transaction) {
   expect_transaction_of(order, transaction);
   Prepared prepared;
   prepared.reference_spent = is_dead(transaction.status_class);
   if (prepared.reference_spent) co_return prepared;
   if (transaction.status_class == StatusClass::created && !transaction.expires_at) {
-    const auto quotation = co_await find_quotation(quotation_external_id(order.reference));
-    if (quotation) transaction.expires_at = quotation->expires_at;
-    if (quotation && !transaction.cost) transaction.cost = quotation->cost;
+    const FoundQuotation found = co_await find_quotation(quotation_external_id(order.reference));
+    if (found.is_over) co_return co_await replace(std::move(order), std::move(transaction));
+    transaction.expires_at = found.quotation.expires_at;  // none: Thunes' answer to the confirmation tells
+    if (!transaction.cost) transaction.cost = found.quotation.cost;
   }
   const bool is_over = transaction.status_class == StatusClass::created &&
                        has_expired(transaction.expires_at, config_.expiry_margin);
@@ -361,13 +390,19 @@ Awaitable<Prepared> ThunesProvider::replace(Order order, Transaction transaction
   co_return prepared_of(order, *now);
 }
 
-Awaitable<std::optional<Quotation>> ThunesProvider::find_quotation(std::string external_id) {
+/// The documentation lists no look-up of a quotation by our name: where there is none, a 404 or 405 without a
+/// code says so.
+Awaitable<FoundQuotation> ThunesProvider::find_quotation(std::string external_id) {
   const HttpResponse answer = co_await ask(HttpRequest::get(url("/quotations/ext-" + external_id)));
-  if (decode_error(answer.body).not_found()) co_return std::nullopt;
+  const ErrorBody error = decode_error(answer.body);
+  if (error.expired() || error.not_found())
+    co_return FoundQuotation{FoundQuotation::State::gone, error.expired(), {}};
+  if (error.codes.empty() && (answer.status == 404 || answer.status == 405))
+    co_return FoundQuotation{FoundQuotation::State::not_shown, false, {}};
   if (!is_success(answer)) fail("Thunes does not show the quotation", answer);
   auto quotation = decode_quotation(answer.body);
   if (!quotation) fail("Thunes' quotation cannot be read", quotation.error());
-  co_return *std::move(quotation);
+  co_return FoundQuotation{FoundQuotation::State::shown, false, *std::move(quotation)};
 }
 
 Awaitable<std::optional<Transaction>> ThunesProvider::find_transaction(std::string external_id) {
@@ -469,8 +504,9 @@ Artefact ThunesProvider::artefact_of(const Order& order, const Prepared& prepare
 Awaitable<Submission> ThunesProvider::submit(Order order, Prepared prepared) {
   const Artefact artefact = artefact_of(order, prepared);
   if (artefact.was_taken()) {
-    co_return Submission::duplicate(std::string(kConfirmedBefore),
-                                    "the transaction was confirmed before it was prepared again");
+    co_return Submission::duplicate(
+        std::string(kConfirmedBefore),
+        "the transaction no longer waited for its confirmation when it was prepared again");
   }
   HttpRequest request =
       plain(HttpRequest::post(url("/transactions/" + artefact.transaction_id + "/confirm")));

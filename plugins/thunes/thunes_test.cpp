@@ -158,7 +158,8 @@ class FakeThunes {
     const std::string external_id(wish.at("external_id").as_string());
     const std::string quotation_id = path.substr(12, path.find('/', 12) - 12);
     for (const auto& [name, quotation] : quotations) {
-      if (std::to_string(quotation.at("id").as_int64()) != quotation_id) continue;
+      if (std::to_string(quotation.at("id").as_int64()) != quotation_id && "ext-" + name != quotation_id)
+        continue;
       if (transactions.contains(external_id)) return refuse("1007001");
       if (is_over(quotation)) return refuse("1008003");
       transactions[external_id] = {{"id", next_id_++},
@@ -329,6 +330,17 @@ TEST_CASE("settings that contradict each other are refused everywhere") {
             {{"transaction_type", "B2B"}, {"beneficiary", json::array{}}, {"receiving_business", business}})
             .empty());
   CHECK(problems({{"transaction_type", "B2B"}}) == Names{"beneficiary", "receiving_business"});
+  CHECK(problems({{"verify_credit_party", true}}).empty());
+  CHECK(problems({{"transaction_type", "B2B"},
+                  {"beneficiary", json::array{}},
+                  {"receiving_business", business},
+                  {"verify_credit_party", true}}) == Names{"verify_credit_party"});
+  CHECK(problems({{"transaction_type", "C2B"},
+                  {"sending_business", json::array{}},
+                  {"sender", person},
+                  {"beneficiary", json::array{}},
+                  {"receiving_business", business},
+                  {"verify_credit_party", true}}) == Names{"verify_credit_party"});
 }
 
 TEST_CASE("secrets that cannot stand in a header are refused") {
@@ -345,11 +357,13 @@ TEST_CASE("secrets that cannot stand in a header are refused") {
   CHECK(problems({{"callback_credentials", json::array{"user:pass", "user:old"}}}).empty());
 }
 
-TEST_CASE("the scope is host and account, and no secret") {
+TEST_CASE("the scope is address and account, and no secret") {
   Fixture fixture;
-  CHECK(fixture.provider->account_scope() == "127.0.0.1:9/default");
+  CHECK(fixture.provider->account_scope() == "http://127.0.0.1:9 default");
   Fixture other(plain().with({{"account", "togo"}}));
-  CHECK(other.provider->account_scope() == "127.0.0.1:9/togo");
+  CHECK(other.provider->account_scope() == "http://127.0.0.1:9 togo");
+  Fixture elsewhere(plain().with({{"base_url", kBase + "/other/"}}));
+  CHECK(elsewhere.provider->account_scope() == "http://127.0.0.1:9/other default");
   Fixture rotated(
       plain().with_secrets({{"api_key", json::array{"new"}}, {"api_secret", json::array{"new"}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
@@ -525,28 +539,38 @@ TEST_CASE("a transaction that was found is reused, replaced or left to the query
   if (row.spent || row.status == "10000") return;
   CHECK_FALSE(prepared.valid_until);
   const Submission submission = fixture.submit(prepared);
-  if (row.status == "60000" || row.status == "80000") {
-    // Nothing is known of a confirmation: only Thunes can say that there was one.
-    CHECK(submission.kind == Submission::Kind::unknown);
-    CHECK(submission.code == "1007003");
-    CHECK(fixture.query(prepared).found.reference == "status=" + row.status);
-    return;
-  }
-  // It was confirmed: nothing is sent, and the host asks.
+  // It was confirmed, or may have been: nothing is sent, and the host asks.
   CHECK(submission.kind == Submission::Kind::duplicate);
   CHECK(submission.code == "thunes.confirmed_before");
   CHECK(fixture.money_moving() == 0);
+  if (row.status == "60000" || row.status == "80000")
+    CHECK(fixture.query(prepared).found.reference == "status=" + row.status);
 }
 
-TEST_CASE("a transaction whose status cannot be placed is confirmed like any other, and a person sees it") {
+TEST_CASE("a refusal of a second confirmation never makes a payment that may have been made a failed one") {
+  Fixture fixture;
+  fixture.submit(fixture.prepare());
+  REQUIRE(fixture.thunes.paid.size() == 1);
+  fixture.thunes.set_status(kReference, "60000");  // AVAILABLE, and the database has forgotten the payment
+  fixture.thunes.refuse_confirmation = "1000999";
+  const Prepared prepared = fixture.prepare();
+  const Submission submission = fixture.submit(prepared);
+  CHECK(submission.kind == Submission::Kind::duplicate);
+  CHECK(fixture.money_moving() == 1);
+  const Status status = fixture.query(prepared);
+  CHECK(status.kind == Status::Kind::pending);
+  CHECK(status.found.reference == "status=60000");
+}
+
+TEST_CASE("a transaction whose status cannot be placed is not confirmed, and a person sees it") {
   Fixture fixture;
   fixture.prepare();
   (*fixture.thunes.transaction(kReference))["status"] = GENERATE("COMPLETED", "1", "100000", "77777");
   const Prepared prepared = fixture.prepare();
   CHECK_FALSE(prepared.reference_spent);
-  CHECK(fixture.submit(prepared).kind == Submission::Kind::unknown);
+  CHECK(fixture.submit(prepared).kind == Submission::Kind::duplicate);
   CHECK(fixture.query(prepared).found.reference != kReference);
-  CHECK(fixture.money_moving() == 1);
+  CHECK(fixture.money_moving() == 0);
 }
 
 TEST_CASE("a new transaction must be one that can be confirmed, or dead") {
@@ -701,15 +725,112 @@ TEST_CASE("answers that are none make preparing fail, and nothing more is claime
                                         {201, R"({"id":"../x"})"},
                                         {409, R"({"errors":[{"code":"1007001"}]})"}}));
   INFO(row.http_status << row.body);
-  const bool is_duplicate = row.http_status == 409;
-  Fixture fixture;
-  fixture.http().answer(row.http_status, row.body);
-  // A used external_id under which Thunes knows nothing is a contradiction.
-  CHECK_THROWS(fixture.prepare());
-  CHECK(fixture.http().requests().size() == (is_duplicate ? 3 : 1));
+  if (row.http_status != 409) {
+    Fixture fixture;
+    fixture.http().answer(row.http_status, row.body);
+    CHECK_THROWS(fixture.prepare());
+    CHECK(fixture.http().requests().size() == 1);
+  }
+  // A transaction's used external_id under which Thunes knows nothing is a contradiction.
   Fixture second;
   second.http().answer(201, R"({"id":5})").answer(row.http_status, row.body);
   CHECK_THROWS(second.prepare());
+}
+
+TEST_CASE("a used quotation that Thunes no longer shows spends the reference where no transaction stands") {
+  struct Row {
+    int http_status;
+    std::string code;
+    bool spent;
+  };
+  const Row row = GENERATE(values<Row>({{400, "1007004", true},
+                                        {400, "1008003", true},
+                                        {404, "1008002", true},
+                                        {400, "1009001", false},
+                                        {401, "1000401", false},
+                                        {404, "7777777", false},
+                                        {500, "", false}}));
+  INFO(row.http_status << " " << row.code);
+  Fixture fixture;
+  fixture.http()
+      .answer(400, error_body("1007001"))
+      .answer(404, error_body("1008004"))
+      .answer(row.http_status, row.code.empty() ? "" : error_body(row.code));
+  if (row.code == "1000401") fixture.http().answer(401, error_body(row.code));
+  if (row.spent) {
+    CHECK(fixture.prepare().reference_spent);
+  } else {
+    CHECK_THROWS(fixture.prepare());
+  }
+  CHECK(fixture.calls().at(1) == "GET " + kTransaction);
+  CHECK(fixture.calls().at(2) == "GET " + kQuotation);
+  CHECK(fixture.thunes.transactions.empty());
+  CHECK(fixture.money_moving() == 0);
+}
+
+TEST_CASE("where Thunes has no look-up of quotations, the transaction is made by our name of it") {
+  const int http_status = GENERATE(404, 405);
+  const std::string post = "POST /quotations/ext-" + kReference + "-quotation/transactions";
+  Fixture fixture;
+  fixture.thunes.lose_at = 1;  // the transaction's request
+  fixture.thunes.loss = FakeThunes::Loss::request;
+  SECTION("the quotation is still good") {
+    CHECK_THROWS_AS(fixture.prepare(), HttpFailure);
+    fixture.http().answer(400, error_body("1007001")).answer(404, error_body("1008004")).answer(http_status);
+    const Prepared prepared = fixture.prepare();
+    CHECK(fixture.calls().back() == post);
+    CHECK_FALSE(prepared.reference_spent);
+    CHECK(fixture.submit(prepared).kind == Submission::Kind::accepted);
+    CHECK(fixture.thunes.paid == Calls{kReference});
+  }
+  SECTION("the quotation is over") {
+    CHECK_THROWS_AS(fixture.prepare(), HttpFailure);
+    fixture.bench.clock->advance(std::chrono::minutes(61));
+    fixture.http().answer(400, error_body("1007001")).answer(404, error_body("1008004")).answer(http_status);
+    CHECK(fixture.prepare().reference_spent);
+    CHECK(fixture.calls().at(5) == post);
+    CHECK(fixture.calls().back() == "GET " + kTransaction);
+  }
+  SECTION("Thunes does not know the quotation") {
+    fixture.thunes.lose_at = -1;
+    fixture.http().answer(400, error_body("1007001")).answer(404, error_body("1008004")).answer(http_status);
+    CHECK(fixture.prepare().reference_spent);
+    CHECK(fixture.calls().at(3) == post);
+    CHECK(fixture.calls().back() == "GET " + kTransaction);
+  }
+  SECTION("an answer that says nothing") {
+    fixture.thunes.lose_at = -1;
+    fixture.http()
+        .answer(400, error_body("1007001"))
+        .answer(404, error_body("1008004"))
+        .answer(http_status)
+        .answer(500, "");
+    CHECK_THROWS(fixture.prepare());
+  }
+  CHECK(fixture.money_moving() == (fixture.thunes.paid.empty() ? 0 : 1));
+}
+
+TEST_CASE("a transaction that waits is used or replaced, whatever Thunes shows of its quotation") {
+  Fixture fixture;
+  fixture.prepare();
+  const auto look_up = [&](int http_status, const std::string& body) {
+    const std::string made = json::serialize(*fixture.thunes.transaction(kReference));
+    fixture.http().answer(400, error_body("1007001")).answer(200, made).answer(http_status, body);
+    return fixture.prepare();
+  };
+  const Prepared kept = look_up(405, "");
+  CHECK_FALSE(kept.reference_spent);
+  CHECK_FALSE(kept.valid_until);
+  CHECK(fixture.status_of() == "10000");
+  CHECK(look_up(400, error_body("1008003")).reference_spent);
+  CHECK(fixture.status_of() == "40000");
+  CHECK(fixture.money_moving() == 0);
+}
+
+TEST_CASE("a new quotation that is missing at once spends no reference") {
+  Fixture fixture;
+  fixture.thunes.refuse_transaction = "1008002";
+  CHECK_THROWS(fixture.prepare());
 }
 
 TEST_CASE("a transaction refused because its quotation is over spends the reference") {

@@ -177,11 +177,11 @@ StatusClass class_of(std::string_view status) {
   return static_cast<StatusClass>(status[0] - '0');
 }
 
-/// `status_class` says the same again; if it does not,
-/// we do not know which of the two is true.
+/// `status_class` says the same again; if it does not, we do not know which of the two is true. An empty one
+/// says nothing.
 StatusClass class_of(const json::object& body, const std::string& status) {
-  const bool contradicts =
-      is_present(body, "status_class") && text_at(body, "status_class") != status.substr(0, 1);
+  const auto said = text_at(body, "status_class");
+  const bool contradicts = is_present(body, "status_class") && said != "" && said != status.substr(0, 1);
   return contradicts ? StatusClass::unknown : class_of(status);
 }
 
@@ -395,7 +395,7 @@ Result<Transaction> decode_transaction(std::string_view body) {
 // --------------------------------------------------------------------------------------------------
 
 bool Artefact::was_taken() const {
-  return is_taken(class_of(status));
+  return class_of(status) != StatusClass::created;
 }
 
 std::string encode_artefact(const Artefact& artefact) {

@@ -131,7 +131,8 @@ struct Artefact {
   std::string destination;
   std::optional<Time> expires_at;  ///< after it Thunes refuses to confirm
 
-  /// When it was prepared, a confirmation had been taken already.
+  /// When it was prepared, it no longer waited for its confirmation: that had been taken already, or may have
+  /// been. A refusal of another one would say nothing of the first.
   bool was_taken() const;
   friend bool operator==(const Artefact&, const Artefact&) = default;
 };

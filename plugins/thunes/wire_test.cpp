@@ -348,7 +348,9 @@ TEST_CASE("a status becomes what its class says, as string and as number") {
   numbers.status_class = row.status.substr(0, 1);
   Body no_class = strings;
   no_class.status_class = "null";
-  for (const Body& body : {strings, numbers, no_class}) {
+  Body empty_class = strings;
+  empty_class.status_class = "\"\"";
+  for (const Body& body : {strings, numbers, no_class, empty_class}) {
     const Status status = decode(body.text());
     CHECK(status.kind == row.kind);
     CHECK(status.code == row.status);

@@ -114,7 +114,9 @@ payoutd::SettingsSchema settings_schema() {
               .choices = {"bearer", "bare"}},
       Setting{.name = "token_lifetime",
               .type = duration,
-              .description = "How long a token is used; the operator does not say how long it lives.",
+              .description =
+                  "How long a token is used at most; one that is a JWT and says that it lives shorter is "
+                  "used for that long.",
               .default_value = "5m",
               .min = 10'000,
               .max = 86'400'000},

@@ -5,6 +5,7 @@
 #include <payoutd/text.hpp>
 #include <payoutd/url.hpp>
 
+#include "../scope.hpp"
 #include "config.hpp"
 #include "wire.hpp"
 
@@ -64,10 +65,11 @@ class TmoneyProvider final : public payoutd::Provider {
   payoutd::TokenCache tokens_;
 };
 
-/// References live under the partner's account in one installation. The password is not part of the scope: it
-/// is rotated, and the account stays.
+/// References live under the partner's account in one installation, which the paths are part of. The password
+/// is not part of the scope: it is rotated, and the account stays.
 std::string TmoneyProvider::account_scope() const {
-  return payoutd::authority_of(config_.base_url) + "/" + config_.username;
+  return payoutd::installation_of(config_.base_url) + " " + config_.credit_path + " " + config_.status_path +
+         " " + config_.username;
 }
 
 std::optional<payoutd::Problem> TmoneyProvider::check_destination(const std::string& destination) const {
@@ -90,7 +92,9 @@ Awaitable<Token> TmoneyProvider::log_in() {
     answer = decode_login(response.status, response.body);
     if (!answer.token.empty()) {
       services_.log->info("tmoney.token_refreshed", "a new token is in use", {{"previous_secret", i > 0}});
-      co_return Token{std::move(answer.token), config_.token_lifetime};
+      const auto lifetime =
+          std::min(config_.token_lifetime, answer.lifetime.value_or(config_.token_lifetime));
+      co_return Token{std::move(answer.token), lifetime};
     }
     if (!answer.credentials_refused) break;
   }

@@ -141,9 +141,18 @@ TEST_CASE("settings that cannot work are refused everywhere") {
         Fields{"password"});
 }
 
-TEST_CASE("the scope is host and user, and no secret") {
+TEST_CASE("the scope is the address, the paths of credit and status and the user, and no secret") {
   Fixture fixture;
-  CHECK(fixture.provider->account_scope() == "127.0.0.1:9/acme");
+  CHECK(fixture.provider->account_scope() ==
+        "http://127.0.0.1:9 /m-banking/v1/api/tpcredit /m-banking/v1/api/tpcredit/check-transaction-id acme");
+  const auto scope = [](const json::object& changes) {
+    return Fixture(plain().with(changes)).provider->account_scope();
+  };
+  CHECK(scope({{"base_url", kBase + "/"}}) == fixture.provider->account_scope());
+  CHECK(scope({{"base_url", kBase + "/other"}}) != fixture.provider->account_scope());
+  CHECK(scope({{"credit_path", "/api/tpcredit"}}) != fixture.provider->account_scope());
+  CHECK(scope({{"status_path", "/api/status"}}) != fixture.provider->account_scope());
+  CHECK(scope({{"login_path", "/api/login"}}) == fixture.provider->account_scope());
   Fixture rotated(plain().with_secrets({{"password", json::array{"new-password", kPassword}}}));
   CHECK(rotated.provider->account_scope() == fixture.provider->account_scope());
 }
@@ -367,6 +376,21 @@ TEST_CASE("a token is reused, and refreshed before its configured end") {
   fixture.query();
   CHECK(fixture.request(3).url() == kBase + "/login");
   CHECK(header_of(fixture.request(4), "Authorization") == "Bearer planted.token.2");
+}
+
+TEST_CASE("a token that says that it lives shorter is used for that long") {
+  Fixture fixture(plain().with({{"token_lifetime", "10m"}}));
+  fixture.http()
+      .answer(200,  // {"sub":"acme","iat":1700000000,"exp":1700000120}
+              R"({"data":{"token":"h.eyJzdWIiOiJhY21lIiwiaWF0IjoxNzAwMDAwMDAwLCJleHAiOjE3MDAwMDAxMjB9.s"}})")
+      .answer(200, kFound)
+      .answer(200, kSecondLogin)
+      .answer(200, kFound);
+  fixture.query();
+  fixture.bench.clock->advance(std::chrono::minutes(2));
+  fixture.query();
+  CHECK(fixture.request(2).url() == kBase + "/login");
+  CHECK(header_of(fixture.request(3), "Authorization") == "Bearer planted.token.2");
 }
 
 TEST_CASE("many credits at once ask for one token") {

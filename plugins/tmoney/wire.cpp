@@ -311,6 +311,43 @@ Status judge_rows(const json::object& body, const std::string& reference,
   return judge_row(*ours, reference, passing_codes);
 }
 
+// ---- the token
+
+/// Base64 in the alphabet of URLs, without padding (RFC 4648, section 5); nullopt if it is none.
+std::optional<std::string> decode_base64url(std::string_view text) {
+  static constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char character : text) {
+    const auto value = kAlphabet.find(character);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6U | static_cast<std::uint32_t>(value)) & 0xFFFFU;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<char>(bits >> static_cast<unsigned>(count) & 0xFFU));
+  }
+  return bytes;
+}
+
+/// A JWT's `exp` less its `iat`, in whole seconds; nullopt if it does not say both, or nothing is left.
+std::optional<std::chrono::seconds> lifetime_of_jwt(std::string_view token) {
+  const auto begin = token.find('.');
+  const auto end = token.find('.', begin + 1);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return std::nullopt;
+  const auto payload = decode_base64url(token.substr(begin + 1, end - begin - 1));
+  if (!payload) return std::nullopt;
+  const auto claims = read_object(*payload);
+  if (!claims) return std::nullopt;
+  const auto expires = read_decimal(text_at(*claims, "exp"));
+  const auto issued = read_decimal(text_at(*claims, "iat"));
+  if (!expires || !issued) return std::nullopt;
+  const std::chrono::seconds life((expires->units() - issued->units()) / Amount::kUnitsPerOne);
+  return life > std::chrono::seconds(0) ? std::optional(life) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<payoutd::CodeRule> submit_codes(const std::vector<std::string>& passing_codes) {
@@ -393,7 +430,7 @@ CreditAnswer decode_credit_answer(int http_status, std::string_view body, const 
     return answer;
   }
   answer.submission = judge_credit(*envelope.body, envelope.code, envelope.message, passing_codes);
-  answer.balance = read_decimal(text_at(*envelope.body, "soldePartenaire"));
+  answer.balance = payoutd::read_balance(text_at(*envelope.body, "soldePartenaire"));
   return answer;
 }
 
@@ -428,6 +465,7 @@ LoginAnswer decode_login(int http_status, std::string_view body) {
     answer.problem = "data.token is missing or unusable";
     return answer;
   }
+  answer.lifetime = lifetime_of_jwt(token);
   answer.token = payoutd::Secret(std::move(token));
   answer.problem.clear();
   return answer;

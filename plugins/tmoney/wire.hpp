@@ -83,7 +83,10 @@ StatusAnswer decode_status(int http_status, std::string_view body, const std::st
 std::string encode_login(std::string_view user, const payoutd::Secret& password);
 /// Its answer.
 struct LoginAnswer {
-  payoutd::Secret token;             ///< empty: there is none
+  payoutd::Secret token;  ///< empty: there is none
+  /// What the token, if it is a JWT, says of its own life (exp less iat). Nobody verifies it: it may only
+  /// shorten.
+  std::optional<std::chrono::seconds> lifetime;
   bool credentials_refused = false;  ///< the user or the password is wrong
   std::string problem;               ///< for people, when there is no token
 };

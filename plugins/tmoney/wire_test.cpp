@@ -271,7 +271,9 @@ TEST_CASE("a balance is taken from an answer about our credit only, and only if 
   CHECK(decode(200, answer_body({{"soldePartenaire", "1.25E7"}})).balance == amount("12500000"));
   CHECK(decode(200, answer_body({{"soldePartenaire", "\"7\""}, {"statutRequete", "\"ECHEC\""}})).balance ==
         amount("7"));
-  CHECK_FALSE(decode(200, answer_body({{"soldePartenaire", "-5.0"}})).balance);
+  CHECK(decode(200, answer_body({{"soldePartenaire", "-5.0"}})).balance == amount("0"));
+  CHECK(decode(200, answer_body({{"soldePartenaire", "1e12"}})).balance == amount("9999999999.99999999"));
+  CHECK(decode(200, answer_body({{"soldePartenaire", "0.123456789"}})).balance == amount("0.12345678"));
   CHECK_FALSE(decode(200, answer_body({{"soldePartenaire", "-"}})).balance);
   CHECK_FALSE(decode(500, answer_body()).balance);
 }
@@ -413,6 +415,22 @@ TEST_CASE("a login gives a token or says why not") {
   CHECK(tmoney::decode_login(401, "").credentials_refused);
   CHECK_FALSE(tmoney::decode_login(500, "").credentials_refused);
   CHECK_FALSE(tmoney::decode_login(200, R"({"fault":{"message":"m"}})").credentials_refused);
+}
+
+TEST_CASE("a token that is a JWT says how long it lives") {
+  const auto lifetime = [](const std::string& token) {
+    return tmoney::decode_login(200, R"({"data":{"token":")" + token + "\"}}").lifetime;
+  };
+  using std::chrono::seconds;
+  // {"sub":"acme","iat":1700000000,"exp":1700000120}
+  CHECK(lifetime("h.eyJzdWIiOiJhY21lIiwiaWF0IjoxNzAwMDAwMDAwLCJleHAiOjE3MDAwMDAxMjB9.s") == seconds(120));
+  // {"iat":1700000000.5,"exp":1.7000001E9}
+  CHECK(lifetime("h.eyJpYXQiOjE3MDAwMDAwMDAuNSwiZXhwIjoxLjcwMDAwMDFFOX0.s") == seconds(99));
+  CHECK_FALSE(lifetime("h.eyJleHAiOjE3MDAwMDAxMjB9.s"));                         // no iat
+  CHECK_FALSE(lifetime("h.eyJpYXQiOjE3MDAwMDAxMjAsImV4cCI6MTcwMDAwMDAwMH0.s"));  // ends before it begins
+  CHECK_FALSE(lifetime("h.eyJpYXQiOjE3MDAwMDAwMDAwMDAsImV4cCI6MTcwMDAwMDEyMDAwMH0.s"));  // milliseconds
+  for (const std::string other : {"planted", "a.b.c", "a..c", "...", "h.W10.s", "h.e30=.s", "h.e30"})
+    CHECK_FALSE(lifetime(other));
 }
 
 TEST_CASE("a callback names a payment at most") {

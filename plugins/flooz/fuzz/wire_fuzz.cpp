@@ -27,11 +27,12 @@ void check_transfer(int http_status, std::string_view body) {
   expect(std::ranges::find(rules, submission.code, &payoutd::CodeRule::code) != rules.end());
 }
 
-void check_status(int http_status, std::string_view body, bool by_reference) {
+void check_status(int http_status, std::string_view body, bool by_reference, const std::string& known_ref) {
   using enum payoutd::Status::Kind;
   const auto status = flooz::decode_status(http_status, body,
                                            {.transid = by_reference ? kReference : "77",
                                             .reference = kReference,
+                                            .known_ref = known_ref,
                                             .by_reference = by_reference,
                                             .absent_codes = {"94"}});
   expect(status.message.size() <= 512);
@@ -39,6 +40,7 @@ void check_status(int http_status, std::string_view body, bool by_reference) {
   expect(http_status == 200);
   if (status.kind == absent) return expect(by_reference && status.code == "94" && !status.found.reference);
   expect(status.found.reference == kReference);
+  expect(known_ref.empty() || status.provider_ref.empty() || status.provider_ref == known_ref);
   if (status.kind == refused || status.kind == refused_for_now)
     expect(!status.provider_ref.empty() && (by_reference || status.provider_ref == "77"));
 }
@@ -49,8 +51,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   for (const int http_status : {200, 500}) {
     check_transfer(http_status, body);
-    check_status(http_status, body, false);
-    check_status(http_status, body, true);
+    check_status(http_status, body, false, "77");
+    check_status(http_status, body, true, "");
+    check_status(http_status, body, true, "77");
   }
   static_cast<void>(flooz::decode_balance(200, body));
   static_cast<void>(flooz::decode_account(200, body, "22890123456"));
