@@ -95,7 +95,7 @@ TEST_CASE("the descriptor names the plugin and the contract has no contradiction
   CHECK(contract.response_timeout == std::chrono::seconds(60));
   CHECK(contract.meaning_of("555") == payoutd::CodeMeaning::refused);
   CHECK(contract.meaning_of("10") == payoutd::CodeMeaning::refused_for_now);
-  CHECK(contract.meaning_of("4") == payoutd::CodeMeaning::refused_for_now);
+  CHECK(contract.meaning_of("4") == payoutd::CodeMeaning::not_accepted);
   for (const char* code : {"0", "100", "-1", "91", "94", "95", "98", "99"})
     CHECK_FALSE(contract.meaning_of(code));
 }
@@ -321,9 +321,9 @@ TEST_CASE("the answer to a transfer reaches the host with its code, after one re
       {200, transfer_body("555"), refused, "555"},
       {200, transfer_body("10"), refused_for_now, "10"},
       {200, transfer_body("101"), refused_for_now, "101"},
-      {200, transfer_body("1"), refused_for_now, "1"},
-      {200, transfer_body("2"), refused_for_now, "2"},
-      {200, transfer_body("4"), refused_for_now, "4"},
+      {200, transfer_body("1"), not_accepted, "1"},
+      {200, transfer_body("2"), not_accepted, "2"},
+      {200, transfer_body("4"), not_accepted, "4"},
       {200, transfer_body("94"), unknown, "94"},
       {200, transfer_body("-1"), unknown, "-1"},
       {200, transfer_body("0", "12345678901234567891"), unknown, "flooz.mismatch"},

@@ -40,14 +40,14 @@ struct SubmitCode {
 /// The codes on which the public clients agree. 91 to 99 and -1 are missing on purpose: one client's "does
 /// not exist" is another one's "incomplete", and a time-out or an internal error says nothing of the money.
 ///
-/// 1, 2 and 4 refuse the caller, not the payment: it goes through once the operator has had the permission
-/// set. It is never "not accepted", which would send the same referenceid again: what Moov makes of a second
-/// one is not documented. As answers to a question they speak of the question. So may 8 and 101, "retry
-/// later" and "limit".
+/// 1, 2 and 4 refuse the caller, not the payment: nothing was taken, and the same payment goes through once
+/// the operator has had the permission set. Under the same referenceid, so that it can only be paid once,
+/// whatever the code may also mean. As answers to a question they speak of the question. So may 8 and 101,
+/// "retry later" and "limit".
 constexpr std::array kSubmitCodes{
-    SubmitCode{"1", CodeMeaning::refused_for_now, "our account may not use this method", false},
-    SubmitCode{"2", CodeMeaning::refused_for_now, "our account may not make this transaction", false},
-    SubmitCode{"4", CodeMeaning::refused_for_now, "our user lacks the permission", false},
+    SubmitCode{"1", CodeMeaning::not_accepted, "our account may not use this method", false},
+    SubmitCode{"2", CodeMeaning::not_accepted, "our account may not make this transaction", false},
+    SubmitCode{"4", CodeMeaning::not_accepted, "our user lacks the permission", false},
     SubmitCode{"3", CodeMeaning::refused, "the payee's number is not valid", true},
     SubmitCode{"6", CodeMeaning::refused, "the payee may not receive transfers", true},
     SubmitCode{"7", CodeMeaning::refused, "the payee's account is locked", true},

@@ -249,8 +249,8 @@ TEST_CASE("each code of the table means what the table says") {
   const Row row = GENERATE(values<Row>({
       {"0", confirmed},        {"100", accepted},       {"3", refused},           {"6", refused},
       {"7", refused},          {"9", refused},          {"11", refused},          {"12", refused},
-      {"17", refused},         {"18", refused},         {"555", refused},         {"1", refused_for_now},
-      {"2", refused_for_now},  {"4", refused_for_now},  {"8", refused_for_now},   {"10", refused_for_now},
+      {"17", refused},         {"18", refused},         {"555", refused},         {"1", not_accepted},
+      {"2", not_accepted},     {"4", not_accepted},     {"8", refused_for_now},   {"10", refused_for_now},
       {"13", refused_for_now}, {"14", refused_for_now}, {"15", refused_for_now},  {"16", refused_for_now},
       {"19", refused_for_now}, {"20", refused_for_now}, {"101", refused_for_now}, {"91", unknown},
       {"92", unknown},         {"93", unknown},         {"94", unknown},          {"95", unknown},
