@@ -87,10 +87,12 @@ std::optional<std::string> named(const std::string& text, const char* pattern) {
 }
 
 bool is_destructive(const std::string& text) {
+  // A constraint that is replaced in one statement protects all the time.
+  static const std::regex replaced(R"(\bdrop constraint (\S+), add constraint \1\b)");
   static const std::regex pattern(
       R"(\bdrop (table|column|schema|type|view|index|constraint|sequence|materialized|domain|function|trigger|database|owned|not null)\b)"
       R"(|\btruncate\b(?! on )|\bdelete from\b|\brename\b|\balter (column )?\S+ (set data )?type\b)");
-  return std::regex_search(text, pattern);
+  return std::regex_search(std::regex_replace(text, replaced, ""), pattern);
 }
 
 constexpr const char* kName = R"(([a-z_][a-z0-9_.$"]*))";
@@ -210,14 +212,6 @@ std::vector<StatementRemark> review_statements(const std::string& sql, std::set<
     if (!is_new) review_references(text, made, remarks);
   }
   return remarks;
-}
-
-std::vector<std::string> destructive_statements(const std::string& sql) {
-  std::vector<std::string> found;
-  std::set<std::string> made;
-  for (auto& remark : review_statements(sql, made))
-    if (remark.kind == StatementRemark::Kind::destroys) found.push_back(std::move(remark.statement));
-  return found;
 }
 
 }  // namespace payoutd::store

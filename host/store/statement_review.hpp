@@ -30,7 +30,4 @@ const char* to_string(StatementRemark::Kind kind);
 // and unknown to others: statements about those in `made` lock nobody, and what is created is added to it.
 std::vector<StatementRemark> review_statements(const std::string& sql, std::set<std::string>& made);
 
-// The beginnings of the statements that drop, truncate, delete, rename or change a type.
-std::vector<std::string> destructive_statements(const std::string& sql);
-
 }  // namespace payoutd::store

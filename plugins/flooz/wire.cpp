@@ -73,11 +73,6 @@ const SubmitCode* find_code(std::string_view code) {
   return found == kSubmitCodes.end() ? nullptr : found;
 }
 
-/// Our user, or our account, may not do what was asked: somebody has to have it permitted.
-bool lacks_permission(std::string_view code) {
-  return code == "1" || code == "2" || code == "4";
-}
-
 // ---- texts
 
 /// U+FFFE and U+FFFF are well-formed UTF-8 and no XML.
@@ -339,8 +334,9 @@ Submission decode_transfer_answer(int http_status, std::string_view body, const 
     // Without Moov's reference: it would be that of a payment that never was, and be asked about as the next
     // attempt's.
     const std::string text = with_table_text(*rule, reading.message);
-    return rule->meaning == CodeMeaning::refused ? Submission::refused(reading.code, text)
-                                                 : Submission::refused_for_now(reading.code, text);
+    if (rule->meaning == CodeMeaning::refused) return Submission::refused(reading.code, text);
+    if (rule->meaning == CodeMeaning::refused_for_now) return Submission::refused_for_now(reading.code, text);
+    return Submission::not_accepted(reading.code, text);
   }
   Submission unknown = Submission::unknown(reading.code, reading.message);
   unknown.provider_ref = provider_ref;
@@ -394,7 +390,9 @@ Account decode_account(int http_status, std::string_view body, std::string_view 
 
 std::optional<std::string> service_problem(int http_status, std::string_view body) {
   const Reading reading = read(http_status, body, kStatusResponse);
-  if (reading.answer && !lacks_permission(reading.code)) return std::nullopt;
+  const SubmitCode* rule = find_code(reading.code);
+  const bool refused = rule != nullptr && rule->meaning == CodeMeaning::not_accepted;
+  if (reading.answer && !refused) return std::nullopt;
   return reading.code + ": " + reading.message;
 }
 

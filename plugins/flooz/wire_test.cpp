@@ -432,13 +432,6 @@ TEST_CASE("a status must name the payment that was asked about") {
   CHECK(kind(by_us(), "10", kReference) == cannot_tell);
 }
 
-TEST_CASE("a refusal is never one that sends the same referenceid again") {
-  for (const auto& rule : flooz::submit_codes()) {
-    const bool is_safe = rule.meaning == CodeMeaning::refused || rule.meaning == CodeMeaning::refused_for_now;
-    CHECK(is_safe);
-  }
-}
-
 TEST_CASE("where Moov has told its own name of the payment, no other name is taken for it") {
   using enum Status::Kind;
   const auto kind = [](const std::string& code, const std::string& ref, const std::string& known) {

@@ -171,6 +171,21 @@ TEST_CASE("the plan says which tables in use are locked or written anew", "[migr
   CHECK(plan[0].remarks[1].bytes >= 0);
 }
 
+TEST_CASE("a constraint that is replaced in one statement takes nothing away", "[migrations]") {
+  auto database = DatabaseServer::shared().fresh_database();
+  auto connection = database.connect();
+  const auto destroys = [&](const std::string& sql) {
+    std::vector<Migration> known(embedded_migrations().begin(), embedded_migrations().end());
+    known.push_back(make_migration("9001_next", sql));
+    return !migration_plan(connection, known).at(0).destructive.empty();
+  };
+  const std::string drop = "alter table app.switches drop constraint switches_name_check";
+  CHECK(destroys(drop));
+  CHECK(destroys(drop + ", add constraint another check (name <> '')"));
+  CHECK(destroys(drop + ", add constraint switches_name_check check (name <> ''), drop column note"));
+  CHECK_FALSE(destroys(drop + ", add constraint switches_name_check check (name <> '')"));
+}
+
 TEST_CASE("what this version's own migrations do to a database in use is no surprise", "[migrations]") {
   auto database = DatabaseServer::shared().empty_database();
   auto connection = database.connect();
