@@ -27,8 +27,8 @@ struct Facts {
 struct Finding {
   enum class Severity { notice, warning, error };
   Severity severity = Severity::warning;
-  std::string what;  ///< is wrong
-  std::string act;   ///< what to type, or to do
+  std::string what;           ///< is wrong
+  std::string act;            ///< what to type, or to do
   std::string_view anchor{};  ///< of docs/operations.md; empty: that of the check
 };
 

@@ -20,8 +20,8 @@ struct StatsOptions {
 };
 /// What came in and what became of it in the last time.
 ExitCode stats(Context& context, const StatsOptions& options);
-/// What to tell Support of each provider: how many payouts are affected, how old, and when they will be done. 1
-/// if any are.
+/// What to tell Support of each provider: how many payouts are affected, how old, and when they will be done.
+/// 1 if any are.
 ExitCode status(Context& context);
 
 /// The windows in which nothing is submitted. negative: one goes on.

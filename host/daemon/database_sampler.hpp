@@ -10,8 +10,8 @@
 
 namespace payoutd::daemon {
 
-/// Reads what the database alone knows for the metrics: locks, backups, replicas, storage. Stops submits while the
-/// database's disk is full. Host thread only.
+/// Reads what the database alone knows for the metrics: locks, backups, replicas, storage. Stops submits
+/// while the database's disk is full. Host thread only.
 class DatabaseSampler {
  public:
   struct Parts {

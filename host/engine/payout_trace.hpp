@@ -19,8 +19,8 @@ namespace payoutd::engine {
 std::string trace_id_of(const store::Payout& payout);
 std::string trace_id_of(const store::TracePlace& place);
 
-/// Below the request's span; end it with end_admission(). `id` is the payout's, if it comes to be: whoever does
-/// not learn that it did (a commit in doubt) has named its span all the same.
+/// Below the request's span; end it with end_admission(). `id` is the payout's, if it comes to be: whoever
+/// does not learn that it did (a commit in doubt) has named its span all the same.
 trace::Span admission_span(Observer& observer, const PayoutRequest& request, const std::string& id);
 void end_admission(trace::Span& span, const AdmissionReply& reply);
 

@@ -36,9 +36,9 @@ struct TakeOverRequest {
 /// them.
 std::vector<Claimed> take_over(pqxx::transaction_base& work, const TakeOverRequest& request);
 
-/// Payouts that this host leased more than `leased_before_ms` ago, or journaled more than `journaled_before_ms`
-/// ago. Those that it does not work on were claimed by a statement whose answer was lost, or were settled in a
-/// history that the database has forgotten.
+/// Payouts that this host leased more than `leased_before_ms` ago, or journaled more than
+/// `journaled_before_ms` ago. Those that it does not work on were claimed by a statement whose answer was
+/// lost, or were settled in a history that the database has forgotten.
 std::vector<Claimed> own_leases(pqxx::transaction_base& work, const std::string& host, int leased_before_ms,
                                 int journaled_before_ms);
 

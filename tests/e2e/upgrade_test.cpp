@@ -92,9 +92,8 @@ TEST_CASE("an installed file that changed is taken over by a reload, and by the 
   REQUIRE(eventually(seconds{20}, [&] { return version_in_service(scene) == "9.0.0"; }));
 
   // Refused while the version before is still being ended.
-  REQUIRE(eventually(seconds{10}, [&] {
-    return control(host, "POST", "/v1/admin/plugins/momo/rollback").status == 200;
-  }));
+  REQUIRE(eventually(seconds{10},
+                     [&] { return control(host, "POST", "/v1/admin/plugins/momo/rollback").status == 200; }));
   REQUIRE(eventually(seconds{5}, [&] { return version_in_service(scene) == first; }));
   CHECK(host.stop() == 0);
   host.start();  // the file is the one that was rolled back from: the rollback holds

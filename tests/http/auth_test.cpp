@@ -161,8 +161,8 @@ TEST_CASE("approving takes the approver's role; what touches the machine takes t
   CHECK(running.ask(request("POST", path + "/cancel", {}, bearer(admin))).status == 200);
   const std::string all = token_for(identity::Roles::all());
   for (const char* local :
-       {"/v1/admin/drain", "/v1/admin/reload", "/v1/admin/plugins/momo/upgrade", "/v1/admin/plugins/momo/rollback",
-        "/v1/admin/scripts/shadow", "/v1/admin/scripts/promote"})
+       {"/v1/admin/drain", "/v1/admin/reload", "/v1/admin/plugins/momo/upgrade",
+        "/v1/admin/plugins/momo/rollback", "/v1/admin/scripts/shadow", "/v1/admin/scripts/promote"})
     CHECK(running.ask(request("POST", local, "{}", bearer(all))).code() == "CONTROL_SOCKET_ONLY");
   CHECK(running.host.drained_by.empty());
   CHECK(running.host.reloaded_by.empty());

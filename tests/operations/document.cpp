@@ -83,7 +83,7 @@ class Reader {
         console();
       else
         other();
-      excused_ = awaited_ = false;
+      excused_ = false;
     }
     return std::move(steps_);
   }
@@ -109,7 +109,6 @@ class Reader {
     if (std::regex_match(line, found, kStage)) stage_ = found[1];
     if (std::regex_match(line, found, kEvent)) steps_.push_back(step(Step::Kind::event, found[1]));
     if (line.starts_with("<!-- run by: ")) excused_ = true;
-    if (line == "<!-- until -->") awaited_ = true;
     if (!line.starts_with(kFires)) return;
     const auto end = std::sregex_iterator();
     for (auto alert = std::sregex_iterator(line.begin(), line.end(), kQuoted); alert != end; ++alert)
@@ -132,7 +131,6 @@ class Reader {
       }
     }
     if (excused_) return;
-    if (!block.empty()) block.front().is_awaited = awaited_;
     steps_.insert(steps_.end(), block.begin(), block.end());
   }
 
@@ -148,11 +146,23 @@ class Reader {
   std::string section_;
   std::string stage_ = "host";
   bool excused_ = false;
-  bool awaited_ = false;
   std::vector<Step> steps_;
 };
 
+/// What shows how things are and changes nothing.
+const std::regex kLook(
+    R"(^(payoutctl (list|show|explain|events|tally|health|doctor|status|stats|maintenance|hosts|decisions)"
+    R"(|audit|idempotency|review list|flags list|switch list|provider (list|show|balance))"
+    R"(|scripts (status|diff)|config (show|diff)|secrets (list|history|accepted|rotate-check))"
+    R"(|webhook list|notification (list|show|endpoint (list|show))|migrate (status|verify))"
+    R"(|db (activity|pool(?! engine)))\b)"
+    R"(|curl -s \$URL/(metrics|healthz|readyz)|psql "\$[A-Z]+" -[Atc]+ "select (?!pg_)|grep ))");
+
 }  // namespace
+
+bool is_a_look(const std::string& command) {
+  return std::regex_search(command, kLook) && command.find("&&") == std::string::npos;
+}
 
 std::vector<Step> read_steps(const std::filesystem::path& document) {
   return Reader(document).read();

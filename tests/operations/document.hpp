@@ -18,12 +18,15 @@ struct Step {
   std::string stage;  ///< `<!-- stage: NAME -->`, which counts until the next heading; else `host`
   std::string text;   ///< the command, the event's name, the alert's name
   std::vector<std::string> expected{};  ///< `…` alone: any lines; `…` in a line: any text
-  bool is_awaited = false;  ///< `<!-- until -->` before its block: repeated until it prints what is expected
 };
 
 /// What a Markdown file shows and tells, as steps. Throws std::runtime_error with file and line for a block
 /// that shows a command without being run: such a block needs `<!-- run by: WHAT -->` before it.
 std::vector<Step> read_steps(const std::filesystem::path& document);
+
+/// Whether a command only shows how things are. Somebody who waits for something looks again until it is
+/// there.
+bool is_a_look(const std::string& command);
 
 /// Whether the output is what was expected; runs of blanks count as one, at the end as none.
 bool matches(const std::vector<std::string>& expected, const std::string& output);

@@ -1,5 +1,5 @@
-// docs/runbook-coverage.md names a test for each line of the runbooks: they exist, and none that is meant for it is
-// left out.
+// docs/runbook-coverage.md names a test for each line of the runbooks: they exist, and none that is meant for
+// it is left out.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
