@@ -237,13 +237,15 @@ std::vector<Finding> payouts_move(const Facts& facts) {
   if (text.empty()) return {};
   // One sentence for each state, and each state has a section of its own.
   struct Advice {
-    std::string_view state, act, anchor;
+    std::string_view words, act, anchor;
   };
   constexpr Advice kAdvice[] = {
       {"REVIEW", "payoutctl review list", "deciding"},
       {"SENT", "payoutctl retry --state SENT --older-than 30m --preview", "payouts-stuck-in-sent"},
       {"UNKNOWN", "payoutctl list --state UNKNOWN; payoutctl explain ID", "deciding"},
       {"PENDING", "payoutctl list --state PENDING; payoutctl explain ID", "stopping-payments"},
+      {"no live host has configured", "payoutctl hosts; configure it again",
+       "taking-a-provider-out-of-service"},
   };
   std::vector<Finding> found;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -252,7 +254,7 @@ std::vector<Finding> payouts_move(const Facts& facts) {
     begin = end + 1;
     Finding one{Severity::warning, sentence, "payoutctl tally"};
     for (const Advice& advice : kAdvice) {
-      if (sentence.find(advice.state) == std::string::npos) continue;
+      if (sentence.find(advice.words) == std::string::npos) continue;
       one.act = advice.act;
       one.anchor = advice.anchor;
     }
@@ -355,7 +357,7 @@ std::vector<Finding> disk(const Facts& facts) {
   std::error_code ignored;
   if (!std::filesystem::exists(facts.config, ignored)) return {};
   const auto directory = ops::read_config(facts.config).config.static_config.state_dir;
-  struct statvfs found{};
+  struct statvfs found {};
   if (directory.empty() || ::statvfs(directory.c_str(), &found) != 0 || found.f_blocks == 0) return {};
   const int used = 100 - static_cast<int>(found.f_bavail * 100 / found.f_blocks);
   if (used < kDiskWarning) return {};

@@ -265,14 +265,26 @@ void print_provider(const json::object& provider, std::ostream& out, const Style
   line("throttle note", text_at(throttle, "note"));
 }
 
+std::string joined_names(const json::array& names) {
+  std::string text;
+  for (const json::value& name : names)
+    if (name.is_string()) text.append(text.empty() ? "" : ",").append(name.get_string());
+  return printable(text);
+}
+
 // An older host says nothing of its roles, and has them all.
 std::string roles_text(const json::array& roles) {
   constexpr std::size_t kAll = 4;
   if (roles.empty() || roles.size() == kAll) return "all";
-  std::string text;
-  for (const json::value& role : roles)
-    if (role.is_string()) text.append(text.empty() ? "" : ",").append(role.get_string());
-  return printable(text);
+  return joined_names(roles);
+}
+
+// An older host does not say which it has.
+std::string providers_text(const json::object& host) {
+  const json::value* names = host.if_contains("providers");
+  if (names == nullptr || !names->is_array()) return "?";
+  if (names->get_array().empty()) return "none";
+  return joined_names(names->get_array());
 }
 
 void print_hosts(const json::array& hosts, std::ostream& out, const Style& style) {
@@ -283,6 +295,7 @@ void print_hosts(const json::array& hosts, std::ostream& out, const Style& style
                {"LAST BEAT", true},
                {"LEASES", true},
                {"ROLES"},
+               {"PROVIDERS"},
                {"STATUS"}});
   for (const json::value& value : hosts) {
     const json::object& host = value.as_object();
@@ -296,6 +309,7 @@ void print_hosts(const json::array& hosts, std::ostream& out, const Style& style
                duration_text(milliseconds(age)) + " ago",
                text_at(host, "leases"),
                roles_text(array_at(host, "roles")),
+               providers_text(host),
                {stopped                    ? "stopped"
                 : late                     ? "gone"
                 : true_at(host, "drained") ? "drained"

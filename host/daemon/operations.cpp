@@ -189,12 +189,20 @@ void Operations::check_providers(std::vector<HealthCheck>& checks) const {
   for (HealthCheck& check : found) checks.push_back(std::move(check));
 }
 
+bool Operations::is_abandoned(const std::string& provider) const {
+  const engine::Heart& heart = parts_.engine.heart();
+  const store::ProviderSwitches* known = heart.switches_of(provider);
+  return heart.last().working_hosts > 0 && (known == nullptr || known->working_hosts == 0);
+}
+
 Awaitable<void> Operations::check_payouts(std::vector<HealthCheck>* checks) {
   std::int64_t review = 0;
   std::map<core::State, std::int64_t> oldest;
+  std::map<std::string, std::int64_t> abandoned;
   for (const store::Tally& row : co_await parts_.engine.tally({})) {
     const auto state = core::parse_state(row.state);
     if (!state || core::is_final(*state)) continue;
+    if (is_abandoned(row.provider)) abandoned[row.provider] += row.count;
     if (*state == core::State::review) review += row.count;
     // What waits because something is switched off is no surprise.
     if (*state == core::State::pending && parts_.engine.stands_still(row.provider)) continue;
@@ -212,6 +220,9 @@ Awaitable<void> Operations::check_payouts(std::vector<HealthCheck>* checks) {
   if (review > 0)
     text += (text.empty() ? "" : " ") + std::to_string(review) + (review == 1 ? " waits" : " wait") +
             " in REVIEW for somebody to decide.";
+  for (const auto& [provider, count] : abandoned)
+    text += (text.empty() ? "" : " ") + std::to_string(count) + (count == 1 ? " is" : " are") + " open at " +
+            provider + ", which no live host has configured.";
   checks->push_back({"payouts", text.empty() ? HealthStatus::ok : HealthStatus::degraded,
                      text.empty() ? "None waits longer than it should." : text});
   std::string halted;

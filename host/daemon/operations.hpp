@@ -45,6 +45,8 @@ class Operations final : public http::OperationsView {
   void check_host(std::vector<http::HealthCheck>& checks) const;
   void check_switches(std::vector<http::HealthCheck>& checks) const;
   void check_providers(std::vector<http::HealthCheck>& checks) const;
+  /// Live workers there are, and none has this provider configured.
+  bool is_abandoned(const std::string& provider) const;
   Awaitable<void> check_payouts(std::vector<http::HealthCheck>* checks);
   Awaitable<void> check_scripts(std::vector<http::HealthCheck>* checks);
   Awaitable<void> check_hosts(std::vector<http::HealthCheck>* checks);

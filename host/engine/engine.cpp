@@ -104,6 +104,7 @@ Awaitable<void> Engine::prepare_start(std::vector<std::string> providers) {
   co_await parts_.pool.transact([providers](pqxx::transaction_base& work) {
     for (const std::string& name : providers) store::register_provider(work, name, "", "");
   });
+  heart_.set_providers(std::move(providers));
   co_await heart_.beat_now();
   loops_.spawn(heart_.run(loops_), "heart");
   loops_.spawn(writes_stop_.look_at_file(loops_), "stop file");

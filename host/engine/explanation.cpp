@@ -164,6 +164,21 @@ Outlook behind(const Dossier& dossier, const Obstacle& first, const std::string&
   return view;
 }
 
+/// What is said of a SENT or UNKNOWN payout, with what lies in the way of asking about it.
+Outlook unasked(const Dossier& dossier, Outlook view) {
+  const Obstacle* first = obstacle(dossier);
+  if (first == nullptr) return view;
+  view.headline += " " + first->text;
+  if (first->blocks) {
+    view.next = "Nobody asks the provider while that is so.";
+    view.who = "An operator must lift what stands in the way, or it ends by itself.";
+    view.commands.clear();
+  }
+  for (const Obstacle& one : dossier.obstacles)
+    if (!one.command.empty()) view.commands.push_back(one.command);
+  return view;
+}
+
 Outlook outlook(const Dossier& dossier) {
   const store::Payout& p = dossier.payout;
   const std::string what = owed(p) + " through " + p.provider;
@@ -198,16 +213,17 @@ Outlook outlook(const Dossier& dossier) {
               "Nobody has to act. It cannot be cancelled any more.",
               {}};
     case State::sent:
-      return {what + " was accepted by the provider and is not final yet (since " + since + ").",
-              "The provider is asked again " + due + ", or as soon as it calls back.",
-              "Nobody has to act. An operator may have it asked now.",
-              {"payoutctl review " + p.id + " --ask-again"}};
+      return unasked(dossier,
+                     {what + " was accepted by the provider and is not final yet (since " + since + ").",
+                      "The provider is asked again " + due + ", or as soon as it calls back.",
+                      "Nobody has to act. An operator may have it asked now.",
+                      {"payoutctl review " + p.id + " --ask-again"}});
     case State::unknown:
-      return {what + " may or may not have been paid (unknown since " + since +
-                  "). It is not sent again on hope. " + why,
-              "The provider is asked again " + due + ".",
-              "Nobody has to act yet. An operator may have it asked now.",
-              {"payoutctl review " + p.id + " --ask-again"}};
+      return unasked(dossier, {what + " may or may not have been paid (unknown since " + since +
+                                   "). It is not sent again on hope. " + why,
+                               "The provider is asked again " + due + ".",
+                               "Nobody has to act yet. An operator may have it asked now.",
+                               {"payoutctl review " + p.id + " --ask-again"}});
     case State::review:
       return {what + " needs a human: " + why,
               "Nothing happens until somebody decides.",

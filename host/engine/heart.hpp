@@ -45,6 +45,8 @@ class Heart {
   /// some of it away, and while the last good one is older than 3 s.
   store::SharePart share(std::chrono::milliseconds window) const;
   const store::HostIdentity& host() const { return host_; }
+  /// Those of the configuration, before the first beat.
+  void set_providers(std::vector<std::string> names) { host_.providers = std::move(names); }
   bool paused(const std::string& provider) const;
   /// As the last beat saw them; nullptr: the database has no such provider.
   const store::ProviderSwitches* switches_of(const std::string& provider) const;

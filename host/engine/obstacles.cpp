@@ -16,13 +16,25 @@ std::string since(const std::string& at, const std::string& by, const std::strin
   return text.empty() ? "" : " (" + text + ")";
 }
 
-void add_switches(const Surroundings& around, std::vector<Obstacle>& all) {
+/// What an open payout waits for: SENT and UNKNOWN wait to be asked about, PENDING to be submitted.
+bool waits_for_a_question(const store::Payout& payout) {
+  return payout.state == State::sent || payout.state == State::unknown;
+}
+
+/// Another live worker has the payout's provider, too.
+bool is_elsewhere(const store::Payout& payout, const Heart& heart, const providers::ProviderHandle* handle) {
+  const store::ProviderSwitches* found = heart.switches_of(payout.provider);
+  const int here = handle != nullptr && heart.works() ? 1 : 0;
+  return found != nullptr && found->working_hosts > here;
+}
+
+void add_switches(const store::Payout& payout, const Surroundings& around, std::vector<Obstacle>& all) {
   for (const store::SwitchRow& one : around.switches) {
     const std::string told = since(one.changed_at, one.changed_by, one.note);
     const std::string off = "payoutctl switch set " + one.name + " off";
     if (one.name == "stop_writes")
       all.push_back({one.name, "All writes are stopped on all hosts" + told + ".", off});
-    if (one.name == "stop_submissions")
+    if (one.name == "stop_submissions" && !waits_for_a_question(payout))
       all.push_back({one.name, "Submissions are stopped on all hosts" + told + ".", off});
   }
 }
@@ -30,49 +42,61 @@ void add_switches(const Surroundings& around, std::vector<Obstacle>& all) {
 void add_provider(const store::Payout& payout, const Heart& heart, const providers::ProviderHandle* handle,
                   std::vector<Obstacle>& all) {
   const std::string name = "Provider " + payout.provider;
+  const bool asks = waits_for_a_question(payout);
   const store::ProviderSwitches* found = heart.switches_of(payout.provider);
+  const bool elsewhere = is_elsewhere(payout, heart, handle);
   if (found != nullptr && !found->quarantined_at.empty()) {
     all.push_back(
         {"quarantined",
          name + " is in quarantine" + since(found->quarantined_at, "", found->quarantine_reason) + ".",
          "payoutctl provider lift " + payout.provider});
   }
-  if (found != nullptr && found->paused) {
+  if (found != nullptr && found->paused && !waits_for_a_question(payout)) {
     all.push_back({"paused",
                    name + " is paused" + since(found->changed_at, found->changed_by, found->note) + ".",
                    "payoutctl provider resume " + payout.provider});
   }
   if (handle == nullptr) {
-    all.push_back(
-        {"not_configured", name + " is not configured on this host; another one must submit it.", ""});
+    const std::string work = asks ? "asks what became of the payment." : "submits it.";
+    all.push_back({"not_configured",
+                   elsewhere ? name + " is not configured on this host; another one " + work
+                             : "No live host has provider " + payout.provider +
+                                   " configured: configure it again, and its host " + work,
+                   elsewhere ? "" : "payoutctl hosts", !elsewhere});
   } else if (!handle->ready()) {
     all.push_back({"not_ready",
                    name + "'s process is " + std::string(providers::to_string(handle->state())) +
-                       " on this host; any host that has it ready submits it.",
-                   "payoutctl provider list"});
+                       " on this host; any host that has it ready " + (asks ? "asks it." : "submits it."),
+                   "payoutctl provider list", !elsewhere});
   }
 }
 
-void add_host(const Heart& heart, std::vector<Obstacle>& all) {
+void add_host(const store::Payout& payout, const Heart& heart, const providers::ProviderHandle* handle,
+              std::vector<Obstacle>& all) {
+  const bool asks = waits_for_a_question(payout);
   if (const auto& order = heart.stop_file().order()) {
     all.push_back({"stop_file",
                    "The file " + heart.stop_file().path().string() + " stops all writes of " +
                        heart.host().name + since(order->at, order->by, order->note) + ".",
                    "payoutctl switch set stop_writes off"});
   }
-  if (const auto period = heart.maintenance()) {
+  if (const auto period = asks ? std::nullopt : heart.maintenance()) {
     all.push_back({"maintenance",
                    "Nothing is submitted during the maintenance window '" + period->window + "', until " +
                        core::utc_text(period->ends) + ".",
                    ""});
   }
   if (heart.last().working_hosts == 0) {
-    all.push_back({"no_worker", "No live host has the role worker: nothing is submitted until one starts.",
+    all.push_back({"no_worker",
+                   std::string("No live host has the role worker: nothing is ") +
+                       (asks ? "asked" : "submitted") + " until one starts.",
                    "payoutctl hosts"});
   }
   if (heart.works() && heart.drained()) {
-    all.push_back({"drained", "This host is drained; another one submits it, or this one when it is resumed.",
-                   "payoutctl resume"});
+    all.push_back({"drained",
+                   std::string("This host is drained; another one ") + (asks ? "asks" : "submits it") +
+                       ", or this one when it is resumed.",
+                   "payoutctl resume", !is_elsewhere(payout, heart, handle)});
   }
 }
 
@@ -124,8 +148,9 @@ void add_dry_run(const store::Payout& payout, const Surroundings& around, const 
 
 Surroundings surroundings_of(pqxx::transaction_base& work, const store::Payout& payout) {
   Surroundings around;
-  if (payout.state != State::pending) return around;
+  if (payout.state != State::pending && !waits_for_a_question(payout)) return around;
   around.switches = store::enabled_switches(work);
+  if (payout.state != State::pending) return around;
   around.halts = store::halts(work);
   around.due_before = store::count_due_before(work, payout.id);
   return around;
@@ -136,10 +161,11 @@ std::vector<Obstacle> obstacles_of(const store::Payout& payout, const Surroundin
                                    const BalanceGate& balances, const providers::ProviderHandle* handle,
                                    bool configured_dry_run) {
   std::vector<Obstacle> all;
-  if (payout.state != State::pending) return all;
-  add_switches(around, all);
+  if (payout.state != State::pending && !waits_for_a_question(payout)) return all;
+  add_switches(payout, around, all);
   add_provider(payout, heart, handle, all);
-  add_host(heart, all);
+  add_host(payout, heart, handle, all);
+  if (payout.state != State::pending) return all;
   add_halt(payout, around, all);
   if (!heart.history_trusted()) {
     all.push_back(

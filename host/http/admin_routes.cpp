@@ -224,6 +224,8 @@ Awaitable<Response> post_switch(HostView* host, Request request) {
 Awaitable<Response> get_hosts(HostView* host, Request) {
   json::array rows;
   for (const store::HostRow& row : co_await host->hosts()) {
+    json::value providers;
+    if (row.providers) providers = json::array(row.providers->begin(), row.providers->end());
     rows.push_back(json::object{{"incarnation", row.incarnation},
                                 {"name", row.name},
                                 {"version", row.version},
@@ -233,7 +235,8 @@ Awaitable<Response> get_hosts(HostView* host, Request) {
                                 {"beat_age_ms", row.beat_age_ms},
                                 {"leases", row.leases},
                                 {"drained", row.drained},
-                                {"roles", json::array(row.roles.begin(), row.roles.end())}});
+                                {"roles", json::array(row.roles.begin(), row.roles.end())},
+                                {"providers", std::move(providers)}});
   }
   co_return answer(200, json::object{{"hosts", std::move(rows)}});
 }

@@ -8,16 +8,27 @@
 #include "store/row_reader.hpp"
 
 namespace payoutd::store {
+namespace {
+
+/// The elements of `array_to_string(…, ',')`.
+std::vector<std::string> names_of(const std::string& joined) {
+  std::vector<std::string> names;
+  if (!joined.empty()) boost::algorithm::split(names, joined, [](char c) { return c == ','; });
+  return names;
+}
+
+}  // namespace
 
 Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_share) {
   work.exec_params(
-      "insert into app.hosts (incarnation, name, version, pid, roles) values ($1::uuid, $2, $3, $4, "
-      "$6::text[])"
+      "insert into app.hosts (incarnation, name, version, pid, roles, providers)"
+      " values ($1::uuid, $2, $3, $4, $6::text[], $7::text[])"
       " on conflict (incarnation) do update set beat_at = now(),"
       " share_from = case when $5 then hosts.share_from else 0 end,"
       " share_to = case when $5 then hosts.share_to else 0 end",
       host.incarnation, host.name, host.version, static_cast<int>(::getpid()), keeps_share,
-      "{" + boost::algorithm::join(host.roles.names(), ",") + "}");
+      "{" + boost::algorithm::join(host.roles.names(), ",") + "}",
+      "{" + boost::algorithm::join(host.providers, ",") + "}");
   const ShareSettlement shares = settle_share(work, host.incarnation);
   const pqxx::row row = work.exec1(
       "select substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),"
@@ -51,12 +62,15 @@ Beat beat(pqxx::transaction_base& work, const HostIdentity& host, bool keeps_sha
                           ", quarantine_reason, note, changed_by, " + utc("changed_at") +
                           ", throttle_rate, coalesce(throttle_depth, 0), throttle_note, throttled_by, " +
                           utc("throttled_at") + ", dry_run_note, dry_run_by, " + utc("dry_run_at") +
-                          " from app.providers order by name";
+                          ", (select count(*) from app.hosts h where h.stopped_at is null"
+                          " and h.beat_at > now() - interval '5 seconds' and 'worker' = any(h.roles)"
+                          " and (h.providers is null or p.name = any(h.providers)))"
+                          " from app.providers p order by name";
   for (const auto& r : work.exec(sql)) {
     beat.providers.push_back({text_of(r, 0), text_of(r, 1) == "t", text_of(r, 2) == "t", text_of(r, 3),
                               text_of(r, 4), text_of(r, 5), text_of(r, 6), text_of(r, 7), text_of(r, 8),
                               std::stoll(text_of(r, 9)), text_of(r, 10), text_of(r, 11), text_of(r, 12),
-                              text_of(r, 13), text_of(r, 14), text_of(r, 15)});
+                              text_of(r, 13), text_of(r, 14), text_of(r, 15), std::stoi(text_of(r, 16))});
   }
   return beat;
 }
@@ -71,7 +85,8 @@ std::vector<HostRow> hosts(pqxx::transaction_base& work) {
                           ", (extract(epoch from now() - h.beat_at) * 1000)::bigint,"
                           " (select count(*) from app.payouts p where p.lease = h.incarnation),"
                           " exists (select 1 from app.drained_hosts d where d.host in (h.name, '*')),"
-                          " array_to_string(h.roles, ',') from app.hosts h where h.stopped_at is null or "
+                          " array_to_string(h.roles, ','), h.providers is not null,"
+                          " array_to_string(h.providers, ',') from app.hosts h where h.stopped_at is null or "
                           "h.stopped_at > now() - interval '1 day'"
                           " order by h.started_at desc limit 100";
   std::vector<HostRow> rows;
@@ -86,8 +101,8 @@ std::vector<HostRow> hosts(pqxx::transaction_base& work) {
                     std::stoll(text_of(r, 7)),
                     text_of(r, 8) == "t",
                     {}});
-    const std::string roles = text_of(r, 9);
-    boost::algorithm::split(rows.back().roles, roles, [](char c) { return c == ','; });
+    rows.back().roles = names_of(text_of(r, 9));
+    if (text_of(r, 10) == "t") rows.back().providers = names_of(text_of(r, 11));
   }
   return rows;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <pqxx/pqxx>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ struct HostIdentity {
   std::string name;
   std::string version;
   core::HostRoles roles = core::HostRoles::all();
+  std::vector<std::string> providers{};  ///< that are configured here; their names need no quotes in an array
 };
 
 struct ProviderSwitches {
@@ -36,6 +38,9 @@ struct ProviderSwitches {
   std::string dry_run_note{};
   std::string dry_run_by{};
   std::string dry_run_at{};
+
+  /// Live hosts with the role worker that have it configured, or may, because their version does not say.
+  int working_hosts = 0;
 };
 
 /// What a beat brings back: all that one host must know of the others' and the operators' doings.
@@ -75,6 +80,8 @@ struct HostRow {
   std::int64_t leases = 0;
   bool drained = false;
   std::vector<std::string> roles;
+  std::optional<std::vector<std::string>>
+      providers{};  ///< configured there; nothing: its version does not say
 };
 std::vector<HostRow> hosts(pqxx::transaction_base& work);
 

@@ -1,4 +1,5 @@
-// What a PENDING payout waits for: switches, pauses, halts, rates and dry runs, each by its name.
+// What a payout waits for to be submitted or asked about: switches, pauses, halts, rates and dry runs, each
+// by its name.
 #include <catch2/catch.hpp>
 
 #include "engine_fixture.hpp"
@@ -70,6 +71,55 @@ TEST_CASE("switches and pauses are what a payout waits for, with who did it and 
   f.provider.the_state = providers::ProviderState::restarting;
   f.await(f.host->engine().pause("acme", false, "operator:kofi", ""));
   CHECK(kinds(explain(f, id)) == Kinds{"not_ready"});
+}
+
+TEST_CASE("what keeps anybody from asking about an open payout is told", "[explain]") {
+  EngineFixture f;
+  f.provider.on_query = [](Order order) -> Awaitable<Status> {
+    co_return ScriptedProvider::found(Status::Kind::pending, order);
+  };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "SENT"));
+  f.await(f.host->engine().pause("acme", true, "operator:kofi", "they asked us to"));
+  f.await(f.host->engine().set_switch({"stop_submissions", true, "operator:awa", "incident 12"}));
+  CHECK(kinds(explain(f, id)).empty());  // both are about new payments
+
+  f.provider.the_state = providers::ProviderState::restarting;
+  auto told = explain(f, id);
+  CHECK(kinds(told) == Kinds{"not_ready"});
+  CHECK_THAT(headline(told), Catch::Contains("acme's process is restarting"));
+  CHECK_THAT(std::string(told.at("next").as_string()),
+             Catch::Contains("Nobody asks the provider while that is so"));
+  CHECK(offers(told, "payoutctl provider list"));
+
+  f.await(f.host->engine().set_switch({"stop_writes", true, "operator:awa", "incident 13"}));
+  told = explain(f, id);
+  CHECK(kinds(told) == Kinds{"stop_writes", "not_ready"});
+  CHECK(offers(told, "payoutctl switch set stop_writes off"));
+
+  f.value("update app.payouts set provider = 'gone' where id = '" + id + "'");
+  told = explain(f, id);
+  CHECK(kinds(told) == Kinds{"stop_writes", "not_configured"});
+  CHECK_THAT(std::string(told.at("waits_for").at(1).at("text").as_string()),
+             Catch::Contains("No live host has provider gone configured: configure it again"));
+
+  // Of a live host of an earlier version nobody knows what it has.
+  f.value("insert into app.providers (name, plugin) values ('gone', '')");
+  f.value(
+      "insert into app.hosts (incarnation, name, version, pid) values (gen_random_uuid(), 'old', '0', 1)");
+  f.await(f.host->engine().set_switch({"stop_writes", false, "operator:awa", ""}));
+  told = explain(f, id);
+  CHECK(kinds(told) == Kinds{"not_configured"});
+  CHECK_THAT(headline(told), Catch::Contains("not configured on this host; another one asks"));
+  CHECK_THAT(std::string(told.at("next").as_string()), Catch::Contains("The provider is asked again"));
+
+  const auto blocked_if_the_other_has = [&](const std::string& providers) {
+    f.value("update app.hosts set providers = '" + providers + "' where name = 'old'");
+    f.await(f.host->engine().heart().beat_now());
+    return explain(f, id).at("next").as_string() == "Nobody asks the provider while that is so.";
+  };
+  CHECK_FALSE(blocked_if_the_other_has("{acme,gone}"));
+  CHECK(blocked_if_the_other_has("{acme}"));
 }
 
 TEST_CASE("a halted outflow is what a payout waits for", "[explain]") {

@@ -114,6 +114,9 @@ TEST_CASE("Ops: a bad version of a plugin is rolled back and its callbacks repla
 TEST_CASE("a plugin that crashes is quarantined and lifted as operations.md says", "[provider]") {
   live("plugin-crashes");
 }
+TEST_CASE("a provider is taken out of service, too early at first, as operations.md says", "[provider]") {
+  live("provider-retired");
+}
 TEST_CASE("Pay2Slay: a spike of flags is reviewed, backtested, shadowed and cleared as operations.md says",
           "[policy]") {
   live("flags-spike");

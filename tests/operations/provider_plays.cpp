@@ -57,6 +57,18 @@ Play stuck_in_sent() {
   return play;
 }
 
+/// A provider is to go while one of its payouts is under way.
+Play provider_retired() {
+  Play play;
+  play.name = "provider-retired";
+  play.begin = [](Stage& stage) {
+    stage.variables["SENT"] = stage.pay("salary-1", kStaysPending);
+    stage.wait_for_state(stage.variables["SENT"], "SENT");
+  };
+  play.events["the-provider-settles"] = settle_all;
+  return play;
+}
+
 /// The provider signs with another secret than the one that is configured.
 Play signatures_fail() {
   Play play;
@@ -191,8 +203,8 @@ Play plugin_crashes() {
 }  // namespace
 
 std::vector<Play> provider_plays() {
-  return {stuck_in_sent(), signatures_fail(), provider_down(), provider_slow(),
-          low_balance(),   bad_plugin(),      plugin_crashes()};
+  return {stuck_in_sent(), provider_retired(), signatures_fail(), provider_down(),
+          provider_slow(), low_balance(),      bad_plugin(),      plugin_crashes()};
 }
 
 }  // namespace payoutd::test
