@@ -1,8 +1,9 @@
 -- Which provider pays a payout that names none.
 --
 -- Called only then. `providers` are all that pay the payout's currency. The first route whose conditions hold says
--- which of them may pay; of these the cheapest is taken that is ready, not paused and does not keep failing.
--- Turn: the routes, the costs, `max_failures`. A payout that no route fits waits, and says why.
+-- which of them may pay; of these the cheapest is taken that is ready, not paused and does not keep failing. If all of
+-- them are away, the payout waits for the cheapest.
+-- Turn: the routes, the costs, `max_failures`. A payout that no route fits is refused, and its client is told why.
 local routing = {
   tunables = {
     -- Conditions: `country` (the number begins so, after + or 00), `begins` (the digits after the country),
@@ -100,6 +101,9 @@ end
 
 -- True if `a` is to be taken before `b`, which comes earlier by name.
 local function is_better(a, b)
+  if a.away ~= b.away then
+    return b.away
+  end
   if a.failing ~= b.failing then
     return b.failing
   end
@@ -118,32 +122,23 @@ function routing.choose(payout, providers)
     return nil, "no route fits this destination and currency"
   end
   local best
-  local reasons = {}
   for _, provider in ipairs(providers) do
     if may_pay(route, provider) then
-      if provider.paused then
-        table.insert(reasons, provider.name .. " is paused")
-      elseif not provider.ready then
-        table.insert(reasons, provider.name .. " is not ready")
-      else
-        local candidate = {
-          provider = provider,
-          failing = provider.failures > routing.tunables.max_failures,
-          cost = cost_of(payout, provider),
-        }
-        if best == nil or is_better(candidate, best) then
-          best = candidate
-        end
+      local candidate = {
+        provider = provider,
+        away = provider.paused or not provider.ready,
+        failing = provider.failures > routing.tunables.max_failures,
+        cost = cost_of(payout, provider),
+      }
+      if best == nil or is_better(candidate, best) then
+        best = candidate
       end
     end
   end
-  if best ~= nil then
-    return best.provider.name
-  end
-  if reasons[1] == nil then
+  if best == nil then
     return nil, "its route names " .. table.concat(route.pays, ", ") .. ", and none of them is there"
   end
-  return nil, table.concat(reasons, ", ")
+  return best.provider.name
 end
 
 -- Tests bring tunables of their own, so that turning those above breaks none.
@@ -316,11 +311,24 @@ routing.tests = {
     expect = "tmoney",
   },
   {
-    name = "none is left",
+    name = "all are away: it waits for the cheapest",
     payout = { amount = "1000", destination = "22890123456" },
-    providers = { { name = "tmoney", plugin = "tmoney", paused = true } },
+    providers = {
+      { name = "thunes", plugin = "thunes", ready = false },
+      { name = "tmoney", plugin = "tmoney", paused = true },
+    },
     tunables = plain,
-    expect = false,
+    expect = "tmoney",
+  },
+  {
+    name = "one that fails is better than one that is away",
+    payout = { amount = "1000", destination = "22890123456" },
+    providers = {
+      { name = "thunes", plugin = "thunes", failures = 100 },
+      { name = "tmoney", plugin = "tmoney", ready = false },
+    },
+    tunables = plain,
+    expect = "thunes",
   },
   {
     name = "no provider at all",

@@ -7,6 +7,7 @@
 #include "ctl/plugin_files.hpp"
 #include "ops/config.hpp"
 #include "policy/bundle.hpp"
+#include "providers/http_client.hpp"
 #include "providers/inspect.hpp"
 
 namespace payoutd::ctl {
@@ -57,6 +58,7 @@ void check_provider(const ops::Config& config, const ops::ProviderConfig& provid
   check_minimum_balance(config, provider, inspection.about, problems);
   std::vector<Problem> found;
   Settings::check(*schema, provider.settings, provider.secrets_json(), found);
+  providers::HttpOptions::parse(provider.http, found);
   for (const Problem& problem : found) problems.push_back(config.provider_problem(provider.name, problem));
 }
 

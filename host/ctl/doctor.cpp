@@ -357,7 +357,7 @@ std::vector<Finding> disk(const Facts& facts) {
   std::error_code ignored;
   if (!std::filesystem::exists(facts.config, ignored)) return {};
   const auto directory = ops::read_config(facts.config).config.static_config.state_dir;
-  struct statvfs found {};
+  struct statvfs found{};
   if (directory.empty() || ::statvfs(directory.c_str(), &found) != 0 || found.f_blocks == 0) return {};
   const int used = 100 - static_cast<int>(found.f_bavail * 100 / found.f_blocks);
   if (used < kDiskWarning) return {};

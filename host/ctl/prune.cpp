@@ -6,6 +6,7 @@
 #include <payoutd/settings.hpp>
 #include <thread>
 
+#include "policy/bundle.hpp"
 #include "store/inventory.hpp"
 #include "store/prune.hpp"
 
@@ -29,6 +30,19 @@ milliseconds duration_of(const std::string& text, const char* option) {
   const auto duration = parse_duration(text);
   if (!duration) throw CommandFailed(ExitCode::usage, std::string(option) + " " + duration.error().reason);
   return *duration;
+}
+
+/// Whether a rule among these scripts (JSON text, path → content) has the window `ever`. Scripts that this
+/// version cannot build may have one.
+bool look_back_for_ever(const std::string& scripts) {
+  try {
+    const auto files = policy::ScriptFiles::from_json(json::parse(scripts).as_object());
+    return std::ranges::any_of(policy::Bundle::build(files)->features(), [](const policy::Feature& feature) {
+      return feature.window.kind == policy::Window::Kind::ever;
+    });
+  } catch (const policy::ScriptError&) {
+    return true;
+  }
 }
 
 json::object counts_json(const store::PruneCounts& counts) {
@@ -56,7 +70,10 @@ class Pruner {
         max_lag_(duration_of(options.max_lag, "--max-lag")) {}
 
   void run() {
+    allowances_stay_ = std::ranges::any_of(transact([](auto& work) { return store::scripts_in_use(work); }),
+                                           look_back_for_ever);
     expected_ = transact([&](auto& work) { return store::count_prunable(work, older_than_); });
+    if (allowances_stay_) expected_.allowances = 0;
     if (options_.dry_run) return;
     repeat([&](auto& work) {
       const auto counts = store::prune_payouts(work, older_than_, options_.batch);
@@ -68,9 +85,7 @@ class Pruner {
       done_.callbacks += count;
       return count;
     });
-    const bool for_ever = transact([](auto& work) { return store::rules_look_back_for_ever(work); });
-    allowances_stay_ = for_ever;
-    if (!for_ever)
+    if (!allowances_stay_)
       repeat([&](auto& work) {
         const auto count = store::prune_allowances(work, options_.batch);
         done_.allowances += count;
@@ -106,7 +121,7 @@ class Pruner {
       if (waited_.count() > 0) context_.out << "It waited " << duration_text(waited_) << " for replicas.\n";
       context_.out << kKeysStay << '\n';
       if (allowances_stay_)
-        context_.out << "A rule looks back for ever, so the ledger that rules read was left alone.\n";
+        context_.out << "A rule looks back for ever, so the ledger that rules read is left alone.\n";
     }
     return stopped ? ExitCode::interrupted : ExitCode::ok;
   }

@@ -37,8 +37,9 @@ std::string bytes_of(const json::object& decision) {
 }
 
 /// Rules that went wrong for want of a feature say nothing: what they would have said is not known.
-Judgement without_failed(Judgement judgement) {
-  std::erase_if(judgement.results, [](const policy::RuleResult& one) { return one.failed; });
+Judgement without(Judgement judgement, const std::function<bool(const std::string&)>& wants) {
+  std::erase_if(judgement.results,
+                [&](const policy::RuleResult& one) { return one.failed && wants(one.rule); });
   judgement.verdict = Verdict::allow;
   judgement.rule = judgement.reason = judgement.text = {};
   for (const policy::RuleResult& one : judgement.results) {
@@ -151,9 +152,14 @@ void Replay::screen(const json::object& decision) {
   Judgement judgement = candidate_->judge(facts, values);
   if (unknown > 0) {
     const json::object& history = object_at(inputs, "history");
+    const auto is_missing = [&](const policy::Feature& feature) {
+      return !history.contains(feature_key(feature));
+    };
     for (const policy::Feature& feature : candidate_->features())
-      if (const std::string key = feature_key(feature); !history.contains(key)) ++unrecorded[key];
-    judgement = without_failed(std::move(judgement));
+      if (is_missing(feature)) ++unrecorded[feature_key(feature)];
+    judgement = without(std::move(judgement), [&](const std::string& rule) {
+      return std::ranges::any_of(candidate_->needs_of(rule), is_missing);
+    });
   }
   for (const policy::RuleResult& one : judgement.results)
     if (one.failed) note_failure(one.text);

@@ -111,7 +111,7 @@ std::string waits_for_restart(const std::set<std::string>& running, const ops::C
 Awaitable<http::HostView::ReloadPart> reload_scripts(ScriptKeeper* scripts, std::string actor) {
   http::HostView::ReloadPart part{"scripts", false, {}, {}};
   try {
-    const http::ScriptChange change = co_await scripts->reload(std::move(actor));
+    const http::ScriptChange change = co_await scripts->reload_changed(std::move(actor));
     part.done = change.done;
     part.message = change.message;
     for (const policy::ScriptProblem& problem : change.problems) part.problems.push_back(problem.text());
@@ -162,6 +162,7 @@ class Host {
   Awaitable<http::HostView::ReloadReport> reload(std::string actor);
   Awaitable<http::HostView::ReloadReport> reload_parts(std::string actor);
   Awaitable<std::vector<std::string>> reload_with(ops::Config fresh, std::string actor);
+  Awaitable<http::HostView::PluginChange> change_plugin(std::string plugin, std::string file);
   Awaitable<void> take_over_dsn(Secret* current, Secret fresh, std::vector<store::Pool*> pools,
                                 http::HostView::ReloadReport* report);
   Awaitable<void> take_over(ops::Config fresh, std::string actor, http::HostView::ReloadReport* report);
@@ -318,25 +319,24 @@ std::vector<DatabasePools::Pool> Host::named_pools() const {
 }
 
 DaemonView::Parts Host::view_parts() {
-  return {.engine = *engine_,
-          .pool = *front_pool_,
-          .supervisor = *supervisor_,
-          .migration_revision = revision_,
-          .drain =
-              [this](std::string actor) {
-                stop_reason_ = "drained by " + actor;
-                stopping_ = true;
-                stop_->notify();
-              },
-          .change_plugin =
-              [this](std::string plugin, std::string file) {
-                return plugins_->change(config_, std::move(plugin), std::move(file));
-              },
-          .scripts = scripts_.get(),
-          .notifications = notifier_.get(),
-          .reload = [this](std::string actor) { return reload(std::move(actor)); },
-          .pools = pools_.get(),
-          .reports = reports_.get()};
+  return {
+      .engine = *engine_,
+      .pool = *front_pool_,
+      .supervisor = *supervisor_,
+      .migration_revision = revision_,
+      .drain =
+          [this](std::string actor) {
+            stop_reason_ = "drained by " + actor;
+            stopping_ = true;
+            stop_->notify();
+          },
+      .change_plugin = [this](std::string plugin,
+                              std::string file) { return change_plugin(std::move(plugin), std::move(file)); },
+      .scripts = scripts_.get(),
+      .notifications = notifier_.get(),
+      .reload = [this](std::string actor) { return reload(std::move(actor)); },
+      .pools = pools_.get(),
+      .reports = reports_.get()};
 }
 
 void Host::make_operations() {
@@ -724,6 +724,13 @@ std::vector<std::string> Host::note_restart_needed(const ops::Config& fresh) con
   // Of providers it is said which start and which stop.
   std::erase_if(waits, [](const std::string& path) { return path.starts_with("providers."); });
   return waits;
+}
+
+// A reload meanwhile would configure the version that goes.
+Awaitable<http::HostView::PluginChange> Host::change_plugin(std::string plugin, std::string file) {
+  while (reloading_) co_await reload_over_.wait(milliseconds{500});
+  const ReloadTurn mine(reloading_, reload_over_);
+  co_return co_await plugins_->change(config_, std::move(plugin), std::move(file));
 }
 
 // For who has read the files and found that they may be taken over.

@@ -15,6 +15,7 @@ providers::ProviderConfig with_library(const ops::ProviderConfig& provider, fs::
   one.plugin_path = std::move(library);
   one.settings = provider.settings;
   one.secrets = provider.secrets_json();
+  one.http = provider.http;
   return one;
 }
 

@@ -131,22 +131,32 @@ void ScriptKeeper::use(const Built& built, std::int64_t generation) {
   parts_.policy.use(built.bundle);
   standing_.generation = generation;
   standing_.hash = built.hash;
-  standing_.refused_hash.clear();
-  standing_.refused_why.clear();
-  unsaid_ = true;
+  rules_ = built.bundle->rules().size();
+  forget_refusal(Source::database);
   log::info("scripts.active", "Other scripts are active.",
             {{"generation", generation},
              {"hash", built.hash},
-             {"rules", built.bundle->rules().size()},
+             {"rules", rules_},
              {"tests", built.bundle->tests_run()}});
   if (parts_.on_reload) parts_.on_reload("accepted", generation);
 }
 
-void ScriptKeeper::refuse(const Built& built, std::string_view what) {
-  const std::string why = text_of(built.problems);
-  standing_.refused_hash = built.hash;
-  standing_.refused_why = why;
+void ScriptKeeper::say_refusals() {
+  const Refusal& said = of_directory_.why.empty() ? of_database_ : of_directory_;
+  standing_.refused_hash = said.hash;
+  standing_.refused_why = said.why;
   unsaid_ = true;
+}
+
+void ScriptKeeper::forget_refusal(Source source) {
+  (source == Source::directory ? of_directory_ : of_database_) = {};
+  say_refusals();
+}
+
+void ScriptKeeper::refuse(const Built& built, Source source, std::string_view what) {
+  const std::string why = text_of(built.problems);
+  (source == Source::directory ? of_directory_ : of_database_) = {built.hash, why};
+  say_refusals();
   log::error("scripts.refused", std::string(what) + " refused; what was active stays active.",
              {{"hash", built.hash}, {"active", standing_.hash}, {"problems", why}});
   if (parts_.on_reload) parts_.on_reload("refused", standing_.generation);
@@ -178,9 +188,7 @@ Awaitable<ScriptChange> ScriptKeeper::publish(Built built, std::string actor, st
   const std::int64_t generation = co_await parts_.pool.transact(
       [publish](pqxx::transaction_base& work) { return store::publish_scripts(work, publish); });
   if (!is_new && generation == standing_.generation) {
-    standing_.refused_hash.clear();
-    standing_.refused_why.clear();
-    unsaid_ = true;
+    forget_refusal(Source::database);
     if (parts_.on_reload) parts_.on_reload("unchanged", generation);
     co_return done("These scripts are active already.");
   }
@@ -192,16 +200,39 @@ Awaitable<ScriptChange> ScriptKeeper::publish(Built built, std::string actor, st
                  std::to_string(built.bundle->tests_run()) + " tests passed.");
 }
 
-Awaitable<ScriptChange> ScriptKeeper::take_directory(std::string actor) {
+Awaitable<ScriptChange> ScriptKeeper::take_directory(Wish wish, std::string actor) {
   Built read = co_await read_directory();
-  seen_ = read.hash;
+  unreadable_ = !read.problems.empty();
+  if (!unreadable_) seen_ = read.hash;
+  if (!unreadable_ && read.files.files.empty())
+    read.problems.push_back({"", 0, "there is no script (*.lua) in it"});
+  const bool is_taken = read.problems.empty() && read.hash == taken_;
+  if (wish == Wish::changed && is_taken && read.hash != standing_.hash) {
+    forget_refusal(Source::directory);
+    co_await acknowledge();
+    if (parts_.on_reload) parts_.on_reload("unchanged", standing_.generation);
+    co_return done("The directory has not changed; other scripts were made active since, and stay so.");
+  }
   if (read.problems.empty()) read = co_await build(std::move(read.files));
+  if (wish == Wish::changed && read.bundle && rules_ > 0 && read.bundle->rules().empty()) {
+    read.problems.push_back({"", 0,
+                             "it has no rule any more, where " + std::to_string(rules_) +
+                                 " are active; if that is meant, `payoutctl scripts reload`"});
+    read.bundle.reset();
+  }
   if (!read.bundle) {
-    refuse(read, "The scripts in " + parts_.directory.string() + " are");
+    refuse(read, Source::directory, "The scripts in " + parts_.directory.string() + " are");
     co_await acknowledge();
     co_return refused(read);
   }
-  co_return co_await publish(std::move(read), std::move(actor), {});
+  const std::string hash = read.hash;
+  ScriptChange change = co_await publish(std::move(read), std::move(actor), {});
+  taken_ = hash;
+  if (!of_directory_.why.empty()) {
+    forget_refusal(Source::directory);
+    co_await acknowledge();
+  }
+  co_return change;
 }
 
 // --- start and loops
@@ -214,6 +245,7 @@ Awaitable<void> ScriptKeeper::start() {
   Built own;
   if (!parts_.directory.empty()) {
     own = co_await read_directory();
+    unreadable_ = !own.problems.empty();
     seen_ = own.hash;
   }
   // A directory whose content was active before is an older state of it; one with new content was edited
@@ -221,16 +253,20 @@ Awaitable<void> ScriptKeeper::start() {
   const bool has_own = own.problems.empty() && !own.files.files.empty();
   const bool is_known =
       has_own && co_await parts_.pool.transact([hash = own.hash](pqxx::transaction_base& work) {
-        return store::find_bundle(work, hash).has_value();
+        return store::was_active(work, hash);
       });
+  if (is_known) taken_ = own.hash;
   if (has_own && !is_known) own = co_await build(std::move(own.files));
   if (own.bundle) {
+    const std::string hash = own.hash;
     co_await publish(std::move(own), "host:" + parts_.host, "found at the start");
+    taken_ = hash;
   } else if (orders.generation > 0) {
     const Built active = co_await build_stored(orders.hash);
     if (!active.bundle) throw ScriptError(active.problems);
     use(active, orders.generation);
-    if (!own.problems.empty()) refuse(own, "The scripts in " + parts_.directory.string() + " are");
+    if (!own.problems.empty())
+      refuse(own, Source::directory, "The scripts in " + parts_.directory.string() + " are");
   } else if (!own.problems.empty()) {
     throw ScriptError(own.problems);
   }
@@ -249,8 +285,8 @@ Awaitable<void> ScriptKeeper::follow_directory() {
       const Turn mine = co_await turn();
       const Built now = co_await read_directory();
       // What cannot be read is said once; it may be in the middle of a change.
-      const bool changed = now.problems.empty() ? now.hash != seen_ : (told || !seen_.empty());
-      if (changed && !stopping_) co_await take_directory("file");
+      const bool changed = now.problems.empty() ? unreadable_ || now.hash != seen_ : told || !unreadable_;
+      if (changed && !stopping_) co_await take_directory(Wish::changed, "file");
     } catch (const std::exception& error) {
       failure = error.what();
     }
@@ -289,7 +325,7 @@ Awaitable<void> ScriptKeeper::follow(store::ScriptOrders orders) {
       use(built, orders.generation);
     } else {
       refused_generation_ = orders.generation;
-      refuse(built, "Generation " + std::to_string(orders.generation) + " is");
+      refuse(built, Source::database, "Generation " + std::to_string(orders.generation) + " is");
     }
   }
   if (orders.shadow_id > shadow_id_) {
@@ -307,7 +343,7 @@ Awaitable<void> ScriptKeeper::use_shadow(std::string hash) {
   if (!hash.empty()) {
     const Built built = co_await build_stored(hash);
     if (!built.bundle) {
-      refuse(built, "The shadow is");
+      refuse(built, Source::database, "The shadow is");
       parts_.policy.use_shadow(nullptr);
       co_return;
     }
@@ -342,7 +378,12 @@ Awaitable<ScriptChange> ScriptKeeper::reload(std::string actor) {
                            standing_.generation,
                            standing_.hash,
                            {}};
-  co_return co_await take_directory(std::move(actor));
+  co_return co_await take_directory(Wish::demanded, std::move(actor));
+}
+
+Awaitable<ScriptChange> ScriptKeeper::reload_changed(std::string actor) {
+  const Turn mine = co_await turn();
+  co_return co_await take_directory(Wish::changed, std::move(actor));
 }
 
 Awaitable<ScriptChange> ScriptKeeper::rollback(std::string hash, std::string actor, std::string note) {
@@ -351,7 +392,7 @@ Awaitable<ScriptChange> ScriptKeeper::rollback(std::string hash, std::string act
     const auto generations = co_await parts_.pool.transact(
         [](pqxx::transaction_base& work) { return store::script_generations(work, kGenerationsShown); });
     for (const store::GenerationRow& row : generations) {
-      if (row.hash == standing_.hash) continue;
+      if (row.hash == generations.front().hash) continue;  // which is active, whatever runs here yet
       hash = row.hash;
       break;
     }

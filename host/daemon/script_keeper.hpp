@@ -38,6 +38,8 @@ class ScriptKeeper final : public http::ScriptsView {
   Awaitable<void> follow_directory();
   Awaitable<void> follow_database();
   void stop();
+  /// Takes the directory over as when a file of it is saved: only if it is other than when it was last taken.
+  Awaitable<http::ScriptChange> reload_changed(std::string actor);
   /// Of the bundle that runs here; 0: none.
   std::int64_t generation() const { return standing_.generation; }
 
@@ -75,12 +77,21 @@ class ScriptKeeper final : public http::ScriptsView {
   Awaitable<Built> read_directory();
   Awaitable<Built> build(policy::ScriptFiles files);
   Awaitable<Built> build_stored(std::string hash);
-  Awaitable<http::ScriptChange> take_directory(std::string actor);
+  /// Why a reading of the directory may be published.
+  enum class Wish {
+    changed,   ///< it is other than when it was last taken
+    demanded,  ///< somebody asks for it, also over what a rollback made active
+  };
+  Awaitable<http::ScriptChange> take_directory(Wish wish, std::string actor);
   Awaitable<http::ScriptChange> publish(Built built, std::string actor, std::string note);
   Awaitable<void> follow(store::ScriptOrders orders);
   Awaitable<void> use_shadow(std::string hash);
   void use(const Built& built, std::int64_t generation);
-  void refuse(const Built& built, std::string_view what);
+  /// What is wrong with the directory, or with what the database says; both stand until that is right.
+  enum class Source { directory, database };
+  void refuse(const Built& built, Source source, std::string_view what);
+  void forget_refusal(Source source);
+  void say_refusals();
   Awaitable<void> acknowledge();
   http::ScriptChange refused(const Built& built) const;
   http::ScriptChange done(std::string message) const;
@@ -91,8 +102,17 @@ class ScriptKeeper final : public http::ScriptsView {
   providers::Event turn_over_;
   bool busy_ = false;
   bool stopping_ = false;
-  store::ScriptHost standing_;           ///< what this host acknowledges
-  std::string seen_;                     ///< hash of the directory when it was last looked at
+  store::ScriptHost standing_;  ///< what this host acknowledges
+  struct Refusal {
+    std::string hash;
+    std::string why;  ///< empty: nothing is refused
+  };
+  Refusal of_directory_;
+  Refusal of_database_;
+  std::string seen_;         ///< hash of the directory when it was last read
+  bool unreadable_ = false;  ///< it could not be read the last time, and that was said
+  std::string taken_;        ///< hash of the directory when it was last right, and taken over or known
+  std::size_t rules_ = 0;    ///< that run
   std::int64_t refused_generation_ = 0;  ///< an order that this host cannot follow
   std::int64_t shadow_id_ = 0;
   bool unsaid_ = false;  ///< the table of hosts does not know the standing yet

@@ -214,6 +214,7 @@ Result<Admission::Route> Admission::route(const PayoutRequest& request,
     if (handle->name() == choice.provider) return Route{handle, std::move(decision)};
   if (!choice.reason.empty()) return Problem{"provider", choice.reason};
   if (fitting.size() == 1) return Route{fitting.front(), {}};
+  if (choice.failed) return Route{nullptr, {}};
   std::string all;
   for (const providers::ProviderHandle* handle : fitting) all += (all.empty() ? "" : ", ") + handle->name();
   return Problem{"provider",
@@ -231,6 +232,11 @@ Awaitable<Admission::Checked> Admission::check(PayoutRequest request) const {
   auto chosen = choose(request);
   if (!chosen) {
     reply.problem = chosen.error();
+    co_return Checked{std::move(reply), {}};
+  }
+  if (chosen->handle == nullptr) {
+    reply.kind = AdmissionReply::Kind::not_ready;
+    reply.problem = {"provider", "cannot be chosen, because routing.lua went wrong; name one, or wait"};
     co_return Checked{std::move(reply), {}};
   }
   std::string decision = std::move(chosen->decision);

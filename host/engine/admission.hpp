@@ -92,7 +92,8 @@ class Admission {
 
  private:
   struct Route {
-    providers::ProviderHandle* handle = nullptr;
+    providers::ProviderHandle* handle =
+        nullptr;           ///< nullptr: the script that chooses among several went wrong
     std::string decision;  ///< JSON text for app.decisions; empty: no script was asked
   };
   Result<Route> choose(const PayoutRequest& request) const;

@@ -32,6 +32,14 @@ Prepared prepared_of(const store::Attempt& attempt) {
   return prepared;
 }
 
+// Why the plugin's version cannot be asked about this attempt; empty if it can.
+std::string unreadable_format(const store::Attempt& attempt, const providers::ProviderHandle& handle) {
+  const std::vector<int>& readable = handle.contract().readable_formats;
+  if (std::ranges::find(readable, attempt.artefact_format) != readable.end()) return {};
+  return "Its artefact has the format " + std::to_string(attempt.artefact_format) + ", which version " +
+         handle.plugin_version() + " of the plugin does not read: install one that does.";
+}
+
 // What a plugin says goes into events and explanations, which outlive the payout and are shown to operators:
 // neither the payee's number nor a secret belongs there, whatever the provider repeats.
 std::string without_accounts(std::string_view text) {
@@ -380,7 +388,9 @@ Awaitable<void> Life::resolve(store::Claimed claimed, ProviderRates::Place place
   base.attempt_id = attempt.id;
   base.since_answer_deadline_ms = attempt.since_answer_deadline_ms;
   Status status;
-  if (handle->contract().can_look_up()) {
+  const std::string unreadable = unreadable_format(attempt, *handle);
+  status.message = unreadable;
+  if (unreadable.empty() && handle->contract().can_look_up()) {
     if (!co_await parts_.rates.take(handle, ProviderRates::Kind::query, kWaitToAsk, std::move(place))) {
       co_await release(claimed.payout.id, kRatePause);
       co_return;
@@ -397,7 +407,20 @@ Awaitable<void> Life::resolve(store::Claimed claimed, ProviderRates::Place place
     end_as(span, saw_of(status.kind));
   }
   fault::point("engine.after_query");
-  Recorded recorded = co_await take_status(claimed, attempt, std::move(status), std::move(base));
+  // What its version cannot read is not submitted by it, either.
+  const bool may_submit_again = unreadable.empty();
+  Recorded recorded;
+  std::string unstorable;
+  try {
+    recorded = co_await take_status(claimed, attempt, std::move(status), base, may_submit_again);
+  } catch (const store::DataError& refused) {
+    unstorable = refused.what();
+  }
+  if (!unstorable.empty()) {
+    Status nothing;
+    nothing.message = "The provider's answer cannot be stored: " + unstorable;
+    recorded = co_await take_status(claimed, attempt, std::move(nothing), std::move(base), may_submit_again);
+  }
   if (recorded.submit_again) {
     store::AttemptUpdate superseded;
     superseded.id = attempt.id;
@@ -425,13 +448,14 @@ Awaitable<void> Life::give_to_a_human(store::Claimed claimed) {
 }
 
 Awaitable<Recorded> Life::take_status(store::Claimed current, store::Attempt attempt, Status status,
-                                      News base) {
+                                      News base, bool may_submit_again) {
   News news = news_of_status(current.payout, attempt.reference, status, std::move(base));
   news.attempt_id = attempt.id;
   parts_.observer.saw(current.payout.provider, to_string(news.saw));
   parts_.health.note(current.payout.provider, news.saw);
   const bool mine = current.payout.lease == parts_.heart.host().incarnation;
-  co_return co_await parts_.recorder.record(std::move(current), std::move(news), mine && !stopping_);
+  co_return co_await parts_.recorder.record(std::move(current), std::move(news),
+                                            may_submit_again && mine && !stopping_);
 }
 
 Awaitable<void> Life::recover(store::Claimed claimed, bool from_this_machine) {

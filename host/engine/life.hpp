@@ -52,7 +52,8 @@ class Life {
                           std::chrono::milliseconds pause = std::chrono::milliseconds{500});
 
   /// What a verified webhook, or an operator's look, says about an attempt.
-  Awaitable<Recorded> take_status(store::Claimed current, store::Attempt attempt, Status status, News base);
+  Awaitable<Recorded> take_status(store::Claimed current, store::Attempt attempt, Status status, News base,
+                                  bool may_submit_again = true);
 
   /// No switch, no pause, no silence of the heart and no doubt about the database's history forbids a submit
   /// now.

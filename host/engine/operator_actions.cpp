@@ -124,6 +124,7 @@ std::optional<store::Transition> carry_out(const OperatorRequest& request, const
     case OperatorDecision::paid: {
       if (p.state != State::review) return std::nullopt;
       store::Transition t = change(State::confirmed, "operator", "An operator found that it was paid.");
+      t.allow = true;  // once more, if it had counted as not paid meanwhile
       update_attempt(t, false, "confirmed_by_operator");
       return t;
     }

@@ -43,6 +43,10 @@ Place Config::locate(std::string_view path) const {
 
 ConfigProblem Config::provider_problem(const std::string& provider, const Problem& problem) const {
   const auto base = join_path("providers", provider);
+  if (problem.field.starts_with("http.")) {
+    const auto path = join_path(base, problem.field);
+    return {locate(path), path, problem.reason};
+  }
   for (const std::string_view part : {"settings", "secrets"}) {
     const auto path = join_path(join_path(base, part), problem.field);
     if (places.contains(path)) return {places.at(path), path, problem.reason};

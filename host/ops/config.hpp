@@ -134,8 +134,9 @@ struct ProviderConfig {
   std::string plugin;             ///< as written
   std::filesystem::path library;  ///< the file that `plugin` means
   bool enabled = true;
-  std::string environment{};                           ///< `sandbox`, `live`, or empty: it does not say
-  boost::json::object settings;                        ///< strings and arrays of strings, as written
+  std::string environment{};     ///< `sandbox`, `live`, or empty: it does not say
+  boost::json::object settings;  ///< strings and arrays of strings, as written
+  boost::json::object http;      ///< as providers::HttpOptions::parse reads it; files with their whole paths
   std::map<std::string, std::vector<Secret>> secrets;  ///< current first, then the previous one
   core::Rate submit_rate;                              ///< of all hosts together
   core::Rate query_rate;                               ///< of all hosts together

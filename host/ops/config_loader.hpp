@@ -137,6 +137,7 @@ class ConfigLoader {
   bool boolean_of(const YamlTree& tree, const std::string& path);
   /// As written: the plugin's schema gives them their types.
   json::object read_settings(const YamlTree& tree, const std::string& path);
+  json::object read_http(const YamlTree& tree, const std::string& path, const fs::path& folder);
   void read_secrets(const YamlTree& tree, const std::string& path, const fs::path& folder,
                     ProviderConfig& provider);
   void read_webhooks(const YamlTree& tree, const std::string& path, const fs::path& folder,

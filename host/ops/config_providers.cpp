@@ -10,8 +10,8 @@ constexpr std::size_t kMostWebhookKeys = 8;
 constexpr std::int64_t kDeepest = 100'000'000;
 
 constexpr auto kProviderKeys = std::to_array<std::string_view>(
-    {"plugin", "enabled", "environment", "settings", "secrets", "webhooks", "submit_rate", "query_rate",
-     "admission_rate", "admission_depth", "minimum_balance"});
+    {"plugin", "enabled", "environment", "settings", "http", "secrets", "webhooks", "submit_rate",
+     "query_rate", "admission_rate", "admission_depth", "minimum_balance"});
 
 bool is_provider_name(std::string_view name) {
   const auto is_allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -59,6 +59,8 @@ ProviderConfig ConfigLoader::read_provider(const std::string& name, const YamlTr
       provider.environment = provider_environment_of(entry.value, entry_path);
     else if (entry.key == "settings")
       provider.settings = read_settings(entry.value, entry_path);
+    else if (entry.key == "http")
+      provider.http = read_http(entry.value, entry_path, folder);
     else if (entry.key == "secrets")
       read_secrets(entry.value, entry_path, folder, provider);
     else if (entry.key == "webhooks")
@@ -134,6 +136,21 @@ json::object ConfigLoader::read_settings(const YamlTree& tree, const std::string
     }
   }
   return settings;
+}
+
+json::object ConfigLoader::read_http(const YamlTree& tree, const std::string& path, const fs::path& folder) {
+  json::object http = read_settings(tree, path);
+  for (auto& option : http) {
+    const auto* text = option.value().if_string();
+    if (text == nullptr) continue;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+    if (option.key().ends_with("_file"))
+      option.value() = (fs::absolute(folder) / text->c_str()).lexically_normal().string();
+    else if (error == std::errc() && end == text->data() + text->size())
+      option.value() = number;
+  }
+  return http;
 }
 
 void ConfigLoader::read_secrets(const YamlTree& tree, const std::string& path, const fs::path& folder,

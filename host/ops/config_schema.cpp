@@ -68,6 +68,12 @@ constexpr auto kWrittenOut = std::to_array<WrittenOut>({
      "An older balance counts as none, and then nothing is submitted; it is asked for twice in this time."},
     {"providers.NAME.settings", "section", "", true,
      "The plugin's own settings: `payoutd-provider --inspect FILE`."},
+    {"providers.NAME.http", "section", "", true,
+     "How its plugin's HTTP client connects: `proxy` (`http://host:port`), `ca_file`, "
+     "`client_certificate_file` and "
+     "`client_key_file` (PEM), `connect_timeout`, `handshake_timeout`, `write_timeout`, `resolve_timeout`, "
+     "`idle_timeout`, `response_limit`, `dns_cache_time`, `max_connections`, `max_body_bytes`, "
+     "`max_header_bytes`."},
     {"providers.NAME.secrets", "section", "", true,
      "The plugin's secrets: `${NAME}`, `env:NAME`, `file:/path` or `credential:NAME`; or a list of the "
      "current and the previous one."},

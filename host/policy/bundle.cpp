@@ -27,6 +27,7 @@ class LuaBundle final : public Bundle {
   const std::string& hash() const override { return hash_; }
   int tests_run() const override { return screening_.tests_run() + advice_.tests_run(); }
   const std::vector<Feature>& features() const override { return screening_.features(); }
+  std::vector<Feature> needs_of(const std::string& rule) const override { return screening_.needs_of(rule); }
   std::vector<std::string> rules() const override { return screening_.rules(); }
   bool routes() const override { return advice_.routes(); }
 

@@ -87,6 +87,8 @@ class Bundle {
   virtual int tests_run() const = 0;
   /// What the rules need of the past, each once, sorted.
   virtual const std::vector<Feature>& features() const = 0;
+  /// What this rule needs of it; nothing of a name that is no rule's.
+  virtual std::vector<Feature> needs_of(const std::string& rule) const = 0;
   /// Names of the rules, sorted.
   virtual std::vector<std::string> rules() const = 0;
   /// `values` stand in the order of features(). Never throws for what a script does.

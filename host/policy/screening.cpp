@@ -104,6 +104,14 @@ void Screening::collect_features() {
           static_cast<std::size_t>(std::ranges::lower_bound(features_, need.feature) - features_.begin()));
 }
 
+std::vector<Feature> Screening::needs_of(const std::string& rule) const {
+  std::vector<Feature> needs;
+  for (const auto& one : rules_)
+    if (one->name == rule)
+      for (const auto& need : one->form.needs) needs.push_back(need.feature);
+  return needs;
+}
+
 std::vector<std::string> Screening::rules() const {
   std::vector<std::string> names;
   for (const auto& rule : rules_) names.push_back(rule->name);

@@ -15,6 +15,7 @@ class Screening {
 
   /// Of the rules that are enabled; sorted.
   const std::vector<Feature>& features() const noexcept { return features_; }
+  std::vector<Feature> needs_of(const std::string& rule) const;
   std::vector<std::string> rules() const;
   int tests_run() const noexcept { return tests_run_; }
 

@@ -65,6 +65,8 @@ class Reader {
         if (depth < kMaxDepth) read_folder(entry.path(), prefix + name + '/', depth + 1);
       } else if (name.ends_with(".lua")) {
         read_file(entry.path(), prefix + name);
+      } else if (entry.is_symlink(gone) && !entry.exists(gone)) {
+        problems_.push_back({prefix + name, 0, "is a link to nothing"});
       }
     }
   }

@@ -358,6 +358,11 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
         throw std::length_error("the plugin made an artefact of " + std::to_string(prepared.artefact.size()) +
                                 " bytes; the limit is " + std::to_string(wire::kMaxArtefactBytes));
       }
+      if (prepared.format != call.instance->contract.artefact_format) {
+        throw std::logic_error("the plugin made an artefact of format " + std::to_string(prepared.format) +
+                               "; its contract says " +
+                               std::to_string(call.instance->contract.artefact_format));
+      }
       co_return wire::encode(prepared);
     }
     if (operation == "submit") {
@@ -371,6 +376,11 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
                                               wire::text_field(body, "provider_ref"));
       status.code = wire::clean_text(status.code, 128);
       status.message = wire::clean_text(status.message, 1024);
+      if (status.provider_ref.size() > wire::kMaxProviderRefBytes)
+        self->logger_->log(Logger::Level::warning, "provider.claim_downgraded",
+                           "the plugin gave a provider_ref of " + std::to_string(status.provider_ref.size()) +
+                               " bytes, which is left out",
+                           {{"provider", self->options_.provider_name}});
       co_return wire::encode(status);
     }
     if (operation == "balance") co_return wire::encode(co_await provider.balance());

@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::size_t kMaxCodeBytes = 128;
 constexpr std::size_t kMaxMessageBytes = 1024;
-constexpr std::size_t kMaxProviderRefBytes = 256;
 
 bool means_success(Submission::Kind kind) {
   return kind == Submission::Kind::confirmed || kind == Submission::Kind::accepted;
@@ -65,11 +64,11 @@ Verdict judge_claim(const Contract& contract, const CallContext& call, bool may_
       .http_status = call.http_status(),
   };
   verdict.downgraded = doubt(contract, call, may_have_sent, claim);
-  if (verdict.downgraded.empty() && claim.provider_ref.size() > kMaxProviderRefBytes) {
+  if (verdict.downgraded.empty() && claim.provider_ref.size() > wire::kMaxProviderRefBytes) {
     verdict.downgraded =
         "the plugin gave a provider_ref of " + std::to_string(claim.provider_ref.size()) + " bytes";
   }
-  if (claim.provider_ref.size() > kMaxProviderRefBytes) claim.provider_ref.clear();
+  if (claim.provider_ref.size() > wire::kMaxProviderRefBytes) claim.provider_ref.clear();
   clean(claim);
   if (!verdict.downgraded.empty()) {
     verdict.reply.claim = claim;

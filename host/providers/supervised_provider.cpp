@@ -416,13 +416,27 @@ void SupervisedProvider::kill_process(const std::string& reason) {
 }
 
 Awaitable<void> SupervisedProvider::stop() {
-  const Self self = shared_from_this();
-  stopping_ = true;
-  if (state_ == ProviderState::ready) set_state(ProviderState::draining);
+  return stop_within(shared_from_this(), options_->drain_limit);
+}
+
+Awaitable<void> SupervisedProvider::finish() {
+  const Milliseconds answered = contract_.submit_window + contract_.response_timeout + kReplySlack;
+  return stop_within(shared_from_this(), std::max(options_->drain_limit, answered));
+}
+
+void SupervisedProvider::hurry() {
+  drained_by_ = std::min(drained_by_, Clock::now() + options_->drain_limit);
   changed_.notify();
+}
+
+Awaitable<void> SupervisedProvider::stop_within(Self self, Milliseconds drain_limit) {
+  self->stopping_ = true;
+  self->drained_by_ = Clock::now() + drain_limit;
+  if (self->state_ == ProviderState::ready) self->set_state(ProviderState::draining);
+  self->changed_.notify();
   co_await stop_process(self);
-  changed_.notify();
-  while (!ended_) co_await changed_.wait_for(Milliseconds(100));
+  self->changed_.notify();
+  while (!self->ended_) co_await self->changed_.wait_for(Milliseconds(100));
 }
 
 /// Drains and ends the process: asked, then told, then forced.
@@ -430,10 +444,10 @@ Awaitable<void> SupervisedProvider::stop_process(Self self) {
   const auto process = self->process_;
   if (!process) co_return;
   const auto gone = [&] { return self->process_ != process || self->process_end_.has_value(); };
-  const auto drained_by = Clock::now() + self->options_->drain_limit;
-  while (!self->in_flight_.empty() && !gone() && Clock::now() < drained_by) {
-    co_await self->changed_.wait_until(drained_by);
+  while (!self->in_flight_.empty() && !gone() && Clock::now() < self->drained_by_) {
+    co_await self->changed_.wait_until(self->drained_by_);
   }
+  self->cut_off_ = static_cast<int>(self->in_flight_.size());
   if (!gone() && self->hello_) {
     try {
       co_await process->call("stop", {}, self->options_->stop_limit);

@@ -23,7 +23,14 @@ class SupervisedProvider final : public ProviderHandle,
   const ProviderConfig& config() const { return config_; }
   void lift();
   Awaitable<std::vector<Problem>> reconfigure(ProviderConfig config);
+  /// Ends the process when what is in flight is answered, at most after `drain_limit`.
   Awaitable<void> stop();
+  /// The same, and waits as long as an answer may take.
+  Awaitable<void> finish();
+  /// From now on it waits for `drain_limit` at most.
+  void hurry();
+  /// Payments that were in flight when the process was ended.
+  int cut_off() const { return cut_off_; }
   Awaitable<void> left_starting(std::chrono::steady_clock::time_point until);
   ProviderStatus status() const;
 
@@ -63,6 +70,7 @@ class SupervisedProvider final : public ProviderHandle,
   static Awaitable<void> quarantine(Self self, std::string reason);
   static Awaitable<void> stand_still(Self self, ProviderState state);
   static Awaitable<void> end_process(Self self);
+  static Awaitable<void> stop_within(Self self, std::chrono::milliseconds drain_limit);
   static Awaitable<void> stop_process(Self self);
   static Awaitable<void> watch_heartbeat(Self self, std::shared_ptr<ProviderProcess> process);
   static Awaitable<SubmitReply> submit(Self self, Order order, Prepared prepared, std::string attempt_id,
@@ -116,6 +124,8 @@ class SupervisedProvider final : public ProviderHandle,
   std::chrono::steady_clock::time_point next_query_{};
   bool stopping_ = false;
   bool ended_ = false;
+  std::chrono::steady_clock::time_point drained_by_{};
+  int cut_off_ = 0;
   int configs_ = 0;    // how many reconfigure() brought while the process was not ready
   bool wake_ = false;  // lift() or reconfigure() wants a start now
   Event changed_;

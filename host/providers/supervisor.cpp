@@ -95,6 +95,10 @@ class ProcessSupervisor final : public Supervisor {
       }
       if (!problems.empty()) break;
     }
+    // While others were tried, one may have died.
+    for (const auto& provider : tried)
+      if (auto trouble = provider->trial_trouble())
+        problems.push_back({provider->name(), *std::move(trouble)});
     for (const auto& provider : tried) {
       if (problems.empty()) {
         provider->promote();

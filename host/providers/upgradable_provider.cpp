@@ -86,6 +86,7 @@ Awaitable<void> UpgradableProvider::left_starting(Clock::time_point until) {
 
 Awaitable<void> UpgradableProvider::stop() {
   if (trial_) co_await abandon();
+  if (!former_ended_) former_->hurry();
   co_await current_->stop();
   asio::steady_timer timer(executor_);
   while (!former_ended_) {
@@ -108,16 +109,19 @@ Awaitable<std::vector<Problem>> UpgradableProvider::try_out(ProviderConfig confi
   version->launch();
   co_await version->left_starting(Clock::now() + options_->start_limit + kTrySlack);
   if (version->state() != ProviderState::ready) {
-    const ProviderStatus status = version->status();
-    problems = status.problems;
-    if (problems.empty()) {
-      problems.push_back({"", status.last_error.empty() ? "it did not start in time" : status.last_error});
-    }
+    problems = version->status().problems;
+    if (problems.empty()) problems.push_back({"", trial_trouble().value_or("it did not start in time")});
   } else {
     problems = co_await differences(version);
   }
   if (!problems.empty()) co_await abandon();
   co_return problems;
+}
+
+std::optional<std::string> UpgradableProvider::trial_trouble() const {
+  if (!trial_ || trial_->state() == ProviderState::ready) return std::nullopt;
+  const ProviderStatus status = trial_->status();
+  return status.last_error.empty() ? "it did not start in time" : status.last_error;
 }
 
 /// What would make payouts under way unreadable or unknown to the new version.
@@ -167,11 +171,14 @@ void UpgradableProvider::promote() {
   note(Logger::Level::info, "provider.upgraded", "new work goes to the new version",
        {{"from", former_->plugin_version()}, {"to", current_->plugin_version()}});
   former_ended_ = false;
-  asio::co_spawn(executor_, former_->stop(), [self = shared_from_this()](std::exception_ptr) {
+  asio::co_spawn(executor_, former_->finish(), [self = shared_from_this()](std::exception_ptr) {
     self->former_ended_ = true;
-    self->note(Logger::Level::info, "provider.former_version_ended",
-               "the version before has finished what it had in flight",
-               {{"version", self->former_->plugin_version()}});
+    const int cut_off = self->former_->cut_off();
+    self->note(cut_off == 0 ? Logger::Level::info : Logger::Level::warning, "provider.former_version_ended",
+               cut_off == 0 ? "the version before has finished what it had in flight"
+                            : "the version before was ended while payments of it were in flight; they are "
+                              "asked about",
+               {{"version", self->former_->plugin_version()}, {"cut_off", cut_off}});
   });
   if (options_->on_state) options_->on_state(name_, current_->state());
 }

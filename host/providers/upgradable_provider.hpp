@@ -28,6 +28,8 @@ class UpgradableProvider final : public ProviderHandle,
   /// Starts another version beside the one that serves and looks at it. No problems: it is ready, and waits
   /// for promote() or abandon(). Otherwise it is gone again.
   Awaitable<std::vector<Problem>> try_out(ProviderConfig config);
+  /// Why the version that was tried out is not ready any more; nothing: it is.
+  std::optional<std::string> trial_trouble() const;
   /// New work goes to the version that was tried out; the other one finishes what it has and ends.
   void promote();
   Awaitable<void> abandon();

@@ -164,14 +164,15 @@ std::string_view webhook_kind(WebhookReading::Kind kind) {
   return "rejected";
 }
 
-/// The length of the well-formed UTF-8 character at the beginning of `text`; 0 if there is none.
+/// The length of the well-formed UTF-8 character at the beginning of `text`; 0 if there is none. NUL is none:
+/// neither PostgreSQL's texts nor its JSON take it.
 std::size_t character_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
     return i < text.size() && byte(i) >= low && byte(i) <= high;
   };
   const unsigned first = byte(0);
-  if (first < 0x80) return 1;
+  if (first < 0x80) return first == 0 ? 0 : 1;
   if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
   if (first >= 0xE0 && first <= 0xEF) {
     const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
@@ -187,6 +188,10 @@ std::size_t character_length(std::string_view text) {
 }
 
 }  // namespace
+
+std::string provider_ref_in(std::string text) {
+  return text.size() > kMaxProviderRefBytes ? std::string() : text;
+}
 
 json::object encode(const Order& order) {
   return {{"payout_id", order.payout_id},
@@ -319,7 +324,7 @@ Status decode_status(const json::value& value) {
   status.kind = *kind;
   status.code = fields.text("code");
   status.message = fields.text("message");
-  status.provider_ref = fields.text("provider_ref");
+  status.provider_ref = provider_ref_in(fields.text("provider_ref"));
   status.found = decode_found(fields.at("found"));
   status.lane_state = fields.optional_object("lane_state");
   fields.done();
@@ -389,7 +394,7 @@ WebhookReading decode_webhook_reading(const json::value& value) {
     fields.wrong("kind", "a known kind");
   }
   reading.reference = fields.text("reference");
-  reading.provider_ref = fields.text("provider_ref");
+  reading.provider_ref = provider_ref_in(fields.text("provider_ref"));
   reading.status = decode_status(fields.at("status"));
   reading.key_id = fields.text("key_id");
   reading.reason = fields.text("reason");

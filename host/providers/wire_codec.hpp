@@ -17,6 +17,9 @@ class WireError : public std::runtime_error {
 };
 
 inline constexpr std::size_t kMaxArtefactBytes = 64u << 10;
+/// A longer name that a provider gives a payment is left out: it is looked up by, and an index has its
+/// limits.
+inline constexpr std::size_t kMaxProviderRefBytes = 256;
 
 // Encoding and decoding are exact inverses. Decoding is strict: a missing field, one of another type and one
 // that is not known are WireErrors. Artefacts, webhook bodies and webhook header values travel as base64.

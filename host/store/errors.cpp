@@ -129,7 +129,8 @@ std::exception_ptr from_sqlstate(ServerMessage message, CommitRisk risk) {
   // A FATAL message ends the session: whether a commit came before it cannot be seen from here.
   if (message.fatal && risk == CommitRisk::possible) return make<InDoubt>(message);
   if (state == "40003") return make<InDoubt>(message);
-  if (class_of(state) == "22" || class_of(state) == "23") {
+  // 54: what is too large for the server, such as for an index, is too large each time.
+  if (class_of(state) == "22" || class_of(state) == "23" || class_of(state) == "54") {
     auto text = class_of(state) == "22" ? without_quoted_values(message.primary) : message.primary;
     text += " (SQLSTATE " + message.sqlstate + ")";
     return std::make_exception_ptr(DataError(text, message.sqlstate, message.constraint, message.detail));

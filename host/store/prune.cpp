@@ -76,11 +76,10 @@ PruneCounts count_prunable(pqxx::transaction_base& work, std::chrono::seconds ol
       number_of(work.exec_params1(
                     std::string("select count(*) from app.webhook_inbox w where ") + kLooseCallback, seconds),
                 0);
-  if (!rules_look_back_for_ever(work))
-    counts.allowances = number_of(
-        work.exec_params1(std::string("select count(*) from app.allowances l where ") + kForgottenAllowance,
-                          static_cast<std::int64_t>(kLongestWindow.count())),
-        0);
+  counts.allowances = number_of(
+      work.exec_params1(std::string("select count(*) from app.allowances l where ") + kForgottenAllowance,
+                        static_cast<std::int64_t>(kLongestWindow.count())),
+      0);
   return counts;
 }
 
@@ -129,15 +128,14 @@ std::int64_t prune_allowances(pqxx::transaction_base& work, int limit) {
           .affected_rows());
 }
 
-bool rules_look_back_for_ever(pqxx::transaction_base& work) {
-  // By the word in the scripts' text, quoted as Lua quotes it: rather kept once too often.
-  return work
-      .exec1(
-          "select exists (select 1 from app.script_bundles b where b.hash in ("
-          "(select hash from app.script_generations order by generation desc limit 1) union all"
-          " (select hash from app.script_shadows order by id desc limit 1))"
-          R"( and b.files::text ~ '(\\"|'')ever(\\"|'')'))")[0]
-      .as<bool>();
+std::vector<std::string> scripts_in_use(pqxx::transaction_base& work) {
+  std::vector<std::string> bundles;
+  for (const auto& row :
+       work.exec("select b.files::text from app.script_bundles b where b.hash in ("
+                 "(select hash from app.script_generations order by generation desc limit 1) union all"
+                 " (select hash from app.script_shadows order by id desc limit 1))"))
+    bundles.push_back(text_of(row, 0));
+  return bundles;
 }
 
 std::vector<std::string> old_partitions(pqxx::transaction_base& work, std::chrono::seconds older_than) {

@@ -44,8 +44,9 @@ std::int64_t prune_callbacks(pqxx::transaction_base& work, std::chrono::seconds 
 // At most `limit` rows of the rules' ledger that are older than any window and whose payouts are gone.
 std::int64_t prune_allowances(pqxx::transaction_base& work, int limit);
 
-// Whether an active or a shadow rule looks back for ever: then no row of the ledger is out of its window.
-bool rules_look_back_for_ever(pqxx::transaction_base& work);
+// The scripts that are active and those that run in shadow: JSON texts, path → content. A rule of theirs that
+// looks back for ever leaves no row of the ledger out of its window.
+std::vector<std::string> scripts_in_use(pqxx::transaction_base& work);
 
 // Monthly partitions that end before the cutoff.
 std::vector<std::string> old_partitions(pqxx::transaction_base& work, std::chrono::seconds older_than);

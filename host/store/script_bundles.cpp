@@ -60,6 +60,11 @@ std::optional<StoredBundle> find_bundle(pqxx::transaction_base& work, const std:
   return StoredBundle{text_of(rows[0], 0), text_of(rows[0], 1), text_of(rows[0], 2), text_of(rows[0], 3)};
 }
 
+bool was_active(pqxx::transaction_base& work, const std::string& hash) {
+  return work.exec_params1("select exists (select 1 from app.script_generations where hash = $1)", hash)[0]
+      .as<bool>();
+}
+
 std::vector<GenerationRow> script_generations(pqxx::transaction_base& work, int limit) {
   const std::string sql = "select generation, hash, actor, note, " + utc("at") +
                           " from app.script_generations order by generation desc limit $1";

@@ -38,6 +38,9 @@ struct StoredBundle {
 };
 std::optional<StoredBundle> find_bundle(pqxx::transaction_base& work, const std::string& hash);
 
+/// Whether this very bundle was ever active, not only in shadow.
+bool was_active(pqxx::transaction_base& work, const std::string& hash);
+
 struct GenerationRow {
   std::int64_t generation = 0;
   std::string hash;

@@ -17,7 +17,7 @@ local rule = {
       units = "units",
       span_s = "span_s",
     },
-    tolerance_percent = 0, -- by so much may a payout exceed `expected`
+    tolerance_percent = 0, -- by so much, a whole number, may a payout exceed `expected`
     units_per_minute = 10, -- more than that in one span is impossible
     shortest_span_s = 900, -- a shorter span counts as this long, so that a short burst is no crime
     per_unit = { BAN = "10", XOF = "5000", EUR = "10" }, -- the most that one thing is worth
@@ -28,7 +28,7 @@ local rule = {
 -- Metadata comes from outside: what does not look like an amount is reported as such, and is no error of the rule.
 local function amount_of(value, currency)
   local text = tostring(value)
-  if not matches(text, "^[0-9]{1,9}(\\.[0-9]{1,8})?$") then
+  if not matches(text, "^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,8})?$") then
     return nil
   end
   return money(text, currency)
@@ -142,7 +142,7 @@ rule.tests = {
   },
   {
     name = "a balance that is no amount",
-    payout = { metadata = { before = "-5", after = "1e3" } },
+    payout = { metadata = { before = "-5", after = "0100" } },
     tunables = small,
     expect = "hold",
     code = "reported_balance_unreadable",

@@ -2,6 +2,7 @@
 // trace.
 #include <signal.h>
 
+#include <fstream>
 #include <set>
 
 #include "host_fixture.hpp"
@@ -16,16 +17,26 @@ namespace {
 
 /// Holds the answers to payments back until told; answers everything else at once.
 struct Psp {
+  ~Psp() {
+    answer_now = true;
+    held_probe = 0;
+  }
   std::atomic<int> payments{0};
   std::atomic<bool> answer_now{false};
   std::atomic<bool> knows_us{true};
+  std::atomic<int> probes{0};
+  std::atomic<int> held_probe{0};  ///< the one of this number is not answered
   ScriptedServer server{answering([this](const std::string& request) {
     if (request.starts_with("POST /pay")) {
       ++payments;
       while (!answer_now) std::this_thread::sleep_for(1ms);
       return http_answer(202, "psp-1");
     }
-    if (request.starts_with("GET /probe") && !knows_us) return http_answer(403);
+    if (request.starts_with("GET /probe")) {
+      const int number = ++probes;
+      while (held_probe == number) std::this_thread::sleep_for(1ms);
+      if (!knows_us) return http_answer(403);
+    }
     return http_answer(200);
   })};
 };
@@ -52,6 +63,22 @@ struct Submit {
   }
   std::optional<providers::SubmitReply> reply;
 };
+
+/// Provider processes of this test other than those.
+std::vector<pid_t> processes_beside(const std::set<pid_t>& known) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid == 0 || known.contains(pid)) continue;
+    std::ifstream in(entry.path() / "stat");
+    const std::string stat{std::istreambuf_iterator<char>(in), {}};
+    const auto name_end = stat.rfind(") ");
+    if (name_end == std::string::npos) continue;
+    if (std::atoi(stat.c_str() + name_end + 4) == ::getpid() && stat[name_end + 2] != 'Z')
+      found.push_back(pid);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -153,6 +180,60 @@ TEST_CASE("of several providers all take the new version or none", "[upgrade]") 
   CHECK(run(host.io, host.supervisor->upgrade(configs), 30s).empty());
   CHECK(host["good"].plugin_version() == "2.0.0");
   CHECK(host["second"].contract().concurrency == 4);
+}
+
+TEST_CASE("a version that dies while it waits for others is not put in service", "[upgrade]") {
+  Psp psp;
+  Psp other;
+  Host host;
+  auto second = version("good", other);
+  second.name = "second";
+  host.start({version("good", psp), second});
+  std::vector<providers::ProviderConfig> configs{version("good_2", psp), version("good_2", other)};
+  configs[1].name = "second";
+  other.held_probe = other.probes + 1;
+  std::optional<std::vector<Problem>> problems;
+  boost::asio::co_spawn(host.io, host.supervisor->upgrade(configs),
+                        [&](std::exception_ptr, std::vector<Problem> found) { problems = std::move(found); });
+  const bool is_held = run_until(host.io, [&] { return other.probes == other.held_probe; });
+  const auto trials = processes_beside({host.status("good").pid, host.status("second").pid});
+  if (trials.size() == 2) ::kill(std::min(trials[0], trials[1]), SIGKILL);
+  run_until(host.io, [] { return false; }, 300ms);
+  other.held_probe = 0;
+  CHECK(is_held);
+  CHECK(trials.size() == 2);
+  REQUIRE(run_until(host.io, [&] { return problems.has_value(); }));
+  REQUIRE(problems->size() == 1);
+  CHECK(problems->at(0).field == "good");
+  CHECK_THAT(problems->at(0).reason, Catch::Contains("signal 9"));
+  for (const char* name : {"good", "second"}) {
+    CHECK(host[name].plugin_version() == "1.0.0");
+    CHECK(host[name].state() == ProviderState::ready);
+  }
+}
+
+TEST_CASE("the version before has as long as an answer may take, unless the host stops", "[upgrade]") {
+  Psp psp;
+  Host host;
+  host.options.drain_limit = 100ms;
+  host.start({version("good", psp)});
+  Submit old_work(host, "attempt-1");
+  REQUIRE(run_until(host.io, [&] { return psp.payments == 1; }));
+  CHECK(upgrade(host, "good_2", psp).empty());
+  run_until(host.io, [] { return false; }, 500ms);
+  CHECK_FALSE(old_work.reply);
+  SECTION("it is answered") {
+    psp.answer_now = true;
+    REQUIRE(run_until(host.io, [&] { return old_work.reply.has_value(); }));
+    CHECK(old_work.reply->submission.kind == Submission::Kind::accepted);
+    host["good"].retire("attempt-1");
+    CHECK(run_until(host.io, [&] { return host.has_logged("provider.former_version_ended", "finished"); }));
+  }
+  SECTION("the host stops") {
+    host.stop();
+    CHECK(host.has_logged("provider.former_version_ended", "were in flight"));
+    psp.answer_now = true;
+  }
 }
 
 TEST_CASE("a second upgrade waits for the end of the first", "[upgrade]") {

@@ -154,11 +154,25 @@ TEST_CASE("base64 has one text for each value", "[wire]") {
   }
 }
 
+TEST_CASE("a provider's name for a payment that no index takes is left out", "[wire]") {
+  Status status;
+  status.provider_ref = std::string(wire::kMaxProviderRefBytes, 'x');
+  CHECK(wire::decode_status(wire::encode(status)).provider_ref == status.provider_ref);
+  status.provider_ref += 'x';
+  CHECK(wire::decode_status(wire::encode(status)).provider_ref.empty());
+  WebhookReading reading;
+  reading.provider_ref = status.provider_ref;
+  CHECK(wire::decode_webhook_reading(wire::encode(reading)).provider_ref.empty());
+}
+
 TEST_CASE("texts of a plugin are made sendable", "[wire]") {
   CHECK(wire::clean_text("a\xff b", 100) == "a\xEF\xBF\xBD b");
   CHECK(wire::clean_text("\xC0\xAF", 100) == "\xEF\xBF\xBD\xEF\xBF\xBD");          // an overlong slash
   CHECK(wire::clean_text("\xED\xA0\x80", 100).find("\xED") == std::string::npos);  // half of a surrogate pair
   CHECK(wire::clean_text("üü", 3) == "ü");
+  CHECK(wire::clean_text(std::string_view("a\0b", 3), 100) ==
+        "a\xEF\xBF\xBD"
+        "b");  // no database takes NUL
   json::object object{{"a\xff", json::array{"\xfe", {{"k\xff", "v"}}}}};
   wire::make_sendable(object);
   CHECK_NOTHROW(json::parse(json::serialize(object)));

@@ -270,7 +270,9 @@ TEST_CASE("a plugin that cannot be used is told; the others pay", "[bad_input]")
       "  misspelt:\n    plugin: momo\n" + momo_settings + "      absence_wai: 5s\n      concurrency: lots\n" +
       "    secrets:\n      api_key: key-of-the-tests\n      subscription_key: subscription-of-the-tests\n" +
       "  keyless:\n    plugin: momo\n" + momo_settings +
-      "    secrets:\n      subscription_key: subscription-of-the-tests\n";
+      "    secrets:\n      subscription_key: subscription-of-the-tests\n" +
+      "  proxied:\n    plugin: momo\n    http: {proxi: here, max_connections: 0}\n" + momo_settings +
+      "    secrets:\n      api_key: key-of-the-tests\n      subscription_key: subscription-of-the-tests\n";
   host.start();
   struct Expected {
     const char* provider;
@@ -282,6 +284,7 @@ TEST_CASE("a plugin that cannot be used is told; the others pay", "[bad_input]")
       {"crashy", {"ended 5 times"}},
       {"misspelt", {"absence_wai", "absence_wait", "concurrency", "must be an integer"}},
       {"keyless", {"api_key", "is a secret that must be set"}},
+      {"proxied", {"http.proxi", "did you mean 'proxy'", "must be a whole number from 1"}},
   };
   REQUIRE(eventually(seconds{20},
                      [&] { return says(host.request("GET", "/readyz").body, "crashy is quarantined"); }));
@@ -325,6 +328,7 @@ TEST_CASE("a plugin that cannot be used is told; the others pay", "[bad_input]")
   CHECK(says(checked.output, "nowhere.so"));
   CHECK(says(checked.output, "providers.misspelt.settings.absence_wai"));
   CHECK(says(checked.output, "did you mean 'absence_wait'"));
+  CHECK(says(checked.output, "providers.proxied.http.max_connections: must be a whole number"));
 }
 
 // ---- HTTP

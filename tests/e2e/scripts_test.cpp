@@ -235,6 +235,86 @@ TEST_CASE("a host starts with what is active; with broken scripts and none activ
   CHECK(pay(host, scene, "eve") == "FAILED blocked");
 }
 
+TEST_CASE("rules that are taken away go on until somebody asks for it", "[scripts]") {
+  Scene scene("scripts-gone");
+  const fs::path scripts = scene.directory() / "scripts";
+  write_file(scripts / "abuse/block.lua", denies("mallory"));
+  HostProcess& host = scene.add_host("host-a");
+  host.settings().scripts_directory = scripts;
+  host.start();
+  REQUIRE(host.wait_until_ready());
+  const auto refused = [&] {
+    const auto stand = status(host);
+    const auto& why = stand.at("hosts").at(0).at("refused");
+    return why.is_object() ? std::string(why.at("why").as_string()) : std::string();
+  };
+  const auto is_refused = [&](const std::string& part) {
+    return eventually(seconds{10}, [&] { return refused().find(part) != std::string::npos; });
+  };
+  fs::remove_all(scripts / "abuse");
+  CHECK(is_refused("there is no script"));
+  CHECK(control(host, "POST", "/v1/admin/scripts/reload").status == 409);
+  write_file(scripts / "lib/limits.lua", "return {}\n");
+  CHECK(is_refused("it has no rule any more, where 1 are active"));
+  fs::create_symlink("nowhere", scripts / "abuse");
+  CHECK(is_refused("abuse: is a link to nothing"));
+  CHECK(generation(host) == 1);
+  CHECK(pay(host, scene, "mallory") == "FAILED blocked");
+
+  fs::remove(scripts / "abuse");
+  CHECK(control(host, "POST", "/v1/admin/scripts/reload").status == 200);
+  CHECK(generation(host) == 2);
+  CHECK(refused().empty());
+  CHECK(pay(host, scene, "mallory") == "CONFIRMED ");
+}
+
+TEST_CASE("a reload of the host leaves what was rolled back, and what another host does hides no refusal",
+          "[scripts]") {
+  Scene scene("scripts-rolled-back");
+  const fs::path scripts = scene.directory() / "scripts";
+  write_file(scripts / "abuse/block.lua", denies("mallory"));
+  HostProcess& a = scene.add_host("host-a");
+  a.settings().scripts_directory = scripts;
+  a.start();
+  HostProcess& b = scene.add_host("host-b");
+  b.start();
+  REQUIRE(a.wait_until_ready());
+  REQUIRE(b.wait_until_ready());
+  replace_file(scripts / "abuse/block.lua", denies("eve"));
+  REQUIRE(eventually(seconds{10}, [&] { return generation(a) == 2; }));
+  REQUIRE(acknowledged(scene, 2, 2));
+  CHECK(control(b, "POST", "/v1/admin/scripts/rollback", {{"note", "eve is fine"}}).status == 200);
+  REQUIRE(acknowledged(scene, 3, 2));
+  CHECK(control(a, "POST", "/v1/admin/reload").status == 200);
+  CHECK(generation(a) == 3);
+  CHECK(pay(a, scene, "eve") == "CONFIRMED ");
+
+  // Broken here, while another host makes something else active.
+  const auto is_refused_at_a = [&] {
+    return scene.database().value(
+               "select count(*) from app.script_hosts where host = 'host-a' and refused_why like "
+               "'%block%'") == "1";
+  };
+  replace_file(scripts / "abuse/block.lua", "return 7\n");
+  REQUIRE(eventually(seconds{10}, is_refused_at_a));
+  CHECK(control(b, "POST", "/v1/admin/scripts/rollback", {{"note", "after all"}}).status == 200);
+  REQUIRE(acknowledged(scene, 4, 2));
+  CHECK(is_refused_at_a());
+  replace_file(scripts / "abuse/block.lua", denies("trudy"));
+  REQUIRE(acknowledged(scene, 5, 2));
+  CHECK(eventually(seconds{10}, [&] { return !is_refused_at_a(); }));
+
+  // What only ran in shadow was never active: a host that finds it in its directory takes it.
+  const boost::json::object candidate{{"files", {{"abuse/block.lua", denies("oscar")}}}};
+  CHECK(control(b, "POST", "/v1/admin/scripts/shadow", candidate).status == 200);
+  CHECK(a.stop() == 0);
+  replace_file(scripts / "abuse/block.lua", denies("oscar"));
+  a.start();
+  REQUIRE(a.wait_until_ready());
+  CHECK(generation(a) == 6);
+  CHECK(pay(a, scene, "oscar") == "FAILED blocked");
+}
+
 TEST_CASE("a shadow judges beside the active rules without effect, and can be promoted", "[scripts]") {
   Scene scene("scripts-shadow");
   const fs::path scripts = scene.directory() / "scripts";

@@ -386,3 +386,44 @@ TEST_CASE("a transition whose commit was in doubt is not refused when it is repl
   work.commit();
   CHECK(f.value("select count(*) from app.events where kind = 'held'") == "1");
 }
+
+TEST_CASE("an answer that cannot be stored settles nothing, and leaves the others alone", "[life]") {
+  EngineFixture f;
+  f.provider.on_query = [](Order order) {
+    Status status = ScriptedProvider::found(Status::Kind::confirmed, order);
+    if (order.destination.ends_with("9"))
+      for (int i = 0; i < 200; ++i) status.provider_ref += core::sha256_hex(std::to_string(i));
+    return say(status);
+  };
+  auto large = request("large");
+  large.destination = "22890000009";
+  const std::string id = f.post(large);
+  const std::string other = f.post("other");
+  CHECK(f.run_until_state(other, "CONFIRMED"));
+  REQUIRE(f.run_until([&] {
+    return f.value("select message like '%cannot be stored%' from app.attempts where payout_id = '" + id +
+                   "'") == "t";
+  }));
+  f.provider.on_query = [](Order order) {
+    return say(ScriptedProvider::found(Status::Kind::confirmed, order));
+  };
+  CHECK(f.run_until_state(id, "CONFIRMED"));
+  CHECK(f.provider.submitted.size() == 2);
+}
+
+TEST_CASE("a version that cannot read an attempt's artefact is neither asked about it nor submits it",
+          "[life]") {
+  EngineFixture f;
+  f.provider.on_submit = [&](Order, Prepared) {
+    f.provider.the_contract.artefact_format = 2;
+    f.provider.the_contract.readable_formats = {2};
+    return answer(Submission::unknown("timeout", ""));
+  };
+  f.provider.on_query = [](Order order) { return say(ScriptedProvider::found(Status::Kind::absent, order)); };
+  const std::string id = f.post("k");
+  REQUIRE(f.run_until_state(id, "REVIEW"));
+  CHECK(f.provider.queried.empty());
+  CHECK(f.provider.submitted.size() == 1);
+  CHECK(f.value("select message like '%format 1, which version 1.0.0 of the plugin does not read%' from "
+                "app.attempts") == "t");
+}

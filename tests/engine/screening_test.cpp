@@ -184,6 +184,25 @@ TEST_CASE("a payout that ends unpaid gives its allowance back", "[screening]") {
   CHECK(f.value("select count(*) from app.allowances") == "1");
 }
 
+TEST_CASE("a payout that was paid after all counts again", "[screening]") {
+  EngineFixture f(with({{"abuse/velocity.lua", velocity(1)}}));
+  f.provider.on_submit = [](Order, Prepared) {
+    return answer({Submission::Kind::refused, "no_such_account", "", ""});
+  };
+  const std::string first = f.post(of_user("a", "ama"));
+  REQUIRE(f.run_until_state(first, "FAILED"));
+  f.value(
+      "update app.payouts set state = 'REVIEW', reason = 'contradiction', finished_at = null, version = "
+      "version + 1 where id = "
+      "'" +
+      first + "'");
+  CHECK(
+      f.await(f.host->engine().decide({first, OperatorDecision::paid, "operator:awa", "statement 7"})).done);
+  CHECK(f.value("select count(*) from app.allowances") == "1");
+  CHECK(f.value("select trim_scale(sum(amount)) from app.outflow") == "100");
+  CHECK(f.run_until_state(f.post(of_user("b", "ama")), "HELD"));
+}
+
 TEST_CASE("held: released it is judged again, approved it is paid, rejected it is not", "[screening]") {
   EngineFixture f(with({{"abuse/velocity.lua", velocity(1)}}));
   REQUIRE(f.run_until_state(f.post(of_user("a", "ama")), "CONFIRMED"));

@@ -390,6 +390,30 @@ return rule
              Catch::Contains("count/destination/10m: missing in 2 decisions") && Catch::Contains("shadow"));
 }
 
+TEST_CASE("a rule that goes wrong is said although another one needs what nobody recorded") {
+  RunningServer running;
+  Recorder recorder(running.host, files(30, 10, 5, "tmoney"));
+  recorder.screen("awa", 3);
+  policy::ScriptFiles wrong = files(30, 10, 5, "tmoney");
+  wrong.files["abuse/burst.lua"] = R"(local rule = {
+  needs = { m = { what = "count", by = "destination", window = "10m" } },
+}
+function rule.check(payout, history)
+  if history.m > 3 then return "hold", "burst" end
+  return "allow"
+end
+rule.tests = { { name = "few", history = { m = 1 }, expect = "allow" } }
+return rule
+)";
+  wrong.files["abuse/limit.lua"] = rule(30, "if payout.user == \"awa\" then error(\"not her\") end\n");
+  Backtest test(running, wrong, true);
+  CHECK(test.run() == ExitCode::ok);
+  const json::value document = test.terminal.json();
+  CHECK(document.at("unrecorded").at("count/destination/10m").as_int64() == 1);
+  CHECK(document.at("failures").as_int64() == 1);
+  CHECK(document.at("screen").at("changed").as_int64() == 1);
+}
+
 TEST_CASE("a rule of the candidate that goes wrong is said with file and line") {
   RunningServer running;
   Recorder recorder(running.host, files(30, 10, 5, "tmoney"));

@@ -148,6 +148,19 @@ TEST_CASE("pruning leaves alone what is not settled, and the audit log", "[prune
   database.value(
       "insert into app.allowances select id, client_id, null, destination, null, provider, currency, amount,"
       " now() - interval '500 days' from app.payouts_history");
+  // A rule that is in use looks back for ever, which is what `previous` does where no window is named.
+  const char* rule =
+      "local r = { needs = { last = { what = 'previous', of = 'region', by = 'user' } } }\n"
+      "function r.check() return 'allow' end\n"
+      "r.tests = { { name = 'one', expect = 'allow' } }\nreturn r\n";
+  const std::string files = json::serialize(json::object{{"abuse/last.lua", rule}});
+  database.value("insert into app.script_bundles (hash, files, created_by) values ('0123456789', $$" + files +
+                 "$$, 't')");
+  database.value("insert into app.script_generations (hash, actor) values ('0123456789', 't')");
+  const auto kept = prune(database, {"--older-than", "300d", "--dry-run"});
+  CHECK(count(kept, "allowances") == 0);
+  database.value("insert into app.script_bundles (hash, files, created_by) values ('abcdef', '{}', 't')");
+  database.value("insert into app.script_generations (hash, actor) values ('abcdef', 't')");
   const auto result = prune(database, {"--older-than", "90d", "--batch", "1"});
   INFO(result.text());
   REQUIRE(result.status == 0);

@@ -281,6 +281,9 @@ TEST_CASE("each error of the server has its name", "[errors]") {
   execute("CREATE TABLE t (id integer CONSTRAINT t_key PRIMARY KEY CONSTRAINT positive CHECK (id > 0))");
   execute("INSERT INTO t VALUES (7)");
 
+  SECTION("what is too large each time is DataError") {
+    CHECK_THROWS_AS(raise("54000"), DataError);
+  }
   SECTION("bad data is DataError, with the constraint") {
     try {
       execute("INSERT INTO t VALUES (7)");

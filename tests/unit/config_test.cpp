@@ -77,6 +77,23 @@ constexpr auto* kMomo = R"(providers:
 
 }  // namespace
 
+TEST_CASE("a provider's HTTP options come with whole paths and numbers") {
+  const TemporaryFolder folder;
+  folder.write(
+      "payoutd.yaml",
+      "providers:\n  momo:\n    plugin: momo\n    http: {proxy: 'http://egress:3128', ca_file: ca.pem, "
+      "max_connections: 5, connect_timeout: 3s}\n");
+  const auto config = load_config(folder.path() / "payoutd.yaml", reads({}));
+  const auto& http = config.live_config.providers.at("momo").http;
+  CHECK(http == boost::json::object{{"proxy", "http://egress:3128"},
+                                    {"ca_file", (folder.path() / "ca.pem").string()},
+                                    {"max_connections", 5},
+                                    {"connect_timeout", "3s"}});
+  const auto problem = config.provider_problem("momo", {"http.proxy", "must be a URL"});
+  CHECK(problem.path == "providers.momo.http.proxy");
+  CHECK(problem.place.line == 4);
+}
+
 TEST_CASE("a whole configuration is read", "[config]") {
   const TemporaryFolder folder;
   const auto file = folder.write("payoutd.yaml", kWhole);
