@@ -127,6 +127,7 @@ bool StopFile::look() {
 
 // Aside and by rename: a crash in between leaves no half of it, and the one before stays in force until then.
 void StopFile::write(const StopOrder& order) {
+  if (path_.empty()) return;
   const std::string text =
       json::serialize(json::object{{"by", order.by}, {"at", order.at}, {"note", order.note}}) + "\n";
   const std::filesystem::path aside = path_.string() + ".new";
@@ -142,6 +143,7 @@ void StopFile::write(const StopOrder& order) {
 }
 
 void StopFile::remove() {
+  if (path_.empty()) return;
   if (::remove(path_.c_str()) != 0 && errno != ENOENT) throw failure("cannot remove", path_);
   sync_directory_of(path_);
   look();
