@@ -47,7 +47,7 @@ class Tester {
   Tester(providers::ProviderHandle* provider, const Transcript* transcript, std::string server)
       : provider_(provider),
         transcript_(transcript),
-        binding_(binding_of(transcript->order, server)),
+        binding_(binding_of(*transcript, transcript->order, server)),
         kind_(provider->contract().webhook) {}
 
   static Awaitable<std::vector<Run>> run(std::shared_ptr<Tester> self, std::string made_up) {

@@ -349,12 +349,8 @@ class Maker {
       const auto more = Amount::from_units(order.money.amount.units() + Amount::kUnitsPerOne);
       add_record("amount", more.to_string());
     }
-    const bool digits = order.destination.find_first_not_of("0123456789+") == std::string::npos;
-    if (digits && !order.destination.empty() && answer.mentions("destination")) {
-      std::string other = order.destination;
-      other.back() = other.back() == '0' ? '1' : '0';
-      add_record("destination", other);
-    }
+    const std::string destination = another_destination(order);
+    if (!destination.empty() && answer.mentions("destination")) add_record("destination", destination);
     if (answer.mentions("currency")) add_record("currency", order.money.currency == "XOF" ? "XAF" : "XOF");
   }
 
@@ -364,6 +360,13 @@ class Maker {
 };
 
 }  // namespace
+
+std::string another_destination(const Order& order) {
+  std::string other = order.destination;
+  if (other.empty() || other.find_first_not_of("0123456789+") != std::string::npos) return {};
+  other.back() = other.back() == '0' ? '1' : '0';
+  return other;
+}
 
 std::vector<Fault> faults_at(const FaultPlace& place) {
   return Maker(place).make();

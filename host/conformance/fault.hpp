@@ -52,6 +52,9 @@ struct FaultPlace {
   Order order;
 };
 
+/// Another payee's number: the order's with another last digit; empty where payees are not numbers.
+std::string another_destination(const Order& order);
+
 /// Every fault that makes sense there. An exchange that has an effect gets each fault twice: processed and
 /// not processed.
 std::vector<Fault> faults_at(const FaultPlace& place);

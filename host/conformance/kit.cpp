@@ -1,5 +1,6 @@
 #include "conformance/kit.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json.hpp>
 
 #include "conformance/callbacks.hpp"
@@ -25,19 +26,25 @@ constexpr const char* kServer = "${server}";
 
 /// One thing to be played.
 struct Job {
-  enum class Kind { life, next_payout, renewed_reference, callbacks };
+  enum class Kind { life, next_payout, two_at_once, renewed_reference, callbacks };
   Kind kind = Kind::life;
   const Transcript* transcript = nullptr;
   std::vector<Injection> injections;
   bool undisturbed = false;
   bool refuse_first_reference = false;
+  bool takes_two = false;  ///< the plugin takes a second payment while one is in flight
+  int first_paid = 0;      ///< how often, when the next payout was over
   bool can_tell_unpaid = false;
   std::string made_up;    ///< for callbacks
   Run run;                ///< what is known of it beforehand; completed when it was played
   std::vector<Run> runs;  ///< of callbacks
 
   std::vector<Arrival> arrivals;
+  Rehearsal first;  ///< of two_at_once: the transcript's own order
   Rehearsal rehearsal;
+
+  /// No time-out belongs to it.
+  bool is_patient() const { return undisturbed || kind == Kind::renewed_reference; }
 };
 
 /// A provider process and the alarms that the runtime raised for it.
@@ -76,12 +83,35 @@ Order renewed_order(const Order& order, const Contract& contract) {
   return renewed;
 }
 
+/// Another payout, to another payee where that can be, of one smallest unit more.
 Order next_order(const Order& order, const Contract& contract) {
   Order next = order;
+  const int decimals = contract.decimals_of(order.money.currency).value_or(0);
+  std::int64_t smallest = Amount::kUnitsPerOne;
+  for (int place = 0; place < decimals; ++place) smallest /= 10;
+  next.money.amount = Amount::from_units(order.money.amount.units() + smallest);
+  if (std::string other = another_destination(order); !other.empty()) next.destination = std::move(other);
   next.payout_id = "5e0d9c1e-0c7e-4d0a-9a5f-3c7a1b2d4e6f";
   next.reference = another_reference(order, contract, "next");
   next.callback_url.clear();
   return next;
+}
+
+/// What the plugin said at the beginning of a payment.
+std::string story_of(const Rehearsal& rehearsal) {
+  std::string story;
+  for (const Step& step : std::span(rehearsal.steps).first(std::min(rehearsal.steps.size(), kStoryOfSteps))) {
+    story += story.empty() ? "" : ", ";
+    story += step.operation + ": " + step.claim + (step.believed.empty() ? "" : " (" + step.believed + ")");
+  }
+  return story;
+}
+
+/// Why a payment with which nothing went wrong was not a good one; empty if it was.
+std::string shortfall(const Rehearsal& rehearsal) {
+  if (rehearsal.end == State::confirmed && rehearsal.paid == 1) return {};
+  return "ends " + std::string(core::to_string(rehearsal.end)) + " and is " + truth_of(rehearsal.paid) +
+         "; it should end CONFIRMED and be paid once. " + story_of(rehearsal);
 }
 
 class Kit {
@@ -255,7 +285,7 @@ class Kit {
     const auto server = ScriptedServer::start(kit->io_.get_executor(), *job->transcript);
     worker->take_alarms();
     const auto problems = co_await kit->supervisor_->reconfigure(
-        kit->config_for(*worker, *job->transcript, server->url(), job->undisturbed ? kPatience : 1));
+        kit->config_for(*worker, *job->transcript, server->url(), job->is_patient() ? kPatience : 1));
     if (!problems.empty()) {
       for (const Problem& problem : problems)
         job->run.wrong.push_back("Its settings are refused: " + problem.field + " " + problem.reason);
@@ -282,14 +312,26 @@ class Kit {
       stage.lied_in_call = injection.call;
     }
     stage.ends_after_submit = job->kind == Job::Kind::renewed_reference;
-    job->rehearsal = co_await rehearse(stage);
-    if (job->kind != Job::Kind::life) {
-      const Contract& contract = worker->provider->contract();
+    const Contract contract = worker->provider->contract();
+    job->takes_two = contract.concurrency > 1 && !contract.serial;
+    if (job->kind == Job::Kind::two_at_once) {
+      using namespace asio::experimental::awaitable_operators;
+      server->answer_in_pairs();
+      stage.overlaps = true;
+      Stage other = stage;
+      other.order = next_order(stage.order, contract);
+      std::tie(job->first, job->rehearsal) = co_await (rehearse(stage) && rehearse(other));
+    } else {
+      job->rehearsal = co_await rehearse(stage);
+    }
+    if (job->kind == Job::Kind::next_payout || job->kind == Job::Kind::renewed_reference) {
       const bool next = job->kind == Job::Kind::next_payout;
       stage.order = next ? next_order(stage.order, contract) : renewed_order(stage.order, contract);
       stage.ends_after_submit = false;
+      stage.undisturbed = true;  // what went wrong did so before
       job->rehearsal = co_await rehearse(stage);
     }
+    job->first_paid = server->times_paid(job->transcript->order.payout_id);
     job->arrivals = server->arrivals();
     const bool reached = server->struck() == static_cast<int>(job->injections.size());
     server->stop();
@@ -305,6 +347,7 @@ class Kit {
     run.wrong = rehearsal.wrong();
     run.notes = rehearsal.notes;
     run.truth = truth_of(rehearsal.paid);
+    judge_second(job, reached);
     const bool at_the_end = job.injections.empty() || job.kind != Job::Kind::life;
     const std::size_t at =
         at_the_end ? rehearsal.steps.size() - 1 : static_cast<std::size_t>(job.injections.back().call);
@@ -312,6 +355,26 @@ class Kit {
     run.claim = rehearsal.steps[at].claim;
     run.believed = rehearsal.steps[at].believed;
     run.truth = truth_of(rehearsal.steps[at].paid);
+  }
+
+  /// A payment after or beside the first one must be as good as that is alone. For a renewed reference that
+  /// counts only if its first submit really was kept from the provider.
+  static void judge_second(Job& job, bool reached) {
+    if (job.kind == Job::Kind::life || !reached) return;
+    const auto add = [&](std::string_view which, const std::string& why) {
+      if (!why.empty()) job.run.wrong.push_back(std::string(which) + why);
+    };
+    if (job.kind == Job::Kind::renewed_reference)
+      return add("With nothing going wrong any more the payment under its other reference ",
+                 shortfall(job.rehearsal));
+    add("With nothing going wrong the next payout ", shortfall(job.rehearsal));
+    if (job.kind == Job::Kind::two_at_once) {
+      for (const std::string& why : job.first.wrong()) add("", why);
+      add("With nothing going wrong the first payout ", shortfall(job.first));
+      job.run.notes.insert(job.run.notes.end(), job.first.notes.begin(), job.first.notes.end());
+    } else if (job.first_paid != 1) {
+      add("After the next payout the first one is ", truth_of(job.first_paid) + ".");
+    }
   }
 
   // ---- the lives
@@ -348,25 +411,15 @@ class Kit {
     for (const Arrival& arrival : job.arrivals)
       result.exchanges.push_back(arrival.operation + ": " +
                                  (arrival.exchange.empty() ? "(unknown)" : arrival.exchange));
-    const bool good_end = job.rehearsal.end == State::confirmed && job.rehearsal.paid == 1;
-    if (!good_end) {
-      std::string story;
-      for (const Step& step :
-           std::span(job.rehearsal.steps).first(std::min(job.rehearsal.steps.size(), kStoryOfSteps))) {
-        story += story.empty() ? "" : ", ";
-        story +=
-            step.operation + ": " + step.claim + (step.believed.empty() ? "" : " (" + step.believed + ")");
-      }
-      result.problems.push_back("With nothing going wrong the payment ends " + job.run.end + " and is " +
-                                truth_of(job.rehearsal.paid) +
-                                "; it should end CONFIRMED and be paid once. " + story);
+    if (const std::string why = shortfall(job.rehearsal); !why.empty()) {
+      result.problems.push_back("With nothing going wrong the payment " + why);
       result.problems.insert(result.problems.end(), job.run.notes.begin(), job.run.notes.end());
     }
     result.confirmed = result.problems.empty();
     return result;
   }
 
-  const Arrival* money_arrival(const Recorded& recorded) const {
+  static const Arrival* money_arrival(const Recorded& recorded) {
     for (const Arrival& arrival : recorded.good.arrivals)
       if (arrival.moves_money) return &arrival;
     return nullptr;
@@ -444,7 +497,7 @@ class Kit {
       if (money != nullptr && recorded.can_tell_unpaid && recorded.request_lost.run.passed())
         plan_faults(plan, recorded, recorded.request_lost, {lost(*money, false)});
       plan_spent(plan, recorded);
-      plan_other_references(plan, recorded);
+      plan_next_payments(plan, recorded);
       plan_callbacks(plan, recorded);
     }
     std::vector<Job*> jobs;
@@ -515,22 +568,57 @@ class Kit {
     plan.push_back(std::move(job));
   }
 
-  /// A plugin sends the reference that it is given now, and none that it remembers.
-  void plan_other_references(std::deque<Job>& plan, const Recorded& recorded) {
-    if (std::ranges::none_of(recorded.good.arrivals, &Arrival::names_reference)) {
-      report_.notes.push_back(
-          recorded.transcript->title +
-          ": no request says where ${reference} travels, so whether the plugin sends the right one "
-          "was not tried.");
-      return;
-    }
-    Job next = life(*recorded.transcript, "next payout");
-    next.kind = Job::Kind::next_payout;
-    next.undisturbed = true;
-    next.can_tell_unpaid = true;
-    describe(next, recorded, "next payout", "another payout after this one was paid");
-    plan.push_back(std::move(next));
+  /// Each request that is about a payment holds something that the next payout has another of: the server
+  /// answers each for its own.
+  static bool tells_payments_apart(const Recorded& recorded) {
+    const Transcript& transcript = *recorded.transcript;
+    std::vector<std::string> others{"reference", "payout_id", "amount"};
+    if (!another_destination(transcript.order).empty()) others.emplace_back("destination");
+    for (const auto& [name, values] : transcript.values) others.push_back(name);
+    return std::ranges::all_of(recorded.good.arrivals, [&](const Arrival& arrival) {
+      const Exchange* exchange = transcript.find(arrival.exchange);
+      if (exchange == nullptr) return false;
+      const auto asks = [&](const std::string& name) { return exchange->request.mentions(name); };
+      const auto tells = [&](const std::string& name) { return exchange->response.mentions(name); };
+      if (std::ranges::any_of(others, asks)) return true;
+      return !has_effect(transcript, *exchange) && !exchange->unpaid && std::ranges::none_of(others, tells);
+    });
+  }
 
+  /// A plugin pays what it is given now, under the reference that it is given now, and remembers neither.
+  void plan_next_payments(std::deque<Job>& plan, const Recorded& recorded) {
+    const std::string& title = recorded.transcript->title;
+    plan_second(plan, recorded, Job::Kind::next_payout, "next payout",
+                "another payout after this one was paid");
+    if (recorded.good.takes_two && tells_payments_apart(recorded)) {
+      plan_second(plan, recorded, Job::Kind::two_at_once, "two at once",
+                  "another payout while this one is in flight");
+    } else if (recorded.good.takes_two) {
+      report_.notes.push_back(
+          title +
+          ": not every request about the payment differs from another payment's, by "
+          "${reference} or a variable of `values`, so two payments at once were not tried.");
+    }
+    if (std::ranges::any_of(recorded.good.arrivals, &Arrival::names_reference)) {
+      plan_renewed(plan, recorded);
+    } else {
+      report_.notes.push_back(title +
+                              ": no request says where ${reference} travels, so whether the plugin sends the "
+                              "right one was not tried.");
+    }
+  }
+
+  static void plan_second(std::deque<Job>& plan, const Recorded& recorded, Job::Kind kind,
+                          const std::string& name, std::string fault) {
+    Job job = life(*recorded.transcript, name);
+    job.kind = kind;
+    job.undisturbed = true;
+    job.can_tell_unpaid = true;
+    describe(job, recorded, name, std::move(fault));
+    plan.push_back(std::move(job));
+  }
+
+  static void plan_renewed(std::deque<Job>& plan, const Recorded& recorded) {
     Job renewed = life(*recorded.transcript, "renewed");
     renewed.kind = Job::Kind::renewed_reference;
     renewed.can_tell_unpaid = true;

@@ -278,7 +278,12 @@ class Player {
 
   std::vector<Arrival> arrivals_of_call() const {
     const auto& all = stage_.server->arrivals();
-    return {all.begin() + static_cast<std::ptrdiff_t>(arrivals_before_), all.end()};
+    std::vector<Arrival> own(all.begin() + static_cast<std::ptrdiff_t>(arrivals_before_), all.end());
+    const auto is_other = [&](const Arrival& arrival) {
+      return !arrival.payout_id.empty() && arrival.payout_id != order_.payout_id;
+    };
+    if (stage_.overlaps) std::erase_if(own, is_other);
+    return own;
   }
 
   /// What the plugin sent in this call, whatever it claims.

@@ -37,6 +37,8 @@ struct Stage {
   std::chrono::milliseconds prepare_timeout{15'000};
   /// Nothing goes wrong in this life: what the plugin says must be complete, too.
   bool undisturbed = false;
+  /// Another payout is rehearsed on the same server at the same time.
+  bool overlaps = false;
   /// Only prepare and the first submit: the host got no further with this reference.
   bool ends_after_submit = false;
   /// The transcript says what a look-up answers while nothing is paid.

@@ -20,6 +20,7 @@ using Kind = Fault::Kind;
 
 constexpr std::size_t kMaxRequestBytes = 4u << 20;
 constexpr std::chrono::milliseconds kDripPause{60};
+constexpr std::chrono::milliseconds kPairMoment{400};
 constexpr std::chrono::steady_clock::time_point kNever = std::chrono::steady_clock::time_point::max();
 
 /// What the provider knows of one reference.
@@ -101,7 +102,7 @@ std::size_t body_length(const ReceivedRequest& request) {
 class Server final : public ScriptedServer, public std::enable_shared_from_this<Server> {
  public:
   Server(asio::any_io_executor executor, const Transcript& transcript)
-      : executor_(executor), transcript_(transcript), port_(executor), released_(executor) {}
+      : executor_(executor), transcript_(transcript), port_(executor), released_(executor), met_(executor) {}
 
   void launch() { listen(); }
 
@@ -109,10 +110,11 @@ class Server final : public ScriptedServer, public std::enable_shared_from_this<
 
   void expect(const Order& order) override {
     entries_[order.reference].payout_id = order.payout_id;
-    bindings_.insert(bindings_.begin(), binding_of(order, url()));
+    bindings_.insert(bindings_.begin(), binding_of(transcript_, order, url()));
   }
   void inject(std::vector<Injection> injections) override { injections_ = std::move(injections); }
   void refuse_first_reference() override { refuse_first_ = true; }
+  void answer_in_pairs() override { in_pairs_ = true; }
 
   void begin_call(const std::string& operation) override {
     ++call_;
@@ -311,7 +313,21 @@ class Server final : public ScriptedServer, public std::enable_shared_from_this<
     WireAnswer answer = self->process(*request, fault);
     ++self->request_;
     self->close_door_if_due();
+    if (self->in_pairs_) co_await meet(self);
     co_return co_await send(self, socket, std::move(answer), fault);
+  }
+
+  /// Until another request has come, too.
+  static Awaitable<void> meet(std::shared_ptr<Server> self) {
+    self->is_waiting_ = !self->is_waiting_;
+    if (!self->is_waiting_) {
+      ++self->pairs_;
+      self->met_.notify();
+      co_return;
+    }
+    const int before = self->pairs_;
+    co_await self->met_.wait_for(kPairMoment);
+    if (self->pairs_ == before) self->is_waiting_ = false;
   }
 
   static Awaitable<bool> send(std::shared_ptr<Server> self, Socket socket, WireAnswer answer, Fault fault) {
@@ -416,6 +432,7 @@ class Server final : public ScriptedServer, public std::enable_shared_from_this<
       arrival.reference = found.binding->find("reference")->second;
       arrival.names_reference = found.exchange->request.mentions("reference");
       Entry& entry = entries_[arrival.reference];
+      arrival.payout_id = entry.payout_id;
       arrival.reference_spent = entry.spent;
       const int paid_before = entry.times_paid;
       Binding told = *found.binding;
@@ -468,6 +485,10 @@ class Server final : public ScriptedServer, public std::enable_shared_from_this<
   std::list<Socket> open_;
   providers::Event released_;
   int release_count_ = 0;
+  bool in_pairs_ = false;
+  bool is_waiting_ = false;  ///< a request, for another one
+  int pairs_ = 0;
+  providers::Event met_;
 
   std::vector<Injection> injections_;
   std::set<const Injection*> struck_;

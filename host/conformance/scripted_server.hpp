@@ -27,6 +27,7 @@ struct Arrival {
   bool moves_money = false;
   bool paid = false;             ///< it made a payment
   std::string reference;         ///< of the payment that it was matched with
+  std::string payout_id;         ///< likewise
   bool names_reference = false;  ///< … by its reference, and not only by what came last
   bool reference_spent = false;  ///< that reference was used up before
   WireAnswer answer;             ///< the undisturbed one
@@ -49,6 +50,9 @@ class ScriptedServer {
   virtual void inject(std::vector<Injection> injections) = 0;
   /// Every payment fails from now on: the money-moving exchange spends the first reference instead of paying.
   virtual void refuse_first_reference() = 0;
+
+  /// Answers two requests at a time from now on; one that stays alone waits for a moment only.
+  virtual void answer_in_pairs() = 0;
 
   virtual void begin_call(const std::string& operation) = 0;
   /// Lets go of what a fault still holds, and listens again.

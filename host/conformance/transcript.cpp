@@ -97,11 +97,17 @@ std::string body_difference(const json::value& wanted, const std::string& body, 
   }
 }
 
+/// Where a transcript comes from, and the variables that it may use.
+struct Source {
+  fs::path file;
+  std::vector<std::string> variables = variable_names();
+};
+
 /// Reads the members of one object strictly; every error names the file and the path.
 class Fields {
  public:
-  Fields(const json::value& value, const fs::path& file, std::string path)
-      : object_(value.if_object()), file_(file), path_(std::move(path)) {
+  Fields(const json::value& value, const Source& source, std::string path)
+      : object_(value.if_object()), source_(source), path_(std::move(path)) {
     if (object_ == nullptr) refuse("", "must be an object");
   }
 
@@ -170,19 +176,19 @@ class Fields {
   }
   [[noreturn]] void refuse(std::string_view name, const std::string& reason) const {
     const std::string path = path_of(name);
-    throw TranscriptError(file_.string() + ": " + (path.empty() ? "the transcript" : path) + " " + reason);
+    throw TranscriptError(source_.file.string() + ": " + (path.empty() ? "the transcript" : path) + " " +
+                          reason);
   }
   void check_variables(std::string_view text, std::string_view name) const {
     for (auto at = text.find("${"); at != std::string_view::npos; at = text.find("${", at + 2)) {
       const auto end = text.find('}', at);
       const std::string variable(text.substr(at + 2, end == std::string_view::npos ? end : end - at - 2));
-      if (std::ranges::count(variable_names(), variable) > 0) continue;
-      const auto near = nearest_name(variable, variable_names());
+      if (std::ranges::count(source_.variables, variable) > 0) continue;
+      const auto near = nearest_name(variable, source_.variables);
       refuse(name, "uses the variable '" + variable + "', which is not known" +
                        (near ? "; did you mean '" + *near + "'?" : ""));
     }
   }
-  const fs::path& file() const { return file_; }
 
  private:
   std::string text_of(const json::value& value, const char* name) const {
@@ -193,13 +199,13 @@ class Fields {
   }
 
   const json::object* object_;
-  const fs::path& file_;
+  const Source& source_;
   std::string path_;
   std::vector<std::string> known_;
 };
 
-AnswerTemplate read_answer(const json::value& value, const fs::path& file, const std::string& path) {
-  Fields fields(value, file, path);
+AnswerTemplate read_answer(const json::value& value, const Source& source, const std::string& path) {
+  Fields fields(value, source, path);
   AnswerTemplate answer;
   answer.status = fields.integer("status", 200);
   if (answer.status < 200 || answer.status > 599) fields.refuse("status", "must be from 200 to 599");
@@ -210,23 +216,23 @@ AnswerTemplate read_answer(const json::value& value, const fs::path& file, const
   return answer;
 }
 
-Exchange read_exchange(const json::value& value, const fs::path& file, const std::string& path) {
-  Fields fields(value, file, path);
+Exchange read_exchange(const json::value& value, const Source& source, const std::string& path) {
+  Fields fields(value, source, path);
   Exchange exchange;
   exchange.name = fields.text("name");
   exchange.moves_money = fields.boolean("moves_money");
-  Fields request(fields.at("request"), file, path + ".request");
+  Fields request(fields.at("request"), source, path + ".request");
   exchange.request.method = request.text("method");
   exchange.request.path = request.text("path");
   if (!exchange.request.path.starts_with('/')) request.refuse("path", "must begin with '/'");
   exchange.request.headers = request.headers("headers");
   exchange.request.body = request.body("body");
   request.finish();
-  exchange.response = read_answer(fields.at("response"), file, path + ".response");
+  exchange.response = read_answer(fields.at("response"), source, path + ".response");
   const auto optional = [&](const char* name) -> std::optional<AnswerTemplate> {
     const json::value* answer = fields.find(name);
     if (answer == nullptr) return std::nullopt;
-    return read_answer(*answer, file, path + "." + name);
+    return read_answer(*answer, source, path + "." + name);
   };
   exchange.repeat = optional("repeat");
   exchange.unpaid = optional("unpaid");
@@ -241,21 +247,21 @@ Exchange read_exchange(const json::value& value, const fs::path& file, const std
   return exchange;
 }
 
-CallbackTemplate read_callback(const json::value& value, const fs::path& file, const std::string& path,
+CallbackTemplate read_callback(const json::value& value, const Source& source, const std::string& path,
                                std::optional<CallbackTemplate>* forged, const CallbackTemplate& otherwise) {
-  Fields fields(value, file, path);
+  Fields fields(value, source, path);
   CallbackTemplate callback = otherwise;
   callback.method = fields.text("method", otherwise.method);
   if (fields.find("headers") != nullptr) callback.headers = fields.headers("headers");
   if (fields.find("body") != nullptr) callback.body = fields.body("body");
   const json::value* lie = forged == nullptr ? nullptr : fields.find("forged");
-  if (lie != nullptr) *forged = read_callback(*lie, file, path + ".forged", nullptr, callback);
+  if (lie != nullptr) *forged = read_callback(*lie, source, path + ".forged", nullptr, callback);
   fields.finish();
   return callback;
 }
 
-Order read_order(const json::value& value, const fs::path& file) {
-  Fields fields(value, file, "order");
+Order read_order(const json::value& value, const Source& source) {
+  Fields fields(value, source, "order");
   Order order;
   order.payout_id = fields.text("payout_id");
   order.reference = fields.text("reference");
@@ -293,6 +299,23 @@ json::object read_settings(Fields& fields, const char* name) {
   return settings;
 }
 
+/// Variables of the transcript's own: texts or numbers, one for `order` and one for the next payout.
+std::map<std::string, Transcript::Values> read_values(const json::value& given, Fields& fields) {
+  if (!given.is_object()) fields.refuse("values", "must be an object");
+  std::map<std::string, Transcript::Values> values;
+  for (const auto& member : given.get_object()) {
+    const std::string name(member.key());
+    const json::array* pair = member.value().if_array();
+    if (pair == nullptr || pair->size() != 2 || !pair->front().is_string() || !pair->back().is_string())
+      fields.refuse("values." + name,
+                    "must be two texts or numbers: for this payment and for the next payout");
+    if (std::ranges::count(variable_names(), name) > 0)
+      fields.refuse("values." + name, "is a variable that every transcript has");
+    values[name] = {std::string(pair->front().get_string()), std::string(pair->back().get_string())};
+  }
+  return values;
+}
+
 void check_exchanges(const Transcript& transcript, Fields& fields) {
   std::set<std::string> names;
   int moving = 0;
@@ -322,6 +345,13 @@ Binding binding_of(const Order& order, const std::string& server) {
           {"lane", order.lane}};
 }
 
+Binding binding_of(const Transcript& transcript, const Order& order, const std::string& server) {
+  Binding binding = binding_of(order, server);
+  const bool is_first = order.payout_id == transcript.order.payout_id;
+  for (const auto& [name, values] : transcript.values) binding[name] = is_first ? values.first : values.next;
+  return binding;
+}
+
 std::string expand(std::string_view text, const Binding& binding) {
   std::string out;
   for (;;) {
@@ -330,13 +360,25 @@ std::string expand(std::string_view text, const Binding& binding) {
     if (end == std::string_view::npos) return out.append(text);
     out.append(text.substr(0, at));
     const auto found = binding.find(text.substr(at + 2, end - at - 2));
-    out.append(found == binding.end() ? text.substr(at, end + 1 - at) : std::string_view(found->second));
+    if (found == binding.end())
+      out.append(text.substr(at, end + 1 - at));
+    else
+      out.append(plain_text(json::value(found->second)));
     text.remove_prefix(end + 1);
   }
 }
 
+/// A text that is nothing but a variable becomes what the variable is: a number, too.
+json::value expand_text(std::string_view text, const Binding& binding) {
+  if (text.starts_with("${") && text.find('}') == text.size() - 1) {
+    const auto found = binding.find(text.substr(2, text.size() - 3));
+    if (found != binding.end()) return json::value(found->second);
+  }
+  return json::value(expand(text, binding));
+}
+
 json::value expand_json(const json::value& value, const Binding& binding) {
-  if (value.is_string()) return json::value(expand(std::string_view(value.get_string()), binding));
+  if (value.is_string()) return expand_text(std::string_view(value.get_string()), binding);
   if (const json::array* items = value.if_array()) {
     json::array out;
     for (const json::value& item : *items) out.push_back(expand_json(item, binding));
@@ -399,7 +441,8 @@ Transcript parse_transcript(std::string_view text, const fs::path& file) {
   } catch (const NotJson& error) {
     throw TranscriptError(file.string() + ": " + error.what());
   }
-  Fields fields(document, file, {});
+  Source source{.file = file};
+  Fields fields(document, source, {});
   Transcript transcript;
   transcript.file = file;
   transcript.title = fields.text("title");
@@ -407,15 +450,17 @@ Transcript parse_transcript(std::string_view text, const fs::path& file) {
   transcript.secrets = read_settings(fields, "secrets");
   for (auto& secret : transcript.secrets)
     if (secret.value().is_string()) secret.value() = json::array{secret.value()};
-  transcript.order = read_order(fields.at("order"), file);
+  transcript.order = read_order(fields.at("order"), source);
+  if (const json::value* values = fields.find("values")) transcript.values = read_values(*values, fields);
+  for (const auto& [name, ignored] : transcript.values) source.variables.push_back(name);
   const json::value& exchanges = fields.at("exchanges");
   if (!exchanges.is_array()) fields.refuse("exchanges", "must be a list");
   for (std::size_t i = 0; i < exchanges.get_array().size(); ++i) {
     transcript.exchanges.push_back(
-        read_exchange(exchanges.get_array()[i], file, "exchanges[" + std::to_string(i) + "]"));
+        read_exchange(exchanges.get_array()[i], source, "exchanges[" + std::to_string(i) + "]"));
   }
   if (const json::value* webhook = fields.find("webhook")) {
-    transcript.webhook = read_callback(*webhook, file, "webhook", &transcript.forged_webhook, {});
+    transcript.webhook = read_callback(*webhook, source, "webhook", &transcript.forged_webhook, {});
   }
   fields.finish();
   check_exchanges(transcript, fields);

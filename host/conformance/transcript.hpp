@@ -19,7 +19,8 @@ class TranscriptError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What the variables of a transcript stand for while one payment is played.
+/// What the variables of a transcript stand for while one payment is played. A number is marked as one
+/// (exact_json.hpp).
 using Binding = std::map<std::string, std::string, std::less<>>;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -84,10 +85,17 @@ struct CallbackTemplate {
 
 /// One recorded good life of one payment.
 struct Transcript {
+  /// What a variable of the transcript's own stands for.
+  struct Values {
+    std::string first;  ///< in the payment of `order`
+    std::string next;   ///< in the next payout
+  };
+
   std::filesystem::path file;
   std::string title;
   boost::json::object settings;  ///< may hold `${server}`
   boost::json::object secrets;   ///< name → [value]
+  std::map<std::string, Values> values;
   Order order;
   std::vector<Exchange> exchanges;
   std::optional<CallbackTemplate> webhook;
@@ -97,8 +105,10 @@ struct Transcript {
   const Exchange* money_moving() const;
 };
 
-/// The variables that a transcript may use; `server` is the scripted server's address.
+/// The variables that every transcript may use; `server` is the scripted server's address.
 Binding binding_of(const Order& order, const std::string& server);
+/// … and the transcript's own: another payout than its `order` is the next one.
+Binding binding_of(const Transcript& transcript, const Order& order, const std::string& server);
 std::string expand(std::string_view text, const Binding& binding);
 boost::json::value expand_json(const boost::json::value& value, const Binding& binding);
 

@@ -35,8 +35,8 @@ std::string shortened(std::string text, std::size_t width) {
 
 /// In the order of a payment's life.
 int rank(const Run& run) {
-  constexpr std::array<std::string_view, 7> kLives{"good",    "answer lost", "request lost", "refused",
-                                                   "renewed", "next payout", "callback"};
+  constexpr std::array<std::string_view, 8> kLives{"good",    "answer lost", "request lost", "refused",
+                                                   "renewed", "next payout", "two at once",  "callback"};
   constexpr std::array<std::string_view, 4> kCalls{"prepare", "submit", "query", "webhook"};
   const auto at = [](const auto& list, const std::string& word) {
     return static_cast<int>(std::ranges::find(list, word) - list.begin());

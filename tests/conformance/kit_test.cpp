@@ -90,6 +90,7 @@ TEST_CASE("a plugin without a vice passes", "[kit]") {
                                        "another payment's record",
                                        "reference spent",
                                        "next payout",
+                                       "two at once",
                                        "genuine",
                                        "forged",
                                        "replayed",
@@ -175,6 +176,65 @@ TEST_CASE("using a reference that is spent is caught", "[kit]") {
   CHECK(is_caught(report, {"submit", "pay", "reference spent", "again, which was used up"}));
   CHECK(is_caught(report, {"submit", "pay", "reference renewed", "of an earlier payment instead of"}));
   CHECK(is_caught_only_in(report, {"reference spent", "reference renewed"}));
+}
+
+TEST_CASE("a plugin that can only do its first payment is caught by the next one", "[kit]") {
+  const std::string vice = GENERATE("remembers_the_first_amount", "remembers_the_first_payee");
+  const Report report = verify(hasty(vice));
+  INFO(vice << "\n" << told(report));
+  CHECK_FALSE(report.passed());
+  CHECK(report.transcripts.front().confirmed);
+  CHECK(is_caught(report, {"submit", "pay", "next payout", "and is not paid; it should end CONFIRMED"}));
+  CHECK(is_caught_only_in(report, {"next payout", "two at once"}));
+}
+
+TEST_CASE("a next payout that pays the first one again is caught", "[kit]") {
+  VerifyOptions options = hasty("repeats_the_first_payment");
+  options.transcripts.front().exchanges[1].repeat.reset();
+  const Report report = verify(options);
+  INFO(told(report));
+  CHECK_FALSE(report.passed());
+  CHECK(is_caught(report, {"submit", "pay", "next payout", "the first one is paid 2 times"}));
+}
+
+TEST_CASE("a plugin that mixes up two payments in flight is caught", "[kit]") {
+  const Report report = verify(hasty("keeps_the_order_in_a_member"));
+  INFO(told(report));
+  CHECK_FALSE(report.passed());
+  CHECK(is_caught(report, {"submit", "pay", "two at once", "and is not paid; it should end CONFIRMED"}));
+  CHECK(is_caught_only_in(report, {"two at once"}));
+}
+
+TEST_CASE("a transcript that serves only its first payment is caught by the next one", "[kit]") {
+  VerifyOptions options = hasty("none");
+  RequestPattern& pay = options.transcripts.front().exchanges[1].request;
+  SECTION("it holds the first reference") {
+    pay.path = "/payments/" + options.transcripts.front().order.reference;
+    const Report report = verify(options);
+    INFO(told(report));
+    CHECK_FALSE(report.passed());
+    CHECK(report.transcripts.front().confirmed);
+    CHECK(is_caught(report, {"submit", "pay", "next payout", "it should end CONFIRMED and be paid once"}));
+    CHECK(is_caught(report,
+                    {"submit", "pay", "reference renewed", "it should end CONFIRMED and be paid once"}));
+    CHECK(is_caught_only_in(report, {"next payout", "two at once", "reference renewed"}));
+  }
+  SECTION("it holds the first amount") {
+    pay.body.as_object()["amount"] = "1500";
+    const Report report = verify(options);
+    INFO(told(report));
+    CHECK_FALSE(report.passed());
+    CHECK(is_caught(report, {"submit", "pay", "next payout", "it should end CONFIRMED and be paid once"}));
+    CHECK(is_caught_only_in(report, {"next payout", "two at once"}));
+  }
+  SECTION("it names no reference anywhere") {
+    const std::string first = "/payments/" + options.transcripts.front().order.reference;
+    pay.path = options.transcripts.front().exchanges[2].request.path = first;
+    const Report report = verify(options);
+    INFO(told(report));
+    CHECK_FALSE(report.passed());
+    CHECK(is_caught(report, {"submit", "pay", "next payout", "it should end CONFIRMED and be paid once"}));
+  }
 }
 
 TEST_CASE("other carelessness is caught", "[kit]") {

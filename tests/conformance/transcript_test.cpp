@@ -12,12 +12,12 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-std::string document(const std::string& order =
-                         R"("reference":"r-1","amount":"100","currency":"XOF","destination":"22890123456")",
-                     const std::string& more = {}) {
+const std::string kOrder = R"("reference":"r-1","amount":"100","currency":"XOF","destination":"22890123456")";
+
+std::string document(const std::string& more = {}) {
   return R"({"title":"t","settings":{"url":"${server}/api","count":3,"list":["a","b"]},"secrets":{"key":"k"},
     "order":{"payout_id":"p-1",)" +
-         order + R"(},
+         kOrder + R"(},
     "exchanges":[{"name":"pay","moves_money":true,"request":{"method":"POST","path":"/pay/${reference}",
       "headers":{"X-Key":"k"},"body":{"amount":"${amount}","to":{"msisdn":"${destination}"}}},
       "response":{"status":202,"body":{"id":25000.0,"amount":"${amount}"}}}])" +
@@ -75,7 +75,7 @@ TEST_CASE("mistakes in a transcript are named with their place", "[transcript]")
              Contains("must have one with moves_money, and have 0"));
   CHECK_THAT(refusal(replaced(document(), "\"status\":202", "\"status\":99")),
              Contains("exchanges[0].response.status"));
-  CHECK_THAT(refusal(document({}, R"(,"webhok":{})")), Contains("t.json"));
+  CHECK_THAT(refusal(document(R"(,"webhok":{})")), Contains("did you mean 'webhook'"));
 }
 
 TEST_CASE("a request matches by method, path, headers and a part of its body", "[transcript]") {
@@ -94,6 +94,31 @@ TEST_CASE("a request matches by method, path, headers and a part of its body", "
   ReceivedRequest other = request("{}");
   other.headers[0].second = "x";
   CHECK_THAT(why(other), Contains("header X-Key"));
+}
+
+TEST_CASE("a transcript's own variables have a value for each of two payments", "[transcript]") {
+  const std::string values = R"(,"values":{"cents":[10000,10100],"word":["a","b"]})";
+  const auto with = [&](const std::string& amount) {
+    return replaced(replaced(document(values), R"("amount":"${amount}","to")", R"("amount":"${cents}","to")"),
+                    R"("id":25000.0,"amount":"${amount}")", amount);
+  };
+  const Transcript transcript = parsed(with(R"("amount":"${cents}","text":"${cents} ${word}")"));
+  payoutd::Order next = transcript.order;
+  next.payout_id = "p-2";
+  const Exchange& pay = transcript.exchanges.front();
+  const Binding first = binding_of(transcript, transcript.order, "http://s");
+  const Binding second = binding_of(transcript, next, "http://s");
+  CHECK(pay.response.render(first).body == R"({"amount":10000,"text":"10000 a"})");
+  CHECK(pay.response.render(second).body == R"({"amount":10100,"text":"10100 b"})");
+  const ReceivedRequest received = request(R"({"amount":10100,"to":{"msisdn":"22890123456"}})");
+  CHECK(pay.request.difference(received, second).empty());
+  CHECK_THAT(pay.request.difference(received, first), Contains("amount is 10100 instead of 10000"));
+
+  CHECK_THAT(refusal(with(R"("amount":"${cent}")")),
+             Contains("'cent', which is not known; did you mean 'cents'"));
+  CHECK_THAT(refusal(document(R"(,"values":{"cents":[1]})")), Contains("values.cents must be two texts"));
+  CHECK_THAT(refusal(document(R"(,"values":{"cents":[1,true]})")), Contains("values.cents must be two"));
+  CHECK_THAT(refusal(document(R"(,"values":{"amount":[1,2]})")), Contains("values.amount is a variable"));
 }
 
 TEST_CASE("numbers keep their digits", "[transcript]") {

@@ -53,7 +53,9 @@ class Careless final : public payoutd::Provider {
              .choices = {"none", "claims_not_sent_after_timeout", "takes_500_for_a_refusal",
                          "trusts_unsigned_callbacks", "reuses_a_spent_reference", "takes_any_404_for_absence",
                          "reports_the_order_as_found", "does_not_mark_the_request", "pays_in_a_query",
-                         "sends_twice", "says_impossible_when_it_cannot_ask", "crashes_on_garbage"}},
+                         "sends_twice", "says_impossible_when_it_cannot_ask", "crashes_on_garbage",
+                         "remembers_the_first_amount", "remembers_the_first_payee",
+                         "repeats_the_first_payment", "keeps_the_order_in_a_member"}},
             {.name = "callback_key", .type = SettingType::secret, .description = "Signs the callbacks."}};
   }
 
@@ -90,10 +92,20 @@ class Careless final : public payoutd::Provider {
   }
 
   Awaitable<Submission> submit(Order order, Prepared) override {
+    current_ = order;
+    if (vice_ == "keeps_the_order_in_a_member") {
+      static_cast<void>(
+          co_await services_.http->send(HttpRequest::get(url_ + "/payees/" + order.destination)));
+      order = current_;
+    }
+    if (!first_order_) first_order_ = order;
+    if (vice_ == "repeats_the_first_payment") order = *first_order_;
     HttpRequest request = HttpRequest::post(url_ + "/payments/" + reference_of(order));
-    request.body(
-        json::serialize(json::object{{"amount", order.money.amount.to_fixed(0)}, {"to", order.destination}}),
-        "application/json");
+    const Order& amount_of = vice_ == "remembers_the_first_amount" ? *first_order_ : order;
+    const Order& payee_of = vice_ == "remembers_the_first_payee" ? *first_order_ : order;
+    request.body(json::serialize(json::object{{"amount", amount_of.money.amount.to_fixed(0)},
+                                              {"to", payee_of.destination}}),
+                 "application/json");
     if (vice_ == "sends_twice") static_cast<void>(co_await services_.http->send(request));
     std::optional<HttpFailure> failure;
     HttpResponse answer;
@@ -189,6 +201,8 @@ class Careless final : public payoutd::Provider {
   std::string vice_;
   payoutd::Secret key_;
   std::map<std::string, std::string> first_references_;
+  std::optional<Order> first_order_;
+  Order current_;
 };
 
 }  // namespace
