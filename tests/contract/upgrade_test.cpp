@@ -197,8 +197,12 @@ TEST_CASE("a version that dies while it waits for others is not put in service",
                         [&](std::exception_ptr, std::vector<Problem> found) { problems = std::move(found); });
   const bool is_held = run_until(host.io, [&] { return other.probes == other.held_probe; });
   const auto trials = processes_beside({host.status("good").pid, host.status("second").pid});
-  if (trials.size() == 2) ::kill(std::min(trials[0], trials[1]), SIGKILL);
-  run_until(host.io, [] { return false; }, 300ms);
+  if (trials.size() == 2) {
+    const pid_t first = std::min(trials[0], trials[1]);
+    ::kill(first, SIGKILL);
+    CHECK(run_until(host.io, [&] { return ::kill(first, 0) != 0; }));
+    run_until(host.io, [] { return false; }, 100ms);
+  }
   other.held_probe = 0;
   CHECK(is_held);
   CHECK(trials.size() == 2);
